@@ -1,0 +1,58 @@
+# `make setup` builds a virtual environment in .venv; the other targets call it first when it is needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help setup demo test lint format docs bench clean
+
+help:
+	@echo "make setup   install into $(VENV)"
+	@echo "make demo    index a few real videos and photographs, and search them"
+	@echo "make test    run the tests"
+	@echo "make lint    check style and types"
+	@echo "make format  put the code into the project's style"
+	@echo "make docs    write docs/cli.md anew from the commands' help"
+	@echo "make bench   run the short benchmarks"
+	@echo "make clean   delete the demonstration and the caches of the tools"
+
+setup: $(INSTALLED)
+
+# Runs again when pyproject.toml changes. PYTHON chooses the interpreter of a new environment.
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python -m cli.demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	$(BIN)/python -m cli.reference docs/cli.md
+
+# Retrieval needs the data folder that $JEPA_SHARED names; benchmarks/ holds more, one script per question.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.x_encoder_speed
+	$(BIN)/python -m benchmarks.query_latency
+	$(BIN)/python -m benchmarks.reindex_unchanged
+	if [ -d "$${JEPA_SHARED:-../shared}/data" ]; then \
+	    $(BIN)/python -m benchmarks.flickr8k_retrieval && $(BIN)/python -m benchmarks.panda70m_retrieval; \
+	else \
+	    echo "No data in $${JEPA_SHARED:-../shared}: the retrieval benchmarks are left out."; \
+	fi
+
+clean:
+	rm -rf demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,68 @@
+"""Metrics of answers: VQAv2's soft accuracy, and POPE's figures for yes and no."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_NUMBERS = {
+    "none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
+}  # fmt: skip
+_ARTICLES = frozenset(("a", "an", "the"))
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+_COMMA_IN_NUMBER = re.compile(r"\d,\d")
+_STOP = re.compile(r"\.(?!\d)")  # what the pattern of the official script comes to
+
+
+def normal_answer(text: str) -> str:
+    """An answer as VQA's evaluation compares it: lower case, digits, without articles and punctuation.
+
+    Rules of the official script (visualqa.org/evaluation.html), without its list of contractions that lack their
+    apostrophe.
+    """
+    text = text.replace("\n", " ").replace("\t", " ").strip()
+    joined = _COMMA_IN_NUMBER.search(text) is not None
+    plain = text
+    for mark in _PUNCTUATION:
+        alone = f"{mark} " in text or f" {mark}" in text
+        plain = plain.replace(mark, "" if alone or joined else " ")
+    words = _STOP.sub("", plain).lower().split()
+    return " ".join(_NUMBERS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def vqa_accuracy(given: str, answers: Sequence[str]) -> float:
+    """VQA's soft accuracy of one answer against those of several people, 0 to 1.
+
+    The mean, over leaving one person out, of min(1, agreeing people / 3) (Antol et al., arXiv 1505.00468). One answer
+    alone counts whole.
+    """
+    normal = [normal_answer(answer) for answer in answers]
+    agreeing = normal.count(normal_answer(given))
+    if len(normal) < 2:
+        return float(agreeing > 0)
+    without_one_of_them = min(1.0, (agreeing - 1) / 3) * agreeing
+    without_another = min(1.0, agreeing / 3) * (len(normal) - agreeing)
+    return (without_one_of_them + without_another) / len(normal)
+
+
+def yes_no_figures(given: Sequence[str], right: Sequence[str]) -> dict[str, float]:
+    """POPE's accuracy, precision, recall and F1 of "yes", and the share of "yes" among the answers, in percent.
+
+    A ratio without anything to count is 0.
+    """
+    pairs = [(answer == "yes", label == "yes") for answer, label in zip(given, right, strict=True)]
+    true_yes = sum(answer and label for answer, label in pairs)
+    said_yes = sum(answer for answer, _ in pairs)
+    is_yes = sum(label for _, label in pairs)
+    return {
+        "accuracy": _percent(sum(answer == label for answer, label in pairs), len(pairs)),
+        "precision": _percent(true_yes, said_yes),
+        "recall": _percent(true_yes, is_yes),
+        "F1": _percent(2 * true_yes, said_yes + is_yes),
+        "yes rate": _percent(said_yes, len(pairs)),
+    }
+
+
+def _percent(part: float, whole: float) -> float:
+    return 100 * part / whole if whole else 0.0

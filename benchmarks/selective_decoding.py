@@ -1,0 +1,358 @@
+"""Selective against uniform decoding on long videos, as in the VL-JEPA paper: the score over the rate of decoding.
+
+    python -m benchmarks.selective_decoding [--cache FOLDER] [--captions FILE]
+
+Decode points, at every rate from 2.0 down to 0.01 a second:
+
+- uniform: the middles of equal parts of the video;
+- selective: the middles of as many segments, cut by Ward clustering with temporal connectivity.
+
+At each point either the exact embedding of the window there is decoded, or the average over its part or
+segment. Every annotated event is matched to the decoded sentence nearest in time to its middle. Three scores,
+natural and joined videos apart, with bootstrap intervals over the events:
+
+- CIDEr of the sentence against the annotation, the document frequencies from all annotations of the set;
+- cosine of both in all-MiniLM-L6-v2's own space, before any head of ours;
+- coverage: the share of events with a decode point inside them.
+
+Writes selective_decoding.csv, .png and .json to `results`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cider import Cider
+from benchmarks.common import REPOSITORY, print_table, save_result, shared_data
+from benchmarks.long_timed import TimedEvent, TimedStream, read_events, read_streams
+from jepa_retrieval.models import load_model
+from jepa_retrieval.models.parts import YDecoder
+from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
+from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.tasks.segment import segment
+
+RATE = 2.0  # windows per second
+RATES = (2.0, 1.4, 1.0, 0.7, 0.5, 0.42, 0.35, 0.29, 0.25, 0.2, 0.16, 0.13, 0.1, 0.07, 0.05, 0.035, 0.02, 0.01)
+REFERENCE = 1.0  # the uniform rate that selective decoding is held against
+SCHEMES = ("uniform", "selective")
+EMBEDDINGS = ("exact", "average")
+METRICS = ("cider", "cosine", "coverage")
+RESAMPLES = 2000
+
+Parts = list[tuple[int, int]]  # windows [first, last) of each part of a video
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """What one way of decoding scores, event by event."""
+
+    scheme: str
+    embedding: str
+    scores: dict[str, np.ndarray]  # metric to float [R, events], one row per rate
+    rates: np.ndarray  # decodes per second that were really made, float [R]
+
+
+def main() -> None:
+    """Decode at every rate, score, draw and print."""
+    options = _arguments()
+    model = load_model(options.model)
+    events, streams = read_events(), read_streams(model, options.cache, rate=RATE)
+    say = _remembering(_decoder(model, options.captions))
+    score = Scorer(model, events)
+    curves: list[tuple[str, Curve]] = []
+    for group, joined in (("natural", False), ("joined", True)):
+        inside = [stream for stream in streams if stream.joined == joined]
+        for scheme in SCHEMES:
+            for embedding in EMBEDDINGS:
+                curves.append((group, _curve(inside, events, scheme, embedding, say, score)))
+    _write_csv(curves)
+    _draw(curves)
+    reductions = _reductions(curves)
+    coverage = _coverage_at_one_per_event(streams, events)
+    better = _average_against_exact(curves)
+    headings = ["videos", "score", "uniform at 1 Hz", "selective reaches it at"]
+    print_table([*headings, "times fewer (90%)", "uniform itself, times fewer"], reductions)
+    print(f"events of joined videos covered at one decode per event: {coverage:.3f}")
+    print_table(["videos", "scheme", "score", "average minus exact, mean over rates (90%)"], better)
+    result = {
+        "model": options.model,
+        "captions": str(options.captions.name) if options.captions else "the model's own Y-Decoder",
+        "reductions": reductions,
+        "coverage_at_one_decode_per_event": coverage,
+        "average_minus_exact": better,
+    }
+    print(save_result("selective_decoding", result))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--cache", type=Path, default=Path("results/cache/long_timed"))
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        help="say the nearest of these sentences, one a line; flickr8k: its training captions",
+    )
+    return parser.parse_args()
+
+
+def _decoder(model: RuntimeModel, captions: Path | None) -> YDecoder:
+    if captions is None:
+        if model.y_decoder is None:
+            raise SystemExit(f"{model.name} has no Y-Decoder: name sentences with --captions")
+        return model.y_decoder
+    if str(captions) == "flickr8k":
+        return RetrievalDecoder(CaptionBank.encode(_flickr8k_captions(), model.y_encoder))
+    return RetrievalDecoder(CaptionBank.read(captions, model))
+
+
+def _flickr8k_captions() -> list[str]:
+    folder = shared_data() / "flickr8k"
+    train = set((folder / "Flickr_8k.trainImages.txt").read_text().split())
+    rows = (line.split("\t") for line in (folder / "Flickr8k.token.txt").read_text().splitlines())
+    return [caption for key, caption in rows if key.split("#")[0] in train]
+
+
+def _remembering(decoder: YDecoder) -> Callable[[str, TimedStream, Parts], list[str]]:
+    """Decoding that does no part of a video twice: rates share many segments."""
+    known: dict[tuple[str, str, int, int], str] = {}
+
+    def say(embedding: str, stream: TimedStream, parts: Parts) -> list[str]:
+        keys = []
+        for first, last in parts:
+            middle = (first + last) // 2
+            span = (middle, middle + 1) if embedding == "exact" else (first, last)
+            keys.append((stream.video, embedding, *span))
+        new = [key for key in dict.fromkeys(keys) if key not in known]
+        if new:
+            means = np.stack([stream.embeddings[first:last].mean(axis=0) for _, _, first, last in new])
+            means /= np.linalg.norm(means, axis=1, keepdims=True)
+            sentences = decoder.decode(means.astype(np.float32))
+            known.update((key, sentence.text) for key, sentence in zip(new, sentences, strict=True))
+        return [known[key] for key in keys]
+
+    return say
+
+
+class Scorer:
+    """CIDEr and cosine of sentences against the annotations of events."""
+
+    def __init__(self, model: RuntimeModel, events: Sequence[TimedEvent]) -> None:
+        self._cider = Cider([[event.caption] for event in events])
+        self._encode = _raw_minilm(model)
+        self._known: dict[str, np.ndarray] = {}
+
+    def cider(self, sentences: Sequence[str], events: Sequence[TimedEvent]) -> np.ndarray:
+        """Float [B]."""
+        return self._cider.scores(sentences, [[event.caption] for event in events])
+
+    def cosine(self, sentences: Sequence[str], events: Sequence[TimedEvent]) -> np.ndarray:
+        """Float [B]."""
+        captions = [event.caption for event in events]
+        new = [text for text in dict.fromkeys([*sentences, *captions]) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._encode(new), strict=True))
+        return np.array([self._known[a] @ self._known[b] for a, b in zip(sentences, captions, strict=True)])
+
+
+def _raw_minilm(model: RuntimeModel) -> Callable[[Sequence[str]], np.ndarray]:
+    """Texts to unit vectors of nano's frozen text tower, without the head."""
+    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+    from jepa_retrieval.models.registry import trained_folder
+    from jepa_retrieval.training.frozen import fingerprint_of_module, text_tower_of
+
+    folder = trained_folder("nano")
+    assert folder is not None, "nano's weights are in the package"
+    whole = VLJEPA.from_pretrained(folder)
+    encode = text_tower_of(whole, fingerprint=fingerprint_of_module(whole.y_encoder.tower))
+
+    def unit(texts: Sequence[str]) -> np.ndarray:
+        vectors = encode(list(texts)).numpy()
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
+
+    return unit
+
+
+def _curve(
+    streams: Sequence[TimedStream],
+    events: Sequence[TimedEvent],
+    scheme: str,
+    embedding: str,
+    say: Callable[[str, TimedStream, Parts], list[str]],
+    score: Scorer,
+) -> Curve:
+    rows: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
+    rates = []
+    seconds = sum(stream.seconds for stream in streams)
+    for rate in RATES:
+        sentences: list[str] = []
+        matched: list[TimedEvent] = []
+        covered: list[bool] = []
+        decodes = 0
+        for stream in streams:
+            own = [event for event in events if event.video == stream.video]
+            parts = _parts(stream, scheme, max(1, round(stream.seconds * rate)))
+            decodes += len(parts)
+            points = np.array([_middle(stream, part) for part in parts])
+            texts = say(embedding, stream, parts)
+            for event in own:
+                nearest = int(np.abs(points - (event.start + event.end) / 2).argmin())
+                sentences.append(texts[nearest])
+                covered.append(bool(((points >= event.start) & (points < event.end)).any()))
+            matched += own
+        rows["cider"].append(score.cider(sentences, matched))
+        rows["cosine"].append(score.cosine(sentences, matched))
+        rows["coverage"].append(np.array(covered, float))
+        rates.append(decodes / seconds)
+    return Curve(scheme, embedding, {name: np.stack(row) for name, row in rows.items()}, np.array(rates))
+
+
+def _parts(stream: TimedStream, scheme: str, count: int) -> Parts:
+    """As many parts of the stream as decodes are wanted, at most one per window."""
+    windows = len(stream.embeddings)
+    count = min(count, windows)
+    if scheme == "selective":
+        return [(run.start, run.stop) for run in segment(stream.embeddings, count=count)]
+    edges = np.linspace(0, windows, count + 1).round().astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _middle(stream: TimedStream, part: tuple[int, int]) -> float:
+    return float((stream.starts[part[0]] + stream.ends[part[1] - 1]) / 2)
+
+
+def _reductions(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
+    """How many times fewer decodes selective decoding of averages needs to reach uniform decoding at 1 Hz."""
+    rows: list[list[object]] = []
+    for group in ("natural", "joined"):
+        found = {(curve.scheme, curve.embedding): curve for name, curve in curves if name == group}
+        for metric in METRICS:
+            # Uniform decoding as it is commonly done has no segment to average over: it takes the window itself.
+            uniform, selective = found["uniform", "exact"], found["selective", "average"]
+            goal_row = RATES.index(REFERENCE)
+            base, ours = uniform.scores[metric], selective.scores[metric]
+            random = np.random.default_rng(0)
+            draws = random.integers(0, base.shape[1], (RESAMPLES, base.shape[1]))
+            reached = [
+                _first_rate(selective.rates, ours[:, draw].mean(axis=1), base[goal_row, draw].mean())
+                for draw in draws
+            ]
+            best = _first_rate(selective.rates, ours.mean(axis=1), base[goal_row].mean())
+            # The control: where uniform decoding gets there as early, the score says nothing of selection.
+            own = _first_rate(uniform.rates, base.mean(axis=1), base[goal_row].mean())
+            times = uniform.rates[goal_row] / np.array(reached)
+            low, high = np.quantile(times, [0.05, 0.95])
+            rows.append(
+                [
+                    group,
+                    metric,
+                    f"{base[goal_row].mean():.3f}",
+                    f"{best:.3f} Hz",
+                    f"{uniform.rates[goal_row] / best:.1f} ({low:.1f} to {high:.1f})",
+                    f"{uniform.rates[goal_row] / own:.1f}",
+                ]
+            )
+    return rows
+
+
+def _first_rate(rates: np.ndarray, scores: np.ndarray, goal: float) -> float:
+    """The lowest rate at which a curve reaches `goal`, between two rates by the logarithm; the highest if never."""
+    order = np.argsort(rates)
+    rates, scores = rates[order], scores[order]
+    if scores[0] >= goal:
+        return float(rates[0])
+    for number in range(1, len(rates)):
+        if scores[number] >= goal:
+            share = (goal - scores[number - 1]) / (scores[number] - scores[number - 1])
+            return float(rates[number - 1] * (rates[number] / rates[number - 1]) ** share)
+    return float("inf")
+
+
+def _coverage_at_one_per_event(streams: Sequence[TimedStream], events: Sequence[TimedEvent]) -> float:
+    """Share of the joined videos' events with a decode point inside, at as many decodes as there are events."""
+    covered: list[bool] = []
+    for stream in streams:
+        own = [event for event in events if event.video == stream.video]
+        if not stream.joined:
+            continue
+        points = np.array([_middle(stream, part) for part in _parts(stream, "selective", len(own))])
+        covered += [bool(((points >= event.start) & (points < event.end)).any()) for event in own]
+    return float(np.mean(covered))
+
+
+def _average_against_exact(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for group in ("natural", "joined"):
+        for scheme in SCHEMES:
+            found = {c.embedding: c for name, c in curves if name == group and c.scheme == scheme}
+            for metric in ("cider", "cosine"):
+                difference = (found["average"].scores[metric] - found["exact"].scores[metric]).mean(axis=0)
+                draws = np.random.default_rng(0).integers(0, len(difference), (RESAMPLES, len(difference)))
+                low, high = np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])
+                rows.append([group, scheme, metric, f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})"])
+    return rows
+
+
+def _interval(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """5% and 95% of the bootstrapped means over events: float [R, events] to two float [R]."""
+    draws = np.random.default_rng(0).integers(0, scores.shape[1], (500, scores.shape[1]))
+    low, high = np.quantile(scores[:, draws].mean(axis=2), [0.05, 0.95], axis=1)
+    return low, high
+
+
+def _write_csv(curves: Sequence[tuple[str, Curve]]) -> None:
+    path = _results() / "selective_decoding.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["videos", "scheme", "embedding", "rate_hz", "metric", "mean", "low_5", "high_95"])
+        for group, curve in curves:
+            for metric, scores in curve.scores.items():
+                low, high = _interval(scores)
+                for number, rate in enumerate(curve.rates):
+                    values = (scores[number].mean(), low[number], high[number])
+                    row = [group, curve.scheme, curve.embedding, f"{rate:.4f}", metric]
+                    writer.writerow([*row, *(f"{value:.4f}" for value in values)])
+
+
+def _draw(curves: Sequence[tuple[str, Curve]]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(14, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: Any = figure.subplots(2, 3)
+    for row, group in enumerate(("natural", "joined")):
+        for column, metric in enumerate(METRICS):
+            axes = panels[row][column]
+            for name, curve in curves:
+                if name != group or (metric == "coverage" and curve.embedding == "exact"):
+                    continue
+                colour = "tab:orange" if curve.scheme == "selective" else "tab:blue"
+                dashed = "--" if curve.embedding == "exact" else "-"
+                label = curve.scheme if metric == "coverage" else f"{curve.scheme}, {curve.embedding}"
+                axes.plot(curve.rates, curve.scores[metric].mean(axis=1), dashed, color=colour, label=label)
+                if curve.embedding == "average":
+                    axes.fill_between(curve.rates, *_interval(curve.scores[metric]), color=colour, alpha=0.12)
+            axes.set_xscale("log")
+            axes.set_title(f"{group}: {metric}")
+            axes.set_xlabel("decodes per second")
+            axes.legend(fontsize=8)
+    figure.savefig(_results() / "selective_decoding.png", dpi=110)
+
+
+def _results() -> Path:
+    folder = REPOSITORY / "results"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""One Markdown table of all results, beside the paper's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import paper
+from benchmarks.common import markdown_table
+from benchmarks.datasets.registry import ENTRIES
+from jepa_retrieval.errors import UsageError
+
+ALL_ROWS = ("text to video", "all")  # the row of a result that is of everything
+
+
+def read_results(folder: Path) -> list[dict[str, Any]]:
+    """The results that `save_result` wrote there; files of other benchmarks are passed over.
+
+    Raises:
+        UsageError: there is none.
+    """
+    documents = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: is not a result ({error})") from error
+        if isinstance(document, dict) and {"task", "dataset", "model", "metric", "value"} <= document.keys():
+            documents.append(document)
+    if not documents:
+        raise UsageError(f"{folder}: holds no results; `jepa bench retrieval flickr8k` makes one")
+    return documents
+
+
+def results_table(documents: Iterable[dict[str, Any]]) -> list[str]:
+    """A line for every data set with a result, a column for every model; the paper's models come last.
+
+    Results of part of a data set (`--limit`) say so.
+    """
+    cells: dict[tuple[str, str, str], dict[str, str]] = {}
+    for document in documents:
+        row = (document["task"], document["dataset"], document["metric"])
+        cells.setdefault(row, {})[_column(document)] = _cell(document)
+    columns = list(dict.fromkeys(name for row in cells.values() for name in row))
+    order: dict[tuple[str, str], int] = {
+        (entry.task, entry.name): place for place, entry in enumerate(ENTRIES)
+    }
+    rows = []
+    for task, dataset, metric in sorted(cells, key=lambda row: order.get(row[:2], len(order))):
+        own = cells[task, dataset, metric]
+        reported = paper.REPORTED.get((task, dataset), {})
+        theirs = [f"{reported[model]:.1f}" if model in reported else "" for model in paper.MODELS]
+        rows.append([task, dataset, metric, *(own.get(column, "") for column in columns), *theirs])
+    return markdown_table(["task", "data set", "metric", *columns, *paper.MODELS], rows)
+
+
+def _column(document: dict[str, Any]) -> str:
+    """The model, and how it was measured where that was not the usual way."""
+    return " ".join(filter(None, (str(document["model"]), document.get("variant", ""))))
+
+
+def _cell(document: dict[str, Any]) -> str:
+    """The figure with the size of what it was measured on."""
+    rows = document["rows"]
+    whole: dict[str, float] = next((rows[name] for name in ALL_ROWS if name in rows), {})
+    size = f" (pool {whole['pool']:,})" if "pool" in whole else ""
+    limit = f" (--limit {document['limit']})" if document.get("limit") else ""
+    return f"{document['value']:.1f}{size}{limit}"

@@ -1,0 +1,41 @@
+"""The text tower of a model's Y-Encoder on its own, as its makers published it (if the model leaves it frozen)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.registry import LOCAL, trained_folder
+
+BATCH = 64
+
+
+def tower_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
+    """An encoder of texts to float32 [N, D], unit length: the tower, pooled as in the model, without its head.
+
+    Raises:
+        UsageError: the model has no folder of weights of its own (open_clip's have no head either).
+    """
+    folder = name.removeprefix(LOCAL) if name.startswith(LOCAL) else trained_folder(name)
+    if folder is None:
+        raise UsageError(
+            f"{name}: only a model with a folder of weights has a text tower apart from its head"
+        )
+    import torch
+
+    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+
+    model = VLJEPA.from_pretrained(folder)
+
+    @torch.no_grad()
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        parts = []
+        for start in range(0, len(texts), BATCH):
+            batch = model.tokenise_targets(texts[start : start + BATCH])
+            pooled = model.y_encoder.pool(model.y_encoder.tower(batch.ids, batch.mask), batch.mask)
+            parts.append(torch.nn.functional.normalize(pooled, dim=-1).float().numpy())
+        return np.concatenate(parts)
+
+    return encode

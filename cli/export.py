@@ -1,0 +1,120 @@
+"""`jepa export`: the clips of an index for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import console
+from cli.locate import open_library
+from cli.options import IndexOption, JsonOption, WhereOption
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from jepa_retrieval.library import Library
+
+COLUMNS = (
+    "clip_id",
+    "path",
+    "kind",
+    "start",
+    "end",
+    "duration",
+    "width",
+    "height",
+    "frame_rate",
+    "codec",
+    "size",
+    "mtime",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("export")(export)
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .parquet, .csv or .jsonl file to write.")],
+    index: IndexOption = None,
+    where: WhereOption = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the clips' embeddings, row by row, as a .npy file."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write one row per clip: path, times and what is known of the file. Existing files are replaced.
+
+    \b
+    Examples:
+      jepa export clips.parquet
+      jepa export clips.csv --where "kind = 'video'" --embeddings clips.npy
+    """
+    write = _WRITERS.get(file.suffix.lower())
+    if write is None:
+        raise UsageError(f"{file}: the name must end in one of {', '.join(_WRITERS)}")
+    if embeddings is not None and embeddings.suffix.lower() != ".npy":
+        raise UsageError(f"--embeddings {embeddings}: the name must end in .npy")
+    library = open_library(index)
+    table = _clips(library, where, with_embeddings=embeddings is not None)
+    if embeddings is not None:
+        import numpy as np
+
+        vectors = table["embedding"].combine_chunks().flatten().to_numpy()
+        np.save(embeddings, vectors.reshape(-1, library.records.manifest.embedding_size))
+    write(table.select(COLUMNS), file)
+    if json:
+        console.result_json(
+            {
+                "file": str(file),
+                "clips": len(table),
+                "embeddings": None if embeddings is None else str(embeddings),
+            }
+        )
+    else:
+        console.result(f"Wrote {console.count(len(table), 'clip')} to {console.printable(str(file))}.")
+
+
+def _clips(library: Library, where: str | None, *, with_embeddings: bool) -> pa.Table:
+    """All clips that pass `where`, by path and time; `embedding` is float16 [E]."""
+    import pyarrow as pa
+
+    from indexes.schema import clip_schema
+
+    columns = [*COLUMNS, "embedding"] if with_embeddings else [*COLUMNS]
+    full = clip_schema(library.records.manifest.embedding_size)
+    schema = pa.schema([full.field(name) for name in columns])
+    batches = library.records.iter_clips(where=where, columns=columns)
+    table = pa.Table.from_batches(batches, schema=schema)
+    return table.sort_by([("path", "ascending"), ("start", "ascending")])
+
+
+def _write_parquet(table: pa.Table, file: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(table, file)
+
+
+def _write_csv(table: pa.Table, file: Path) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(table, file)
+
+
+def _write_jsonl(table: pa.Table, file: Path) -> None:
+    with file.open("w", encoding="utf-8") as out:
+        for row in table.to_pylist():
+            out.write(console.json_text(row, one_line=True) + "\n")
+
+
+_WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+}

@@ -1,0 +1,191 @@
+"""The `jepa` program: global options, the commands, and how errors are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli import (
+    ask,
+    bench,
+    chapters,
+    classify,
+    console,
+    dedupe,
+    doctor,
+    explain,
+    export,
+    index,
+    manage,
+    models,
+    search,
+    train,
+    watch,
+)
+from jepa_retrieval.errors import JepaError
+
+INTERRUPTED = 130  # what shells report for Ctrl-C
+FAILED = 2
+
+app = typer.Typer(
+    name="jepa",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: it starts faster, and reads the same in a log
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="--quiet, --no-progress and --debug may also follow the command. $NO_COLOR switches colour off.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        console.result(f"jepa-retrieval {version('jepa-retrieval')}")
+        raise typer.Exit
+
+
+@app.callback()
+def configure(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show log messages, and tracebacks of errors.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search folders of video and photographs by meaning.
+
+    \b
+    Examples:
+      jepa index ~/Videos              make them searchable
+      cd ~/Videos
+      jepa search "a dog on a beach"   find moments
+    """
+    console.settings.quiet = quiet
+    console.settings.progress = not no_progress
+    console.settings.debug = debug
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    if not debug:
+        _show_preparation()
+
+
+class _NoteHandler(logging.Handler):
+    """Passes log messages on as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.note(record.getMessage())
+
+
+def _show_preparation() -> None:
+    """Converting a model takes half a minute when it is first used: people should know what they wait for."""
+    logger = logging.getLogger("jepa_retrieval.models.runtime")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers = [_NoteHandler()]
+
+
+index.add_to(app)
+search.add_to(app)
+classify.add_to(app)
+ask.add_to(app)
+explain.add_to(app)
+watch.add_to(app)
+chapters.add_to(app)
+manage.add_to(app)
+dedupe.add_to(app)
+export.add_to(app)
+app.add_typer(models.app, name="models")
+app.add_typer(train.app, name="train")
+app.add_typer(bench.app, name="bench")
+doctor.add_to(app)
+
+
+def hoist_global_options(arguments: Sequence[str]) -> list[str]:
+    """Move global options to the front, so that they work before and after the command."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    flags = {"--quiet", "-q", "--no-progress", "--debug"}
+    return [
+        *(word for word in words[:end] if word in flags),
+        *(word for word in words[:end] if word not in flags),
+        *words[end:],
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the program with `arguments` (without its own name) and return the exit status."""
+    try:
+        status = app(hoist_global_options(arguments), prog_name="jepa", standalone_mode=False)
+        console.flush_results()
+        return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        console.error("interrupted")
+        return INTERRUPTED
+    except console.ReaderGoneError:
+        _abandon_stdout()
+        return 0
+    except Exception as error:
+        if console.settings.debug:
+            traceback.print_exc()
+        else:
+            console.error(_sentence(error))
+        return FAILED
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says to the user, on one line."""
+    if isinstance(error, typer.TyperException):
+        return _usage_sentence(error)
+    if isinstance(error, JepaError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error} (this is a defect of jepa; --debug shows where it happened)"
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    text = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "jepa"
+    return f"{text}{'' if text[-1] in '.?!' else '.'} See '{command} --help'."
+
+
+def _abandon_stdout() -> None:
+    """Let the interpreter close standard output without complaint after its reader has gone (`| head -1`)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal's encoding lacks is printed as an escape, not as a traceback.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if "--debug" not in sys.argv:
+        hush_libraries()
+    sys.exit(main(sys.argv[1:]))
+
+
+def hush_libraries() -> None:
+    """Keep the remarks of libraries to their callers away from users, also in the processes that are started."""
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+if __name__ == "__main__":
+    run()

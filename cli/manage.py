@@ -1,0 +1,192 @@
+"""Commands that look after an index: `status`, `remove`, `verify`, `optimize`."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import console
+from cli.locate import open_library
+from cli.options import IndexOption, JsonOption
+from cli.values import format_time
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from jepa_retrieval.library import Library
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("status")(status)
+    app.command("remove")(remove)
+    app.command("verify")(verify)
+    app.command("optimize")(optimize)
+
+
+def remove(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or glob patterns.")],
+    index: IndexOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Forget files, or everything below folders. The media files themselves are not touched.
+
+    A pattern is held against the path as 'jepa search' prints it. Paths that are not in the index are named, and the
+    exit status is then 1.
+
+    \b
+    Examples:
+      jepa remove old/ trip/a.mp4
+      jepa remove "*.gif"
+    """
+    library = open_library(index)
+    known = list(library.records.known_files())
+    matches = {path: _matching(path, known, library) for path in paths}
+    unknown = [path for path, found in matches.items() if not found]
+    if len(unknown) == len(matches):
+        raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
+    for path in unknown:
+        console.warning(f"{console.printable(path)}: not in the index")
+    wanted = sorted(set().union(*matches.values()))
+    removed = library.remove([library.resolve(text) for text in wanted])
+    if json:
+        console.result_json({"removed": removed})
+    else:
+        console.result(f"Removed {console.count(removed, 'file')} from the index.")
+    if unknown:
+        raise typer.Exit(1)
+
+
+def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:
+    """Stored paths that `path` means: a file, everything below a folder, or what fits a pattern.
+
+    It may be written from the working directory or as the index stores it.
+    """
+    names = {library.media_root.to_text(Path(path)), os.path.normpath(path)}
+    if "." in names:
+        return set(known)
+    found = {text for text in known if text in names or any(text.startswith(f"{name}/") for name in names)}
+    return found or {text for text in known if fnmatch.fnmatchcase(text, path)}
+
+
+def verify(index: IndexOption = None, json: JsonOption = False) -> None:
+    """Check that an index is whole. Problems are printed with their remedy, and the exit status is then 1.
+
+    \b
+    Examples:
+      jepa verify
+      jepa verify --index ~/videos.index --json
+    """
+    library = open_library(index)
+    problems = library.verify()
+    if json:
+        console.result_json(
+            {"index": str(library.folder), "problems": [asdict(problem) for problem in problems]}
+        )
+    else:
+        for problem in problems:
+            console.result(f"{problem.what}: {console.printable(problem.detail)}\n  Remedy: {problem.remedy}")
+        if not problems:
+            console.result(f"{console.printable(str(library.folder))}: no problems found.")
+    raise typer.Exit(1 if problems else 0)
+
+
+def optimize(index: IndexOption = None, json: JsonOption = False) -> None:
+    """Make an index smaller and faster: compact its tables, drop old versions, rebuild the vector index.
+
+    \b
+    Examples:
+      jepa optimize
+    """
+    library = open_library(index)
+    before = library.status()
+    library.optimize()
+    after = library.status()
+    if json:
+        console.result_json({"bytes_before": before.total_bytes, "bytes_after": after.total_bytes})
+    else:
+        console.result(
+            f"{console.printable(str(library.folder))}: {console.bytes_text(before.total_bytes)} before, "
+            f"{console.bytes_text(after.total_bytes)} now; versions of the last hour are kept for their readers."
+        )
+
+
+def status(
+    index: IndexOption = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List the files that failed, with the reason.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what is in an index and what it costs on disk.
+
+    With --failed: one line for each file that could not be indexed, path and reason between a tab.
+
+    \b
+    Examples:
+      jepa status
+      jepa status --failed
+    """
+    library = open_library(index)
+    if failed:
+        failures = library.failures()
+        if json:
+            console.result_json([asdict(failure) for failure in failures])
+        else:
+            console.results(f"{console.printable(f.path)}\t{console.printable(f.error)}" for f in failures)
+            if not failures:
+                console.note("No file failed.")
+        return
+    if json:
+        console.result_json(_status_document(library))
+    else:
+        console.results(_status_lines(library))
+
+
+def _status_document(library: Library) -> dict[str, Any]:
+    return {"index": str(library.folder), "last_indexed": _last_indexed(library), **asdict(library.status())}
+
+
+def _status_lines(library: Library) -> Iterator[str]:
+    stats = library.status()
+    media = f"{console.count(stats.videos, 'video')}, {console.count(stats.images, 'image')}"
+    failed = f"; {stats.files_failed:,} failed ('jepa status --failed')" if stats.files_failed else ""
+    yield from console.columns(
+        [
+            ("index", console.printable(str(library.folder))),
+            ("model", stats.model),
+            ("prompt", console.printable(stats.prompt) or "none"),
+            ("files", f"{stats.files_ok:,} ({media}){failed}"),
+            ("video", format_time(stats.media_seconds)),
+            ("clips", f"{stats.clips:,}"),
+            (
+                "search",
+                f"{stats.vector_kind}, {stats.vectors_covered:,} of {stats.clips:,} clips in the vector index",
+            ),
+            ("indexed", _last_indexed(library)),
+            ("on disk", console.bytes_text(stats.total_bytes)),
+        ]
+    )
+    parts = {
+        "tokens": stats.tokens_bytes,
+        "thumbnails": stats.thumbnails_bytes,
+        "embeddings": stats.embeddings_bytes,
+        "streams": stats.streams_bytes,
+        "vector index": stats.vectors_bytes,
+    }
+    parts["other"] = stats.total_bytes - sum(parts.values())
+    yield from console.columns(
+        ((name, console.bytes_text(size)) for name, size in parts.items()), indent="  "
+    )
+
+
+def _last_indexed(library: Library) -> str:
+    """When the records last changed: every commit replaces the manifest."""
+    changed = (library.folder / "manifest.json").stat().st_mtime
+    return datetime.fromtimestamp(changed, UTC).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")

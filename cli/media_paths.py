@@ -1,0 +1,88 @@
+"""Paths and indexes of the commands that look at media: `jepa classify`, `jepa ask`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import console
+from cli.progress import indexing_progress
+from cli.values import parse_clip
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from jepa_retrieval.library import Library, VideoQuery
+    from jepa_retrieval.media_set import MediaSet
+    from jepa_retrieval.tasks.candidates import Candidate
+    from jepa_retrieval.tasks.indexing import FileFailure
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="For PATHs that no index has: the model to use. [the index's; without one $JEPA_MODEL, or nano]",
+    ),
+]
+PerOption = Annotated[
+    str | None,
+    typer.Option("--per", metavar="clip|moment|file", help="What gets a line: moments are clips that agree."),
+]
+
+
+@contextmanager
+def opened_media(paths: Sequence[str], index: Path | None, model: str | None) -> Iterator[MediaSet]:
+    """Media that paths name, encoded where the index has none of them; failures are told as they are met."""
+    from jepa_retrieval.library import VideoQuery
+    from jepa_retrieval.media_set import open_media
+
+    wanted: list[Path | VideoQuery] = []
+    for text in paths:
+        path, start, end = parse_clip(text)
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+        whole = start is None and end is None
+        wanted.append(path if whole else VideoQuery(path, start, end))
+    first = next(parse_clip(text)[0] for text in paths)
+    library = _library_around(first, index)
+    if model is not None and library is not None and model != library.records.manifest.model:
+        library = None
+    if library is None:
+        model = model or os.environ.get("JEPA_MODEL")
+    with (
+        indexing_progress() as on_progress,
+        open_media(wanted, library=library, model=model, on_progress=on_progress) as media,
+    ):
+        _print_failures(media.failed)
+        yield media
+
+
+def _library_around(path: Path, index: Path | None) -> Library | None:
+    """The index that is named, else the nearest one at a path or above it; None without one."""
+    from jepa_retrieval.library import Library, find_index
+
+    folder = index or find_index(path if path.is_dir() else path.absolute().parent)
+    return None if folder is None else Library.open(folder)
+
+
+def _print_failures(failed: Sequence[FileFailure]) -> None:
+    for failure in sorted(failed, key=lambda failure: failure.path):
+        console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
+
+
+def given_candidates(listed: str | None, file: Path | None, *, option: str) -> list[Candidate] | None:
+    """Candidates of `--OPTION a,b,c` or `--OPTION-file FILE`; None if neither is given."""
+    from jepa_retrieval.tasks.candidates import parse_candidates, read_candidates
+
+    if listed is not None and file is not None:
+        raise UsageError(f"--{option} and --{option}-file exclude each other")
+    if file is not None:
+        return read_candidates(file)
+    if listed is None:
+        return None
+    return parse_candidates([name.strip() for name in listed.split(",") if name.strip()])

@@ -1,0 +1,65 @@
+"""Vectors and records of media collections on disk; knows nothing of models or media files.
+
+Names are loaded when first used: importing this package alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexes.errors import (
+        FilterError,
+        FingerprintMismatchError,
+        IndexFormatError,
+        IndexLockedError,
+        IndexNotFoundError,
+        IndexStoreError,
+        IndexWriteError,
+        JepaError,
+    )
+    from indexes.health import Problem
+    from indexes.manifest import Manifest
+    from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
+    from indexes.stats import IndexStats
+    from indexes.store import Index
+    from indexes.writer import IndexWriter
+
+__all__ = [
+    "ClipHit",
+    "ClipRecord",
+    "ClipWindows",
+    "FilterError",
+    "FingerprintMismatchError",
+    "Index",
+    "IndexFormatError",
+    "IndexLockedError",
+    "IndexNotFoundError",
+    "IndexStats",
+    "IndexStoreError",
+    "IndexWriteError",
+    "IndexWriter",
+    "JepaError",
+    "Manifest",
+    "MediaRecord",
+    "Problem",
+]
+
+_MODULES = {
+    "ClipHit": "records",
+    "ClipRecord": "records",
+    "ClipWindows": "records",
+    "Index": "store",
+    "IndexStats": "stats",
+    "IndexWriter": "writer",
+    "Manifest": "manifest",
+    "MediaRecord": "records",
+    "Problem": "health",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)

@@ -1,0 +1,67 @@
+"""Making the files of a new index."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from indexes.errors import IndexWriteError
+from indexes.files import sync_new_files
+from indexes.lock import LOCK_NAME, NOTE_NAME, WriterLock
+from indexes.manifest import FILE_NAME, Commit, Manifest, write_manifest
+from indexes.reasons import reason
+from indexes.schema import MEDIA_SCHEMA, clip_schema
+from indexes.tables import CLIPS, MEDIA, create_table, open_table
+from indexes.vectors import build
+from indexes.vectors.files import FOLDER as VECTORS
+
+_OURS = {MEDIA, CLIPS, VECTORS, LOCK_NAME, NOTE_NAME, FILE_NAME + ".tmp"}
+
+
+def create_files(folder: Path, manifest: Manifest) -> None:
+    """Write empty tables and, last, the manifest: before it is there, the folder is not an index.
+
+    Raises:
+        IndexWriteError: the folder holds something else, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(folder)
+        try:
+            _refuse_content(folder)
+            for table in (MEDIA, CLIPS):
+                shutil.rmtree(folder / table, ignore_errors=True)
+            commit = Commit(
+                media_version=create_table(folder / MEDIA, MEDIA_SCHEMA),
+                clips_version=create_table(folder / CLIPS, clip_schema(manifest.embedding_size)),
+            )
+            for table in (MEDIA, CLIPS):
+                sync_new_files(folder / table, set())
+            manifest = dataclasses.replace(manifest, commit=commit)
+            write_manifest(folder, manifest)
+            build.update(folder, manifest, open_table(folder / CLIPS, commit.clips_version))
+        finally:
+            lock.release()
+    except OSError as error:
+        raise IndexWriteError(f"cannot make an index at {folder}: {reason(error)}") from error
+
+
+def created_with() -> str:
+    """Name and version of this program, for the manifest."""
+    try:
+        return f"jepa-retrieval {metadata.version('jepa-retrieval')}"
+    except metadata.PackageNotFoundError:
+        return "jepa-retrieval"
+
+
+def _refuse_content(folder: Path) -> None:
+    if (folder / FILE_NAME).exists():
+        raise IndexWriteError(f"{folder} already holds an index")
+    # What a creation that died left behind may be overwritten; files of others may not.
+    others = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+    if others:
+        raise IndexWriteError(
+            f"{folder} is not empty (it holds {others[0]}): choose a new folder for the index"
+        )

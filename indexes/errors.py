@@ -1,0 +1,37 @@
+"""Errors of the whole project: one small hierarchy under `JepaError`.
+
+It lives on the lowest floor so that every floor can share the root. Messages are one sentence that names the
+path or option at fault; the command line prints them as they are.
+"""
+
+
+class JepaError(Exception):
+    """Root of all errors that this project raises on purpose."""
+
+
+class IndexStoreError(JepaError):
+    """Something about an index on disk."""
+
+
+class IndexNotFoundError(IndexStoreError):
+    """There is no index at the path."""
+
+
+class IndexFormatError(IndexStoreError):
+    """The folder is not an index, is damaged, or was written by a newer version."""
+
+
+class FingerprintMismatchError(IndexStoreError):
+    """Vectors of another model or prompt were offered to an index."""
+
+
+class IndexLockedError(IndexStoreError):
+    """Another process is writing to the index."""
+
+
+class IndexWriteError(IndexStoreError):
+    """The index could not be written: full disk, read-only folder, missing permission."""
+
+
+class FilterError(IndexStoreError):
+    """A `where` expression is not valid SQL over the index's columns."""

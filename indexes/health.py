@@ -1,0 +1,212 @@
+"""`verify`: read everything, and name what is wrong with its remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexes import arrays
+from indexes.calibration import FILE_NAME as CALIBRATION
+from indexes.calibration import read_calibration
+from indexes.errors import IndexStoreError
+from indexes.lock import is_locked
+from indexes.reasons import is_file_failure, reason
+from indexes.tables import CLIPS, MEDIA
+from indexes.vectors import build, files
+from indexes.vectors.files import DamagedVectorsError
+
+if TYPE_CHECKING:
+    import lance
+    import pyarrow as pa
+
+    from indexes.snapshot import Snapshot
+
+OPTIMIZE = "run `jepa optimize`"
+REBUILD = "make the index again with `jepa index --rebuild`"
+
+# float16 rounds a unit vector's length by far less than this.
+LENGTH_TOLERANCE = 0.01
+# Fewer clips may well be alike.
+FEWEST_TO_JUDGE = 20
+SAME_VECTOR_PART = 0.2
+COLLAPSED_COSINE = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an index."""
+
+    what: str  # "damaged table", "collapsed embeddings", ...
+    detail: str
+    remedy: str  # one command or action
+
+
+def find_problems(snapshot: Snapshot) -> list[Problem]:
+    """Check the tables, the embeddings and the files for vector search."""
+    problems = [
+        *_unreadable(MEDIA, lambda: snapshot.media_table),
+        *_unreadable(CLIPS, lambda: snapshot.clips_table),
+    ]
+    if problems:
+        return problems
+    media = snapshot.media_table.to_table()
+    clips = snapshot.clips_table.scanner(columns=["clip_id", "media_id", "path", "embedding"]).to_table()
+    embeddings = arrays.embeddings(clips).astype(np.float32)
+    problems += _records(media, clips)
+    problems += _embeddings(clips, embeddings)
+    problems += _collapse(embeddings[_originals(media, clips)])
+    problems += _leftovers(snapshot)
+    problems += _orphans(snapshot)
+    problems += _vectors(snapshot)
+    problems += _calibration(snapshot)
+    return problems
+
+
+def _unreadable(name: str, table: Callable[[], lance.LanceDataset]) -> Iterator[Problem]:
+    try:
+        for _ in table().to_batches(batch_size=256):
+            pass
+    except BaseException as error:
+        if not isinstance(error, IndexStoreError) and not is_file_failure(error):
+            raise
+        yield Problem(
+            "damaged table", f"{name} cannot be read: {reason(error)}", f"restore a backup, or {REBUILD}"
+        )
+
+
+def _records(media: pa.Table, clips: pa.Table) -> Iterator[Problem]:
+    ids, paths = media["media_id"].to_pylist(), media["path"].to_pylist()
+    path_of = dict(zip(ids, paths, strict=True))
+    counted = Counter(clips["media_id"].to_pylist())
+    orphans = [path for media_id, path in zip(*_pair(clips), strict=True) if media_id not in path_of]
+    if orphans:
+        yield Problem("clips without a file", f"{len(orphans)} clips, the first of {orphans[0]}", REBUILD)
+    wrong = [
+        path_of[media_id]
+        for media_id, clips_of in zip(ids, media["clips"].to_pylist(), strict=True)
+        if counted[media_id] != clips_of
+    ]
+    if wrong:
+        yield Problem("clips are missing", f"{len(wrong)} files, the first is {wrong[0]}", REBUILD)
+    stale = {
+        path for media_id, path in zip(*_pair(clips), strict=True) if path_of.get(media_id, path) != path
+    }
+    if stale:
+        yield Problem("clips name another path than their file", f"for example {min(stale)}", REBUILD)
+    for name, values in (("path", paths), ("clip_id", clips["clip_id"].to_pylist())):
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            yield Problem("stored twice", f"{len(twice)} values of {name}, the first is {twice[0]}", REBUILD)
+
+
+def _pair(clips: pa.Table) -> tuple[list[int], list[str]]:
+    return clips["media_id"].to_pylist(), clips["path"].to_pylist()
+
+
+def _embeddings(clips: pa.Table, embeddings: np.ndarray) -> Iterator[Problem]:
+    if not len(embeddings):
+        return
+    lengths = np.linalg.norm(embeddings, axis=1)
+    finite = np.isfinite(lengths)
+    for what, bad in (
+        ("embeddings that are not numbers", ~finite),
+        ("embeddings that are not of unit length", finite & (np.abs(lengths - 1) > LENGTH_TOLERANCE)),
+    ):
+        if bad.any():
+            first = clips["path"][int(np.argmax(bad))].as_py()
+            yield Problem(what, f"{np.count_nonzero(bad)} of {len(bad)} clips, the first of {first}", REBUILD)
+
+
+def _originals(media: pa.Table, clips: pa.Table) -> np.ndarray:
+    """Which clips are of files that are no copies of another one: copies are alike by right. bool [clips]."""
+    first: dict[str, int] = {}
+    ids, hashes = media["media_id"].to_pylist(), media["content_hash"].to_pylist()
+    kept = {
+        first.setdefault(digest or str(media_id), media_id)
+        for media_id, digest in zip(ids, hashes, strict=True)
+    }
+    return np.array([media_id in kept for media_id in clips["media_id"].to_pylist()], dtype=bool)
+
+
+def _collapse(embeddings: np.ndarray) -> Iterator[Problem]:
+    """Embeddings that tell nothing apart: the same for many clips, or all close together."""
+    usable = embeddings[np.isfinite(embeddings).all(axis=1)]
+    if len(usable) < FEWEST_TO_JUDGE:
+        return
+    remedy = f"the model is at fault: check it, then {REBUILD}"
+    most = max(Counter(row.tobytes() for row in usable).values())
+    # Mean cosine over all pairs of unit vectors is the squared length of their mean.
+    likeness = float(np.sum(usable.mean(axis=0) ** 2))
+    if most > SAME_VECTOR_PART * len(usable):
+        yield Problem("constant embeddings", f"{most} of {len(usable)} clips have the very same one", remedy)
+    elif likeness > COLLAPSED_COSINE:
+        yield Problem("collapsed embeddings", f"the mean cosine of two clips is {likeness:.3f}", remedy)
+
+
+def _leftovers(snapshot: Snapshot) -> Iterator[Problem]:
+    if is_locked(snapshot.folder):
+        return  # a writer at work is always ahead of its manifest
+    commit = snapshot.manifest.commit
+    for name, table, version in (
+        (MEDIA, snapshot.media_table, commit.media_version),
+        (CLIPS, snapshot.clips_table, commit.clips_version),
+    ):
+        if table.latest_version != version:
+            detail = f"{name} has changes that were never committed; searches do not see them"
+            yield Problem("unfinished write", detail, f"the next `jepa index` rolls them back, or {OPTIMIZE}")
+
+
+def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
+    """Files and folders that nothing refers to: they only cost room."""
+    if is_locked(snapshot.folder):
+        return  # a writer makes new files before it names them
+    folder, manifest = snapshot.folder, snapshot.manifest
+    with contextlib.suppress(DamagedVectorsError, OSError):  # `_vectors` tells of these
+        description = files.read_description(
+            folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size
+        )
+        unknown = files.leftovers(folder, description)
+        if unknown:
+            detail = f"{len(unknown)} files in {folder.name}/vectors, the first is {unknown[0]}"
+            yield Problem("orphaned files", detail, OPTIMIZE)
+    for other in sorted(folder.parent.glob(f"{glob.escape(folder.name)}.*")):
+        if other.name == f"{folder.name}.rebuilding":
+            yield Problem(
+                "unfinished rebuild", str(other), "run `jepa index --rebuild` to go on, or delete the folder"
+            )
+        elif other.name.startswith(f"{folder.name}.replaced-"):
+            yield Problem("orphaned index", f"{other} was replaced by a rebuild", "delete the folder")
+
+
+def _calibration(snapshot: Snapshot) -> Iterator[Problem]:
+    if (snapshot.folder / CALIBRATION).exists() and read_calibration(
+        snapshot.folder, snapshot.manifest
+    ) is None:
+        detail = f"{CALIBRATION} is damaged or of another fingerprint; every search measures for itself"
+        yield Problem("wrong calibration", detail, OPTIMIZE)
+
+
+def _vectors(snapshot: Snapshot) -> Iterator[Problem]:
+    folder, manifest = snapshot.folder, snapshot.manifest
+    try:
+        loaded = build.load_fresh(folder, manifest)
+        if loaded is None:
+            yield Problem("stale vector index", "it is of an older commit; searches are slower", OPTIMIZE)
+            return
+        build.check_rest(folder, loaded)
+    except DamagedVectorsError as error:
+        yield Problem("missing or damaged vector index", f"{error}; searches are slower", OPTIMIZE)
+        return
+    truth = build.load_table(snapshot.clips_table, manifest.embedding_size)
+    same = len(truth.hits) == len(loaded.hits) and np.array_equal(
+        loaded.embeddings[loaded.hits.hits["row"]], truth.embeddings, equal_nan=True
+    )
+    if not same:
+        yield Problem("wrong vector index", f"{Path(folder).name}/vectors differs from the table", OPTIMIZE)

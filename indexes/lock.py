@@ -1,0 +1,85 @@
+"""The writer lock: one process writes to an index at a time.
+
+The operating system holds the lock (flock, or its Windows counterpart), so it is gone when its holder is, however
+the holder died. A note beside it says who holds it, for the error message only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexes.errors import IndexLockedError, IndexWriteError
+from indexes.reasons import reason
+
+LOCK_NAME = "writer.lock"
+NOTE_NAME = "writer.json"
+
+
+class WriterLock:
+    """The right to write to the index in `folder`.
+
+    Raises:
+        IndexLockedError: another writer holds it; the message names its process, host and start.
+        IndexWriteError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from filelock import FileLock, Timeout
+
+        self._note = folder / NOTE_NAME
+        self._lock = FileLock(folder / LOCK_NAME, timeout=0, thread_local=False)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise IndexLockedError(f"{folder} is being written to by {_holder(self._note)}") from None
+        except OSError as error:
+            raise IndexWriteError(f"cannot write to {folder}: {reason(error)}") from error
+        try:
+            self._note.write_text(json.dumps(_myself()))
+        except OSError as error:
+            self._lock.release()
+            raise IndexWriteError(f"cannot write to {folder}: {reason(error)}") from error
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock through this object."""
+        return self._lock.is_locked
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        if self._lock.is_locked:
+            self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a writer is at work; False too where this process may not look."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / LOCK_NAME).exists():
+        return False
+    try:
+        FileLock(folder / LOCK_NAME, timeout=0).acquire().lock.release()
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _myself() -> dict[str, object]:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+
+
+def _holder(note: Path) -> str:
+    # The holder writes its note just after it gets the lock, so for a moment there may be none.
+    try:
+        holder = json.loads(note.read_text())
+        return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

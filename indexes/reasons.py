@@ -1,0 +1,28 @@
+"""Other libraries' exceptions: which of them mean that files are broken, and what they say, in our sentences."""
+
+from __future__ import annotations
+
+import re
+
+_LOCATION = re.compile(r",? (?:/|rust/|[A-Za-z]:\\)\S*\.rs:\d+:\d+")
+_PREFIX = re.compile(
+    r"^(?:Invalid user input|External error|Query Execution error|Schema error|LanceError\(\w+\)): "
+)
+
+
+def is_file_failure(error: BaseException) -> bool:
+    """Whether an exception out of Lance, Arrow or the system means that files could not be read or written.
+
+    Lance reports damage as any of these, or by a Rust panic, whose Python class cannot be imported.
+    """
+    return isinstance(error, (OSError, ValueError, RuntimeError)) or type(error).__name__ == "PanicException"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error's text, without Lance's source locations and nested prefixes."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = _LOCATION.sub("", str(error).splitlines()[0]) if str(error) else type(error).__name__
+    while _PREFIX.match(text):
+        text = _PREFIX.sub("", text, count=1)
+    return text.rstrip(". ")

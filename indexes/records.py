@@ -1,0 +1,63 @@
+"""What an index stores: one `MediaRecord` per file, one `ClipRecord` per clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+MediaKind = Literal["video", "image"]
+MediaState = Literal["ok", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRecord:
+    """One media file as it was when it was indexed."""
+
+    path: str  # relative to the media root, "/" between parts; absolute if the file lies outside the root
+    size: int  # bytes
+    mtime_ns: int  # modification time, nanoseconds since the epoch
+    content_hash: str = ""  # of the whole file; "" if it could not be read
+    kind: MediaKind = "video"
+    duration: float | None = None  # seconds; None for images
+    width: int | None = None  # pixels as displayed: after rotation and pixel aspect
+    height: int | None = None
+    frame_rate: float | None = None  # mean frames per second; None for images
+    codec: str | None = None
+    sampling: str = ""  # how frames were chosen ("auto", "keyframes", "2.0"); "" for images
+    state: MediaState = "ok"
+    error: str | None = None  # why the file failed, one sentence; None if it did not
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipRecord:
+    """A run of windows that mean the same: the unit that is stored and searched."""
+
+    start: float | None  # seconds of presentation time; None for images
+    end: float | None
+    embedding: np.ndarray  # float32 [E], unit length
+    window_times: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # seconds [W, 2]
+    window_embeddings: np.ndarray | None = None  # float16 [W, E]: the stored stream
+    tokens: np.ndarray | None = None  # float16 [N, D]: pooled S_V for later questions; None if not kept
+    thumbnail: bytes | None = None  # JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHit:
+    """One stored clip that was found, with its media file's fields."""
+
+    clip_id: int
+    score: float  # inner product of unit vectors, -1 to 1
+    path: str
+    kind: MediaKind
+    start: float | None  # seconds; None for images
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipWindows:
+    """The stored stream of one clip: W windows in order of time."""
+
+    times: np.ndarray  # float32 [W, 2]: start and end in seconds
+    embeddings: np.ndarray  # float16 [W, E]

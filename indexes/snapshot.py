@@ -1,0 +1,235 @@
+"""Reading one commit of an index; nothing of it changes while a writer goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexes.errors import FilterError, IndexStoreError
+from indexes.filters import check_filter, filter_error, is_filters_fault
+from indexes.manifest import Manifest
+from indexes.records import ClipHit, ClipWindows, MediaRecord
+from indexes.vectors import build
+from indexes.vectors.files import DamagedVectorsError
+from indexes.vectors.search import VectorSearch
+
+if TYPE_CHECKING:
+    import lance
+    import pyarrow as pa
+
+    from indexes.vectors.windows import WindowTable
+
+
+class Snapshot:
+    """The records and vectors of one commit. Parts are opened when first asked for; threads may share it."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._lock = threading.RLock()
+
+    @cached_property
+    def media_table(self) -> lance.LanceDataset:
+        """One row per file, visible and not."""
+        from indexes.tables import MEDIA, open_table
+
+        return open_table(self.folder / MEDIA, self.manifest.commit.media_version)
+
+    @cached_property
+    def clips_table(self) -> lance.LanceDataset:
+        """One row per clip."""
+        from indexes.tables import CLIPS, open_table
+
+        return open_table(self.folder / CLIPS, self.manifest.commit.clips_version)
+
+    @cached_property
+    def loaded(self) -> build.Loaded:
+        """The vectors: from their own files if these are of this commit, else with the help of the table."""
+        with self._lock:
+            return self.__dict__.get("loaded") or self._load()
+
+    @cached_property
+    def vectors(self) -> VectorSearch:
+        """The search structures over `loaded`."""
+        with self._lock:
+            return self.__dict__.get("vectors") or self._load_vectors()
+
+    @cached_property
+    def _windows(self) -> WindowTable | None:
+        return build.read_windows(self.folder, self.loaded, self.manifest.embedding_size)
+
+    def search(self, queries: np.ndarray, *, k: int, where: str | None) -> list[list[ClipHit]]:
+        """See `Index.search`."""
+        table = self.loaded.hits
+        positions, rows = (
+            self._all_rows if where is None else self._rows_of(table.find(self._matching(where)))
+        )
+        scores, found = self.vectors.search(queries, k, rows)
+        at = positions[np.searchsorted(rows, found)] if len(rows) else found
+        return [
+            [table.hit(position, score) for position, score in zip(line, values, strict=True)]
+            for line, values in zip(at.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def all_clips(self) -> list[ClipHit]:
+        """See `Index.all_clips`."""
+        table = self.loaded.hits
+        return [table.hit(position, 0.0) for position in range(len(table))]
+
+    def clips_of(self, path: str) -> list[ClipHit]:
+        """See `Index.clips_of`."""
+        table = self.loaded.hits
+        found = [table.hit(position, 0.0) for position in table.of_path(path).tolist()]
+        return sorted(found, key=lambda hit: (hit.start or 0.0, hit.clip_id))
+
+    def embeddings(self, clip_ids: Sequence[int]) -> np.ndarray:
+        """See `Index.embeddings`."""
+        wanted = np.asarray(clip_ids, np.int64)
+        hits = self.loaded.hits
+        at = hits.find(wanted)
+        if len(at) < len(wanted):
+            missing = set(wanted.tolist()) - set(hits.hits["clip_id"][at].tolist())
+            raise IndexStoreError(f"there is no clip {min(missing)} in {self.folder}")
+        return self.loaded.embeddings[hits.hits["row"][at]].astype(np.float32)
+
+    def sample(self, most: int) -> np.ndarray:
+        """See `Index.sample`."""
+        rows = self.loaded.hits.hits["row"]
+        chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)
+        return self.loaded.embeddings[np.sort(rows[chosen])].astype(np.float32)
+
+    def windows(self, clip_ids: Sequence[int]) -> dict[int, ClipWindows]:
+        """See `Index.windows`."""
+        stored, found, missing = self._windows, {}, []
+        for clip_id in clip_ids:
+            try:
+                if stored is None or clip_id >= stored.until:
+                    missing.append(clip_id)
+                elif (stream := stored.read(clip_id)) is not None:
+                    found[clip_id] = stream
+            except DamagedVectorsError:
+                missing.append(clip_id)
+        return found | self._windows_of_table(missing) if missing else found
+
+    def _windows_of_table(self, clip_ids: Sequence[int]) -> dict[int, ClipWindows]:
+        from indexes.vectors.windows import read_streams
+
+        rows = self.clips(clip_ids, columns=["window_times", "window_embeddings"])
+        streams = read_streams(rows, self.manifest.embedding_size)
+        return {clip: stream for clip, stream in zip(clip_ids, streams, strict=True) if stream is not None}
+
+    def media(self, *, where: str | None, columns: Sequence[str] | None) -> pa.Table:
+        """See `Index.media`."""
+        from indexes.schema import MEDIA_FILTER_COLUMNS
+
+        return self._scan(self.media_table, where, columns, MEDIA_FILTER_COLUMNS).to_table()
+
+    def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None) -> pa.Table:
+        """See `Index.clips`."""
+        wanted = np.asarray(clip_ids, np.int64)
+        stored, order = self._row_order
+        at = np.searchsorted(stored, wanted).clip(max=max(len(stored) - 1, 0))
+        missing = wanted if not len(stored) else wanted[stored[at] != wanted]
+        if len(missing):
+            raise IndexStoreError(f"there is no clip {missing[0]} in {self.folder}")
+        _check_columns(columns, self.clips_table.schema.names)
+        # Lance wants each row once and in its own order.
+        rows, back = np.unique(order[at], return_inverse=True)
+        table = self.clips_table.take(rows.tolist(), columns=None if columns is None else list(columns))
+        return table.take(back)
+
+    def iter_clips(
+        self, *, where: str | None, columns: Sequence[str] | None, batch_size: int
+    ) -> Iterator[pa.RecordBatch]:
+        """See `Index.iter_clips`."""
+        from indexes.schema import clip_filter_columns
+
+        known = clip_filter_columns(self.clips_table.schema.names)
+        scanner = self._scan(self.clips_table, where, columns, known, batch_size=batch_size)
+        return iter(scanner.to_batches())
+
+    def known_files(self) -> dict[str, MediaRecord]:
+        """See `Index.known_files`."""
+        from indexes.arrays import MEDIA_FIELDS, media_records
+
+        records = media_records(self.media(where=None, columns=MEDIA_FIELDS))
+        return {record.path: record for record in records}
+
+    def _load(self) -> build.Loaded:
+        for _ in range(3):
+            try:
+                fresh = build.load_fresh(self.folder, self.manifest)
+            except DamagedVectorsError:
+                continue  # perhaps a writer replaced a file just now: look again
+            if fresh is not None:
+                return fresh
+            break
+        return build.load_any(self.folder, self.manifest, self.clips_table)
+
+    def _load_vectors(self) -> VectorSearch:
+        graph, rows = build.read_graph(self.folder, self.loaded.description)
+        return VectorSearch(self.loaded.embeddings, graph=graph, graph_rows=rows)
+
+    def _matching(self, where: str) -> np.ndarray:
+        from indexes.schema import clip_filter_columns
+
+        check_filter(where)
+        try:
+            scanner = self.clips_table.scanner(columns=["clip_id"], filter=where)
+            return scanner.to_table()["clip_id"].to_numpy()
+        except ValueError as error:
+            if not is_filters_fault(error):
+                raise
+            known = clip_filter_columns(self.clips_table.schema.names)
+            raise filter_error(where, error, known) from error
+
+    def _scan(
+        self,
+        table: lance.LanceDataset,
+        where: str | None,
+        columns: Sequence[str] | None,
+        filter_columns: Sequence[str],
+        batch_size: int | None = None,
+    ) -> lance.LanceScanner:
+        _check_columns(columns, table.schema.names)
+        if where is not None:
+            check_filter(where)
+        try:
+            scanner = table.scanner(
+                columns=None if columns is None else list(columns), filter=where, batch_size=batch_size
+            )
+            if where is not None:
+                scanner.count_rows()
+        except ValueError as error:
+            if where is None or not is_filters_fault(error):
+                raise
+            raise filter_error(where, error, filter_columns) from error
+        return scanner
+
+    @cached_property
+    def _all_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._rows_of(np.arange(len(self.loaded.hits)))
+
+    def _rows_of(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions in the table of hits in the order of their embeddings' rows, and those rows, int64."""
+        rows = self.loaded.hits.hits["row"][positions].astype(np.int64)
+        order = np.argsort(rows)
+        return positions[order], rows[order]
+
+    @cached_property
+    def _row_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """All clip_ids, ascending, and the position of each in the table."""
+        clip_ids = self.clips_table.scanner(columns=["clip_id"]).to_table()["clip_id"].to_numpy()
+        order = np.argsort(clip_ids)
+        return clip_ids[order], order
+
+
+def _check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> None:
+    for name in columns or ():
+        if name not in known:
+            raise FilterError(f"there is no column {name!r}; columns are {', '.join(known)}")

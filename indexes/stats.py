@@ -1,0 +1,88 @@
+"""Counts and sizes of an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexes.calibration import FILE_NAME as CALIBRATION
+from indexes.files import bytes_below
+from indexes.manifest import FILE_NAME
+from indexes.tables import CLIPS, MEDIA
+from indexes.vectors import build
+from indexes.vectors.files import FOLDER as VECTORS
+
+if TYPE_CHECKING:
+    import lance
+
+    from indexes.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """What an index holds and what it costs on disk."""
+
+    model: str
+    prompt: str
+    fingerprint: str
+    media_root: str | None
+    files_ok: int
+    files_failed: int
+    videos: int  # of the files that are ok
+    images: int
+    media_seconds: float  # length of all videos together
+    clips: int
+    tokens_bytes: int  # pooled S_V for later questions
+    thumbnails_bytes: int
+    embeddings_bytes: int  # in the table
+    streams_bytes: int  # embeddings and times of the windows
+    vectors_bytes: int  # derived files for search
+    total_bytes: int  # of the whole folder, with old versions that are still kept
+    vector_kind: str  # "hnsw", "exact", or "none" if the files for search are missing or of an older commit
+    vectors_covered: int  # clips that the files for search hold
+
+
+def collect_stats(snapshot: Snapshot) -> IndexStats:
+    """Count the records and add up the files."""
+    files = snapshot.media(where=None, columns=["kind", "state", "duration", "clips"]).to_pylist()
+    ok = [file for file in files if file["state"] == "ok"]
+    columns = _bytes_per_column(snapshot.clips_table)
+    kind, covered = build.coverage(snapshot.folder, snapshot.manifest)
+    manifest = snapshot.manifest
+    return IndexStats(
+        model=manifest.model,
+        prompt=manifest.prompt,
+        fingerprint=manifest.fingerprint,
+        media_root=manifest.media_root,
+        files_ok=len(ok),
+        files_failed=len(files) - len(ok),
+        videos=sum(file["kind"] == "video" for file in ok),
+        images=sum(file["kind"] == "image" for file in ok),
+        media_seconds=sum(file["duration"] or 0.0 for file in ok),
+        clips=sum(file["clips"] for file in files),
+        tokens_bytes=columns["tokens"],
+        thumbnails_bytes=columns["thumbnail"],
+        embeddings_bytes=columns["embedding"],
+        streams_bytes=columns["window_embeddings"] + columns["window_times"],
+        vectors_bytes=bytes_below(snapshot.folder / VECTORS),
+        total_bytes=sum(bytes_below(snapshot.folder / part) for part in (MEDIA, CLIPS, VECTORS))
+        + sum(_size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION)),
+        vector_kind=kind,
+        vectors_covered=covered,
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _bytes_per_column(table: lance.LanceDataset) -> dict[str, int]:
+    # Lance counts per field id; a list's values are counted under the field of the list.
+    names = {field.id(): field.name() for field in table.lance_schema.fields()}
+    sizes = dict.fromkeys(table.schema.names, 0)
+    statistics: Any = table.stats.data_stats()  # its stub is wrong about the fields
+    for field in statistics.fields:
+        if field.id in names:
+            sizes[names[field.id]] += field.bytes_on_disk
+    return sizes

@@ -1,0 +1,331 @@
+"""`Index`: the public door to an index on disk."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from indexes.calibration import read_calibration, write_calibration
+from indexes.errors import FingerprintMismatchError, IndexFormatError, IndexStoreError, IndexWriteError
+from indexes.manifest import CAPTIONS_FORMAT, Manifest, read_manifest
+from indexes.reasons import is_file_failure, reason
+from indexes.records import ClipHit, ClipWindows, MediaRecord
+from indexes.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from indexes.health import Problem
+    from indexes.stats import IndexStats
+    from indexes.writer import IndexWriter
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Index:
+    """Vectors and records of a collection of media, in a folder.
+
+    Every read sees one commit: the newest at `open`, or at the last `refresh`. Other processes may read and one may
+    write at the same time. Readers never write, so a folder without write permission is fine.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._snapshot = Snapshot(folder, manifest)
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        *,
+        model: str,
+        prompt: str,
+        fingerprint: str,
+        embedding_size: int,
+        media_root: str | Path | None = None,
+    ) -> Index:
+        """Make an empty index in a folder that is new or empty.
+
+        Args:
+            model: name of the model whose embeddings it will hold.
+            prompt: the query that they are predicted with.
+            fingerprint: hash of the model's config and weights and the prompt.
+            embedding_size: dimensions E of an embedding.
+            media_root: what relative media paths are relative to.
+
+        Raises:
+            IndexWriteError: the folder is not empty, or cannot be written.
+        """
+        from indexes.create import create_files, created_with
+
+        folder = Path(folder)
+        manifest = Manifest(
+            index_id=uuid.uuid4().hex,
+            model=model,
+            prompt=prompt,
+            fingerprint=fingerprint,
+            embedding_size=embedding_size,
+            media_root=None if media_root is None else str(media_root),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_with=created_with(),
+        )
+        create_files(folder, manifest)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Index:
+        """Open an index for reading.
+
+        Raises:
+            IndexNotFoundError: there is none.
+            IndexFormatError: it is damaged, or of a newer format.
+        """
+        folder = Path(folder)
+        return cls(folder, read_manifest(folder))
+
+    @property
+    def folder(self) -> Path:
+        """Where the index lies."""
+        return self._snapshot.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the index is, and the commit that is being read."""
+        return self._snapshot.manifest
+
+    @property
+    def keeps_captions(self) -> bool:
+        """Whether clips have a column `caption`."""
+        return self.manifest.format_version >= CAPTIONS_FORMAT
+
+    def captions(self, clip_ids: Sequence[int]) -> list[str | None]:
+        """The sentence of each clip; None where there is none.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+        """
+        if not (self.keeps_captions and clip_ids):
+            return [None] * len(clip_ids)
+        captions: list[str | None] = self.clips(clip_ids, columns=["caption"])["caption"].to_pylist()
+        return captions
+
+    def require_fingerprint(self, fingerprint: str, *, model: str) -> None:
+        """Make sure that vectors come from the model and prompt that the index was made with.
+
+        Raises:
+            FingerprintMismatchError: they do not; the message names both models and the remedy.
+        """
+        mine = self.manifest
+        if fingerprint == mine.fingerprint:
+            return
+        if model == mine.model:
+            difference = f"another version of model {model!r}, or another prompt than {mine.prompt!r}"
+        else:
+            difference = f"model {model!r}"
+        raise FingerprintMismatchError(
+            f"the index {self.folder} holds embeddings of model {mine.model!r} (fingerprint {mine.fingerprint}), "
+            f"these are of {difference} (fingerprint {fingerprint}): use the index's own model, "
+            "or make the index again with `jepa index --rebuild`"
+        )
+
+    def refresh(self) -> bool:
+        """Move to the newest commit. Returns whether its content is other than before."""
+        manifest = read_manifest(self.folder)
+        if manifest == self.manifest:
+            return False
+        changed = _content(manifest) != _content(self.manifest)
+        self._snapshot = Snapshot(self.folder, manifest)
+        return changed
+
+    def warm_up(self) -> None:
+        """Load everything that searches need; for servers, so that no request waits for it."""
+        self._read(lambda snapshot: snapshot.vectors.load_faiss())
+
+    def search(self, vectors: np.ndarray, *, k: int, where: str | None = None) -> list[list[ClipHit]]:
+        """Clips nearest to each query vector, best first.
+
+        Args:
+            vectors: float32 [Q, E], unit length.
+            k: most hits per query.
+            where: SQL over the clip's columns and its file's, like "duration > 60 and path like '%/2024/%'"; applied
+                before the search, so that the k hits are the best of those that pass.
+
+        Raises:
+            FilterError: `where` is not valid.
+            IndexStoreError: the vectors have the wrong shape, or `k` is less than 1.
+        """
+        queries = np.ascontiguousarray(vectors, np.float32)
+        size = self.manifest.embedding_size
+        if queries.ndim != 2 or queries.shape[1] != size:
+            raise IndexStoreError(
+                f"query vectors must have shape [queries, {size}], not {list(queries.shape)}"
+            )
+        if not np.isfinite(queries).all():
+            raise IndexStoreError("a query vector holds NaN or infinity")
+        if k < 1:
+            raise IndexStoreError(f"k must be at least 1, not {k}")
+        return self._read(lambda snapshot: snapshot.search(queries, k=k, where=where))
+
+    def media(self, *, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The files, one row each, with the fields of `MediaRecord`, `mtime` as text and the number of `clips`.
+
+        Raises:
+            FilterError: `where` or a column name is not valid.
+        """
+        return self._read(lambda snapshot: snapshot.media(where=where, columns=columns))
+
+    def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Stored clips in the order of `clip_ids`; `indexes.arrays` reads tokens and windows from the result.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+            FilterError: a column name is not valid.
+        """
+        return self._read(lambda snapshot: snapshot.clips(clip_ids, columns=columns))
+
+    def all_clips(self) -> list[ClipHit]:
+        """Every clip, with score 0, in order of clip_id. No table is opened."""
+        return self._read(lambda snapshot: snapshot.all_clips())
+
+    def clips_of(self, path: str) -> list[ClipHit]:
+        """The clips of one file in order of time, with score 0; an empty list if it has none. No table is opened."""
+        return self._read(lambda snapshot: snapshot.clips_of(path))
+
+    def embeddings(self, clip_ids: Sequence[int]) -> np.ndarray:
+        """The embeddings of stored clips, float32 [clips, E]. No table is opened.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+        """
+        return self._read(lambda snapshot: snapshot.embeddings(clip_ids))
+
+    def sample(self, most: int) -> np.ndarray:
+        """Embeddings of at most that many clips, evenly spread over the index, float32 [n, E]."""
+        return self._read(lambda snapshot: snapshot.sample(most))
+
+    def count_clips(self) -> int:
+        """How many clips there are. No table is opened."""
+        return self._read(lambda snapshot: len(snapshot.loaded.hits))
+
+    def calibration(self) -> dict[str, Any] | None:
+        """Numbers that `save_calibration` stored for this index, of whatever commit; None if there are none."""
+        return read_calibration(self.folder, self.manifest)
+
+    def save_calibration(self, content: dict[str, Any]) -> None:
+        """Store numbers measured on the present commit, as JSON has them.
+
+        Raises:
+            IndexWriteError: the folder cannot be written.
+        """
+        try:
+            write_calibration(self.folder, self.manifest, content)
+        except OSError as error:
+            raise IndexWriteError(f"cannot write to {self.folder}: {reason(error)}") from error
+
+    def windows(self, clip_ids: Sequence[int]) -> dict[int, ClipWindows]:
+        """The stored streams of those of the clips that have more than one window, by clip_id.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+        """
+        return self._read(lambda snapshot: snapshot.windows(clip_ids))
+
+    def iter_clips(
+        self, *, where: str | None = None, columns: Sequence[str] | None = None, batch_size: int = 256
+    ) -> Iterator[pa.RecordBatch]:
+        """All clips that pass `where`, a batch at a time, in no particular order.
+
+        Raises:
+            FilterError: `where` or a column name is not valid.
+        """
+        batches = self._read(
+            lambda snapshot: snapshot.iter_clips(where=where, columns=columns, batch_size=batch_size)
+        )
+        return self._guard(batches)
+
+    def known_files(self) -> dict[str, MediaRecord]:
+        """Every file in the index, failed ones too, by path."""
+        return self._read(lambda snapshot: snapshot.known_files())
+
+    def stats(self) -> IndexStats:
+        """Counts, and bytes on disk."""
+        from indexes.stats import collect_stats
+
+        return self._read(collect_stats)
+
+    def verify(self) -> list[Problem]:
+        """Read everything and report what is wrong, with the remedy; an empty list if nothing is."""
+        from indexes.health import find_problems
+
+        self.refresh()
+        return find_problems(self._snapshot)
+
+    def writer(self) -> IndexWriter:
+        """Start writing; use it in a `with` statement.
+
+        Raises:
+            IndexLockedError: another writer is at work.
+            IndexWriteError: the folder cannot be written.
+        """
+        from indexes.writer import IndexWriter
+
+        return IndexWriter(self)
+
+    def build_vectors(self) -> None:
+        """Build the files for vector search anew.
+
+        Raises:
+            IndexLockedError, IndexWriteError: as `writer`.
+        """
+        with self.writer() as writer:
+            writer.build_vectors()
+
+    def optimize(self, *, keep_versions: timedelta | None = None) -> None:
+        """Join small fragments of the tables, delete old versions and build the vector files anew.
+
+        Args:
+            keep_versions: spare versions that were the present one this lately, for readers that still use
+                them; None means an hour.
+
+        Raises:
+            IndexLockedError, IndexWriteError: as `writer`.
+        """
+        with self.writer() as writer:
+            writer.optimize(keep_versions=keep_versions)
+
+    def _read(self, read: Callable[[Snapshot], T]) -> T:
+        snapshot = self._snapshot
+        try:
+            return read(snapshot)
+        except BaseException as error:
+            if not is_file_failure(error) and not isinstance(error, IndexFormatError):
+                raise
+            # A reader that kept its commit for longer than old versions are kept moves to the present one.
+            if read_manifest(self.folder) != snapshot.manifest:
+                self.refresh()
+                return self._read(read)
+            raise self._damaged(error) from error
+
+    def _guard(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except BaseException as error:
+            if not is_file_failure(error):
+                raise
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: BaseException) -> IndexFormatError:
+        if isinstance(error, IndexFormatError):
+            return error
+        return IndexFormatError(f"{self.folder} is damaged ({reason(error)}): run `jepa verify`")
+
+
+def _content(manifest: Manifest) -> tuple[str, int]:
+    return manifest.index_id, manifest.commit.number

@@ -1,0 +1,60 @@
+"""The few columns that a hit needs, by position, so that a text query need not open the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexes.records import ClipHit
+
+HIT_DTYPE = np.dtype(
+    [
+        ("clip_id", "<i8"),
+        ("row", "<i4"),  # position of the embedding
+        ("path", "<i4"),  # position in the list of paths
+        ("start", "<f8"),  # NaN for images
+        ("end", "<f8"),
+        ("is_video", "?"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HitTable:
+    """All visible clips of one commit, ordered by clip_id."""
+
+    hits: np.ndarray  # HIT_DTYPE [clips]
+    paths: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def find(self, clip_ids: np.ndarray) -> np.ndarray:
+        """Positions in this table of those `clip_ids` that are in it, int64."""
+        known = self.hits["clip_id"]
+        if not len(known):
+            return np.zeros(0, np.int64)
+        at = np.searchsorted(known, clip_ids).clip(max=len(known) - 1)
+        return at[known[at] == clip_ids]
+
+    def of_path(self, path: str) -> np.ndarray:
+        """Positions in this table of the clips of one file, int64; none if it has none."""
+        try:
+            number = self.paths.index(path)
+        except ValueError:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.hits["path"] == number)
+
+    def hit(self, position: int, score: float) -> ClipHit:
+        """One row with its score as a record."""
+        clip_id, _, path, start, end, is_video = self.hits[position].item()
+        return ClipHit(
+            clip_id=clip_id,
+            score=score,
+            path=self.paths[path],
+            kind="video" if is_video else "image",
+            start=None if np.isnan(start) else start,
+            end=None if np.isnan(end) else end,
+        )

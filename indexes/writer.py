@@ -1,0 +1,287 @@
+"""`IndexWriter`: changes to an index, in groups that become visible at once.
+
+A commit changes the tables first, unseen, and then replaces the manifest, which names their new versions. A
+process that dies in between leaves the old manifest; the next writer rolls the tables back to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from indexes.errors import IndexStoreError, IndexWriteError
+from indexes.group import Group
+from indexes.lock import WriterLock
+from indexes.manifest import CAPTIONS_FORMAT, Commit, read_manifest, write_manifest
+from indexes.reasons import is_file_failure, reason
+from indexes.records import ClipRecord, MediaRecord
+from indexes.schema import CAPTION, clip_table, media_row
+from indexes.snapshot import Snapshot
+from indexes.tables import KEEP_OLD_VERSIONS, Tables
+from indexes.vectors import build
+
+if TYPE_CHECKING:
+    from indexes.store import Index
+
+logger = logging.getLogger(__name__)
+
+
+class IndexWriter:
+    """The one writer of an index. Leaving its `with` block commits, brings the vectors up to date and tidies.
+
+    What was put before an exception in the block is committed too: every file is whole by itself. After a failed
+    commit the writer takes no more; the index is then as the last commit left it.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._folder = index.folder
+        self._lock = WriterLock(index.folder)
+        self._failed = False
+        try:
+            with self._writing("open it for writing"):
+                self._manifest = read_manifest(self._folder)
+                self._commit = self._manifest.commit
+                self._next_media_id = self._commit.next_media_id
+                self._next_clip_id = self._commit.next_clip_id
+                self._tables = Tables(self._folder, self._commit)
+                # A rollback made new versions with the old content: readers and later writers should use them.
+                self._publish(self._commit.number)
+                files = self._tables.media.rows("true", ["path", "media_id"])
+                self._known: dict[str, int] = dict(
+                    zip(files["path"].to_pylist(), files["media_id"].to_pylist(), strict=True)
+                )
+        except BaseException:
+            self._lock.release()
+            raise
+        self._group = Group()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not self._failed:
+                self.commit()
+                self._finish(interrupted=error is not None)
+        finally:
+            self._lock.release()
+            self._index.refresh()
+
+    def put(self, media: MediaRecord, clips: Sequence[ClipRecord]) -> list[int]:
+        """Store a file with all its clips, in place of whatever was stored at its path.
+
+        Returns:
+            The new clips' ids.
+
+        Raises:
+            IndexStoreError: the record cannot be stored: an embedding has the wrong size or is not finite, the path
+                is not valid text, a number is out of range. The index and the writer are as before the call.
+            IndexWriteError: a commit failed.
+        """
+        for number, clip in enumerate(clips):
+            self._check(media.path, number, clip)
+        media_id = self._next_media_id
+        clip_ids = list(range(self._next_clip_id, self._next_clip_id + len(clips)))
+        try:
+            media_rows = media_row(media_id, media, len(clips))
+            size, captions = self._manifest.embedding_size, self._index_keeps_captions
+            clip_rows = clip_table(media_id, media, clip_ids, clips, size, captions=captions)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise IndexStoreError(f"{media.path!r} cannot be stored: {reason(error)}") from error
+        self._settle(media.path)
+        self._drop(media.path)
+        self._next_media_id += 1
+        self._next_clip_id += len(clips)
+        self._known[media.path] = media_id
+        self._group.put(media.path, media_rows, clip_rows)
+        self._commit_if_due()
+        return clip_ids
+
+    def move(self, old_path: str, new_path: str, *, mtime_ns: int) -> None:
+        """Rename a file without new embeddings; its clips keep their ids. A file at `new_path` is replaced.
+
+        Raises:
+            IndexStoreError: `old_path` is not in the index.
+        """
+        self._change(old_path, {"path": new_path, "mtime_ns": mtime_ns})
+
+    def touch(self, path: str, *, mtime_ns: int, size: int) -> None:
+        """Note a new time and size of a file whose content is the same.
+
+        Raises:
+            IndexStoreError: the file is not in the index.
+        """
+        self._change(path, {"mtime_ns": mtime_ns, "size": size})
+
+    def keep_captions(self) -> None:
+        """Give clips a column for captions, if they have none; older programs cannot open the index then.
+
+        Raises:
+            IndexWriteError: a commit failed.
+        """
+        if self._index_keeps_captions:
+            return
+        self.commit()
+        with self._writing("add captions"):
+            self._tables.clips.add_column(CAPTION)
+            self._manifest = dataclasses.replace(self._manifest, format_version=CAPTIONS_FORMAT)
+            self._publish(self._commit.number + 1)
+
+    def caption(self, path: str, captions: Mapping[int, str]) -> None:
+        """Store sentences for clips of a file, by clip_id.
+
+        Raises:
+            IndexStoreError: the file is not in the index, or the index keeps no captions.
+        """
+        if not self._index_keeps_captions:
+            raise IndexStoreError(f"{self._folder} keeps no captions")
+        self._change(path, {"captions": dict(captions)})
+
+    @property
+    def _index_keeps_captions(self) -> bool:
+        return self._manifest.format_version >= CAPTIONS_FORMAT
+
+    def remove(self, paths: Iterable[str]) -> int:
+        """Delete files with their clips. Returns how many were there."""
+        removed = 0
+        for path in paths:
+            self._settle(path)
+            removed += self._drop(path)
+            self._commit_if_due()
+        return removed
+
+    def commit(self) -> None:
+        """Make everything so far visible to readers.
+
+        Raises:
+            IndexWriteError: full disk, missing permission; the index is then as it was before this group.
+        """
+        self._check_usable()
+        if not self._group.is_empty:
+            with self._writing("commit"):
+                self._group.write(self._tables)
+                self._publish(self._commit.number + 1)
+        self._group = Group()
+
+    def build_vectors(self) -> None:
+        """Commit, then build the files for vector search anew.
+
+        Raises:
+            IndexWriteError: they could not be written; the records are safe.
+        """
+        self.commit()
+        with self._writing("build the vector index"):
+            build.update(self._folder, self._manifest, self._snapshot().clips_table, rebuild=True)
+
+    def optimize(self, *, keep_versions: timedelta | None = None) -> None:
+        """Commit, join small fragments, delete old versions, build the vector files anew."""
+        self.commit()
+        with self._writing("optimize"):
+            self._tidy(
+                keep_versions=KEEP_OLD_VERSIONS if keep_versions is None else keep_versions, always=True
+            )
+        self.build_vectors()
+
+    def _check(self, path: str, number: int, clip: ClipRecord) -> None:
+        size = self._manifest.embedding_size
+        if clip.embedding.shape != (size,):
+            shape = list(clip.embedding.shape)
+            raise IndexStoreError(f"{path}: the embedding of clip {number} has shape {shape}, not [{size}]")
+        if not np.isfinite(clip.embedding).all():
+            raise IndexStoreError(f"{path}: the embedding of clip {number} holds NaN or infinity")
+
+    def _settle(self, path: str) -> None:
+        """Commit first if the group already has a change at this path."""
+        self._check_usable()
+        if path in self._group.paths:
+            self.commit()
+
+    def _drop(self, path: str) -> bool:
+        media_id = self._known.pop(path, None)
+        if media_id is not None:
+            self._group.drop(media_id)
+        return media_id is not None
+
+    def _change(self, path: str, fields: dict[str, Any]) -> None:
+        new_path = str(fields.get("path", path))
+        try:
+            new_path.encode()
+        except UnicodeEncodeError as error:
+            raise IndexStoreError(f"{new_path!r} cannot be stored: {reason(error)}") from error
+        self._settle(path)
+        self._settle(new_path)
+        if path not in self._known:
+            raise IndexStoreError(f"{path} is not in the index")
+        media_id = self._known.pop(path)
+        self._drop(new_path)
+        self._known[new_path] = media_id
+        self._group.change((path, new_path), media_id, fields)
+        self._commit_if_due()
+
+    def _commit_if_due(self) -> None:
+        if self._group.is_due:
+            self.commit()
+
+    def _publish(self, number: int) -> None:
+        """Write the manifest that makes the tables' present versions visible."""
+        commit = Commit(
+            number=number,
+            next_media_id=self._next_media_id,
+            next_clip_id=self._next_clip_id,
+            **self._tables.versions(),
+        )
+        if commit != self._commit:
+            manifest = dataclasses.replace(self._manifest, commit=commit)
+            self._tables.flush()
+            write_manifest(self._folder, manifest)
+            self._manifest, self._commit = manifest, commit
+
+    def _finish(self, *, interrupted: bool) -> None:
+        """Bring the derived files up to date; the records are safe already, so a failure is only a warning."""
+        if read_manifest(self._folder) != self._manifest:
+            return  # another index was put in this one's place meanwhile: its files are not ours to touch
+        try:
+            with self._writing("tidy"):
+                self._tidy(keep_versions=KEEP_OLD_VERSIONS, always=False)
+                if not build.is_fresh(self._folder, self._manifest):
+                    # Growing the graph can take long; whoever interrupted the program waits no longer for it.
+                    clips = self._snapshot().clips_table
+                    build.update(self._folder, self._manifest, clips, grow_graph=not interrupted)
+        except IndexWriteError as error:
+            logger.warning("the records are stored, but searches will be slower: %s", error)
+
+    def _tidy(self, *, keep_versions: timedelta, always: bool) -> None:
+        for table in (self._tables.clips, self._tables.media):
+            table.compact(always=always)
+        self._publish(self._commit.number)
+        for table in (self._tables.clips, self._tables.media):
+            table.drop_old_versions(keep_versions, always=always)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self._folder, self._manifest)
+
+    def _check_usable(self) -> None:
+        if self._failed:
+            raise IndexWriteError(f"an earlier write to {self._folder} failed: open a new writer")
+        if not self._lock.held:
+            raise IndexWriteError(f"this writer of {self._folder} is closed: open a new one")
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._failed = True  # what is half done must not be done again
+            if not is_file_failure(error):
+                raise
+            raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}") from error

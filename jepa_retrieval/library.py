@@ -1,0 +1,350 @@
+"""`Library`: a folder of media and its index, the one door for Python users and the command line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from indexes import Index, IndexStats, Manifest, Problem
+from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.models import load_model
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.questions import Questions
+from jepa_retrieval.tasks.calibration import NullDistribution, null_of
+from jepa_retrieval.tasks.embed_query import QueryEmbedder
+from jepa_retrieval.tasks.media_root import MediaRoot
+from jepa_retrieval.tasks.prompted import PromptRerank, clips_to_fetch
+from jepa_retrieval.tasks.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
+from jepa_retrieval.tasks.search import OVERFETCH, Moment, Rerank, SearchOptions, SearchResult, run_search
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    # Indexing brings in decoders; a text search must not wait for them.
+    from jepa_retrieval.media import Sampling
+    from jepa_retrieval.tasks.dedupe import DuplicateReport
+    from jepa_retrieval.tasks.indexing import FileFailure, IndexReport, ProgressCallback
+
+logger = logging.getLogger(__name__)
+
+__all__ = [
+    "INDEX_NAME",
+    "ImageQuery",
+    "Library",
+    "Moment",
+    "MomentQuery",
+    "Query",
+    "SearchResult",
+    "VideoQuery",
+    "find_index",
+]
+
+INDEX_NAME = ".jepa"
+DEFAULT_MODEL = "nano"
+
+
+def find_index(start: Path | str) -> Path | None:
+    """The nearest index folder at `start` or above it, as git finds `.git`; None if there is none."""
+    start = Path(os.path.abspath(start))
+    for folder in (start, *start.parents):
+        if (folder / INDEX_NAME / "manifest.json").is_file():
+            return folder / INDEX_NAME
+    return None
+
+
+class Library(Questions):
+    """A folder of media and its index. Open one with `Library.open`, make one with `Library.create`."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._null: tuple[Manifest, NullDistribution] | None = None  # as of that commit
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open the index `folder`, or the one in `folder/.jepa`. Raises IndexNotFoundError if there is none."""
+        folder = Path(os.path.abspath(folder))
+        inside = folder / INDEX_NAME
+        return cls(Index.open(inside if inside.is_dir() else folder))
+
+    @classmethod
+    def create(
+        cls,
+        media: Path | str,
+        *,
+        index: Path | str | None = None,
+        model: str = DEFAULT_MODEL,
+        prompt: str | None = None,
+    ) -> Self:
+        """Make a new, empty index for a folder of media.
+
+        Args:
+            media: the folder that stored paths are relative to.
+            index: where the index goes; None for `.jepa` in `media`.
+            model: a name that `jepa_retrieval.models.list_models` knows.
+            prompt: the query X_Q that clips are predicted with; None for the model's own.
+        """
+        root = Path(os.path.abspath(media))
+        folder = root / INDEX_NAME if index is None else Path(os.path.abspath(index))
+        loaded = load_model(model)
+        created = Index.create(
+            folder,
+            model=model,
+            prompt=loaded.prompt if prompt is None else prompt,
+            fingerprint=loaded.fingerprint(prompt),
+            embedding_size=loaded.embedding_size,
+            # An index beside its media moves with it, so it must not remember where that was.
+            media_root=None if folder == root / INDEX_NAME else root,
+        )
+        return cls(created)
+
+    @property
+    def folder(self) -> Path:
+        """The index folder."""
+        return self._index.folder
+
+    @property
+    def records(self) -> Index:
+        """The index itself: tables, vectors, maintenance."""
+        return self._index
+
+    @cached_property
+    def media_root(self) -> MediaRoot:
+        """The folder that paths in results are relative to."""
+        stated = self._index.manifest.media_root
+        return MediaRoot(Path(stated) if stated else self.folder.parent)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that the index was made with. Raises FingerprintMismatchError if it is not the same any more."""
+        manifest = self._index.manifest
+        model = load_model(manifest.model)
+        self._index.require_fingerprint(model.fingerprint(manifest.prompt), model=model.name)
+        return model
+
+    def resolve(self, path: str) -> Path:
+        """Where the file of a stored path lies on disk."""
+        return self.media_root.to_path(path)
+
+    def index(
+        self,
+        paths: Sequence[Path | str] = (),
+        *,
+        sampling: Sampling = "auto",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        hidden: bool = False,
+        follow_links: bool = False,
+        keep_tokens: bool = True,
+        retry_failed: bool = False,
+        rebuild: bool = False,
+        dry_run: bool = False,
+        workers: int | None = None,
+        captions: bool | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> IndexReport:
+        """Bring the index up to date with the files under `paths` (default: the media root).
+
+        New and changed files are decoded and embedded, moved ones renamed, those that are gone removed. What is done
+        is kept when the run is interrupted; running again goes on from there.
+
+        Args:
+            paths: files and folders.
+            sampling: "auto", "keyframes" or frames per second.
+            include: glob patterns; only matching files are taken.
+            exclude: glob patterns of files and folders to leave out.
+            hidden: take names that begin with a dot too.
+            follow_links: follow symbolic links to folders.
+            keep_tokens: store S_V with the clips, for later questions.
+            retry_failed: try unchanged files that failed before.
+            rebuild: embed everything again; the old index is in use until the new one is complete.
+            dry_run: only plan; the report's `planned` says what would happen.
+            workers: decoding processes; None for the default.
+            captions: store a sentence for every clip that has none; None: if the index has captions already.
+            model: with `rebuild`, the model of the new index; None for the same one.
+            prompt: with `rebuild`, the prompt of the new index; None for the same one.
+            on_progress: called after every step.
+
+        Raises:
+            UsageError: none of the paths exists.
+            IndexLockedError: another process is writing.
+            IndexWriteError: the disk is full or the folder read-only; what was stored before is still good.
+            FingerprintMismatchError: the model is not the one the index was made with.
+        """
+        from jepa_retrieval.tasks.indexing import IndexReport
+        from jepa_retrieval.tasks.update import IndexOptions, Roots, plan_update, rebuild_index, update_index
+
+        began = time.monotonic()
+        roots = Roots.of(paths or [self.media_root.folder])
+        options = IndexOptions(
+            sampling, include, exclude, hidden, follow_links, keep_tokens, retry_failed, workers, captions
+        )
+        if dry_run:
+            plan = plan_update(self._index, roots, options, media_root=self.media_root, embed_all=rebuild)
+            return IndexReport(unchanged=plan.unchanged, planned=plan, seconds=time.monotonic() - began)
+        if rebuild:
+            manifest = self._index.manifest
+            new_model = load_model(model or manifest.model)
+            same_prompt = manifest.prompt if model in (None, manifest.model) else new_model.prompt
+            self._index, report = rebuild_index(
+                self._index,
+                roots,
+                options,
+                model=new_model,
+                prompt=same_prompt if prompt is None else prompt,
+                media_root=self.media_root,
+                on_progress=on_progress,
+            )
+            self.__dict__.pop("model", None)
+        else:
+            report = update_index(
+                self._index,
+                roots,
+                options,
+                model=self.model,
+                media_root=self.media_root,
+                on_progress=on_progress,
+            )
+            self._index.refresh()
+        if report.indexed:
+            # A first use converts it, which needs PyTorch: the first search must not wait for that.
+            _ = self.model.y_encoder
+        self.calibrate()
+        report.clips = self._index.stats().clips
+        report.seconds = time.monotonic() - began
+        return report
+
+    def search(
+        self,
+        query: QueryLike,
+        *,
+        top: int = 10,
+        where: str | None = None,
+        per_file: bool = False,
+        min_confidence: float = 0.0,
+        prompt: str | None = None,
+        rerank: Rerank | None = None,
+    ) -> SearchResult:
+        """Find the moments nearest in meaning to a text, an image, a part of a video, or a sum of such.
+
+        Args:
+            query: a text or a `Query`, such as `Query.text("dog") + Query.image("beach.jpg") - Query.text("people")`.
+            top: most moments to return.
+            where: SQL condition over the clips' columns, such as "duration > 60 and path like '%/2024/%'".
+            per_file: keep only the best moment of each file.
+            min_confidence: leave out hits whose confidence, 0 to 1, is lower; the result may then be empty.
+            prompt: look again at what was found, with this query X_Q, such as "What is the person doing?"; see
+                `jepa_retrieval.tasks.prompted`.
+            rerank: another second stage that gives the clips that were found new scores; excludes `prompt`.
+
+        Raises:
+            UsageError: an argument is out of range, the query names a moment that is not in the index, or a prompt is
+                given where the model or the index takes none.
+            FilterError: `where` is not valid.
+            UnreadableMediaError: the query's file cannot be decoded.
+        """
+        began = time.perf_counter()
+        options = SearchOptions(top, where, per_file, min_confidence)
+        embedder = QueryEmbedder(self._index, self.model, self.media_root)
+        overfetch = OVERFETCH
+        if prompt is not None:
+            if rerank is not None:
+                raise UsageError("prompt and rerank exclude each other")
+            rerank = PromptRerank(self._index, self.model, prompt)
+            overfetch = -(-clips_to_fetch(top) // top)
+        return run_search(
+            self._index,
+            query,
+            options,
+            embedder=embedder,
+            null=self._null_distribution(),
+            rerank=rerank,
+            overfetch=overfetch,
+            began=began,
+        ).seen_in(self)
+
+    def calibrate(self) -> None:
+        """Measure how neutral texts score on this index, and store it: confidences come from that.
+
+        `index`, `remove` and `optimize` do this when it is due; a search without it measures for itself.
+        """
+        self._null = self._index.manifest, null_of(self._index, self._encode_texts, save=True)
+
+    def _encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        return self.model.y_encoder.encode(texts)
+
+    def _calibrate_if_possible(self) -> None:
+        """Forgetting and tidying need no model, so its lack must not stop them."""
+        try:
+            self.calibrate()
+        except JepaError as error:
+            logger.warning("confidence is measured anew in every search: %s", error)
+
+    def _null_distribution(self) -> NullDistribution:
+        manifest = self._index.manifest
+        if self._null is None or self._null[0] != manifest:
+            self._null = manifest, null_of(self._index, self._encode_texts)
+        return self._null[1]
+
+    def remove(self, paths: Sequence[Path | str]) -> int:
+        """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""
+        wanted = [self.media_root.to_text(Path(path)) for path in paths]
+        whole = "." in wanted
+
+        def is_wanted(text: str) -> bool:
+            return whole or any(text == name or text.startswith(name + "/") for name in wanted)
+
+        with self._index.writer() as writer:
+            gone = [text for text in self._index.known_files() if is_wanted(text)]
+            writer.remove(gone)
+        self._index.refresh()
+        self._calibrate_if_possible()
+        return len(gone)
+
+    def optimize(self) -> None:
+        """Make the index smaller and faster: join fragments, drop old versions, build the vector files anew."""
+        self._index.optimize()
+        self._index.refresh()
+        self._calibrate_if_possible()
+
+    def failures(self) -> list[FileFailure]:
+        """Files that could not be indexed, and why."""
+        from jepa_retrieval.tasks.indexing import FileFailure
+
+        records = self._index.known_files().values()
+        return [FileFailure(r.path, r.error or "unknown reason") for r in records if r.state == "failed"]
+
+    def status(self) -> IndexStats:
+        """How many files and clips there are, and what they cost on disk."""
+        return self._index.stats()
+
+    def verify(self) -> list[Problem]:
+        """What is wrong with the index, and how to mend it; an empty list if nothing is."""
+        from jepa_retrieval.tasks.health import find_model_problems
+
+        problems = self._index.verify()
+        # A table that cannot be read hides the rest.
+        if not any(problem.what == "damaged table" for problem in problems):
+            problems += find_model_problems(self._index, lambda: self.model, self.media_root)
+        return problems
+
+    def duplicates(self, *, threshold: float | None = None) -> DuplicateReport:
+        """Files and scenes that the index has more than once; nothing is deleted.
+
+        Args:
+            threshold: cosine from which two pictures are taken for the same; None for the default.
+        """
+        from jepa_retrieval.tasks.dedupe import DEFAULT_THRESHOLD, find_duplicates
+
+        return find_duplicates(self._index, threshold=DEFAULT_THRESHOLD if threshold is None else threshold)
+
+    def thumbnail(self, clip_id: int) -> bytes | None:
+        """The JPEG of a clip; None if it has none."""
+        value: bytes | None = self._index.clips([clip_id], columns=["thumbnail"])["thumbnail"][0].as_py()
+        return value

@@ -1,0 +1,45 @@
+"""Files to windows: scan folders, probe files, decode frames at presentation timestamps.
+
+Importing this package is cheap; libav and Pillow are loaded when a file is read.
+"""
+
+from jepa_retrieval.media.hashing import content_hash
+from jepa_retrieval.media.paths import decode_path, encode_path
+from jepa_retrieval.media.pool import DecodePool
+from jepa_retrieval.media.probing import probe
+from jepa_retrieval.media.scanning import FoundFile, ScanProblem, scan
+from jepa_retrieval.media.types import (
+    Decoded,
+    DecodeRequest,
+    Event,
+    Failed,
+    Finished,
+    MediaInfo,
+    MediaWindow,
+    Probed,
+    ReadReport,
+    Sampling,
+)
+from jepa_retrieval.media.windows import read_windows
+
+__all__ = [
+    "DecodePool",
+    "DecodeRequest",
+    "Decoded",
+    "Event",
+    "Failed",
+    "Finished",
+    "FoundFile",
+    "MediaInfo",
+    "MediaWindow",
+    "Probed",
+    "ReadReport",
+    "Sampling",
+    "ScanProblem",
+    "content_hash",
+    "decode_path",
+    "encode_path",
+    "probe",
+    "read_windows",
+    "scan",
+]

@@ -1,0 +1,36 @@
+"""Content hashes: moved and changed files are recognised by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.reasons import os_reason
+
+_BLOCK = 2**20
+
+
+def content_hash(path: Path, *, on_tick: Callable[[], None] | None = None) -> str:
+    """Return the xxh3_128 of the whole file as 32 hexadecimal digits.
+
+    Args:
+        path: the file.
+        on_tick: called between blocks of 1 MiB, so that a long read can show that it is alive.
+
+    Raises:
+        UnreadableMediaError: the file cannot be read.
+    """
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    block = memoryview(bytearray(_BLOCK))
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            while count := file.readinto(block):
+                digest.update(block[:count])
+                if on_tick is not None:
+                    on_tick()
+    except OSError as error:
+        raise UnreadableMediaError(path, os_reason(error)) from error
+    return digest.hexdigest()

@@ -1,0 +1,99 @@
+"""From decoded frames to square RGB arrays: scaled, in the right colours, the right way up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_SCALER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT  # the second keeps colours from darkening
+_CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})  # AVColorSpace: RGB, BT.709, FCC, BT.601 twice, 240M, BT.2020
+_MATRIX_BYTES = 36  # nine 32-bit numbers
+_HD_HEIGHT = 720  # players take unmarked video of this height or more for BT.709, of less for BT.601
+
+
+class Squeezer:
+    """Squeezes whole frames to `size` x `size` RGB with one scaler that is set up once per video.
+
+    Args:
+        size: S, pixels.
+        matrix: the video's display matrix, as `display_matrix` returns it.
+    """
+
+    def __init__(self, size: int, matrix: np.ndarray | None) -> None:
+        self._size = size
+        self._matrix = matrix
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> np.ndarray:
+        """Return uint8 [S, S, 3], rotated and mirrored as a player shows the frame.
+
+        Raises:
+            av.error.FFmpegError: libav cannot convert the frame's pixel format.
+        """
+        space = None
+        if frame.colorspace not in _CONVERTIBLE:  # unmarked, or damaged
+            space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
+        small = self._reformatter.reformat(
+            frame,
+            self._size,
+            self._size,
+            "rgb24",
+            src_colorspace=space,
+            interpolation=_SCALER,
+            threads=1,
+        )
+        return orient(small.to_ndarray(), self._matrix)
+
+
+def display_matrix(frame: VideoFrame) -> np.ndarray | None:
+    """The top left 2 x 2 of the frame's display matrix, or None if it is shown as stored.
+
+    Ask one frame of a video, not each: a frame whose side data were looked at is part of a reference cycle, and its
+    pixels stay in memory until the garbage collector comes by.
+    """
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if data is None or data.buffer_size < _MATRIX_BYTES:
+        return None
+    matrix = np.frombuffer(bytes(data)[:_MATRIX_BYTES], dtype=np.int32).reshape(3, 3)
+    return matrix[:2, :2]
+
+
+def orient(picture: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
+    """Turn and mirror `picture` [H, W, 3] by a display matrix, to the nearest quarter turn.
+
+    A stored point (x, y) is shown at (x, y) @ matrix.
+    """
+    if matrix is None:
+        return picture
+    (a, b), (c, d) = matrix
+    if abs(int(b)) > abs(int(a)):
+        picture = picture.transpose(1, 0, 2)
+        flip_rows, flip_columns = b < 0, c < 0
+    else:
+        flip_rows, flip_columns = d < 0, a < 0
+    if flip_rows:
+        picture = picture[::-1]
+    if flip_columns:
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(picture)
+
+
+def quarter_turns(matrix: np.ndarray | None) -> int:
+    """Degrees clockwise, 0, 90, 180 or 270, that a display matrix turns a picture by."""
+    if matrix is None:
+        return 0
+    (a, b), (_, d) = matrix
+    if abs(int(b)) > abs(int(a)):
+        return 90 if b > 0 else 270
+    return 180 if a < 0 and d < 0 else 0
+
+
+def displayed_size(frame: VideoFrame, matrix: np.ndarray | None, pixel_aspect: float) -> tuple[int, int]:
+    """Width and height in pixels as a player shows the frame: after pixel aspect and rotation."""
+    width, height = max(1, round(frame.width * pixel_aspect)), frame.height
+    return (height, width) if quarter_turns(matrix) in (90, 270) else (width, height)

@@ -1,0 +1,76 @@
+"""Turn what libraries raise into a reason that a user understands: a few words, one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from jepa_retrieval.errors import UnreadableMediaError
+
+NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
+NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
+NO_FRAME = "no frame could be decoded (damaged or truncated)"
+NO_VIDEO = "has no video stream"
+
+_NOT_MEDIA_MESSAGES = (
+    "Invalid data found",
+    "End of file",
+    "Input/output error",
+    "Not yet implemented",
+    "not permitted",
+)
+
+_GONE = (errno.ENOENT, errno.ESTALE)
+_OS_REASONS = {
+    errno.ENOENT: "there is no such file",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EISDIR: "is a folder",
+    errno.EIO: "the disk reports a read error",
+    errno.ELOOP: "is a symbolic link that leads to itself",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ESTALE: "the network file system lost it",
+}
+
+
+def os_reason(error: OSError) -> str:
+    """The reason for an error of the operating system."""
+    known = _OS_REASONS.get(error.errno or 0)
+    return known or (error.strerror or type(error).__name__).strip().lower()
+
+
+def check_regular_file(path: Path) -> os.stat_result:
+    """Stat a file that is about to be read; refuse what is not a file, is empty or may not be read."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise UnreadableMediaError(path, "is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableMediaError(path, "is not a regular file")
+        if status.st_size == 0:
+            raise UnreadableMediaError(path, "is empty")
+        with path.open("rb"):  # permission is only known by trying
+            pass
+    except OSError as error:
+        raise UnreadableMediaError(path, os_reason(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise UnreadableMediaError(path, "its name is not valid") from error
+    return status
+
+
+def library_reason(error: BaseException) -> str:
+    """The reason for an error of libav, Pillow or another decoder: its first line without library noise."""
+    if isinstance(error, UnreadableMediaError):
+        return error.reason
+    if isinstance(error, MemoryError):
+        return "decoding needs more memory than allowed"
+    number = getattr(error, "errno", None)
+    if isinstance(error, OSError) and number in _GONE:  # libav says the others of damage too
+        return _OS_REASONS[number]
+    text = getattr(error, "strerror", None) or str(error)
+    lines = str(text).strip().splitlines()
+    if not lines or any(known in lines[0] for known in _NOT_MEDIA_MESSAGES):
+        return NOT_MEDIA
+    return f"cannot be decoded: {lines[0].strip()[:120].rstrip('.')}"

@@ -1,0 +1,90 @@
+"""Which frames of a video are kept: at most one in each slot of a regular grid of presentation time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from jepa_retrieval.media.types import DecodeRequest
+
+AUTO_RATE = 2.0
+"""Frames per second that "auto" takes where key frames are too far apart."""
+
+SKIP_RATIO = 10.0
+"""Frames that nothing refers to may be skipped if the video has this many frames to a slot, or more.
+
+Reference frames are at most a few frames apart, so the nearest one still lies well inside its slot."""
+
+Frame = TypeVar("Frame")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """How densely to sample, and from what distance of key frames on they alone will do.
+
+    Attributes:
+        rate: slots per second; each gives at most one frame.
+        key_gap: seconds. Where key frames are at most this far apart, only they are decoded.
+        keys_only: never decode anything but key frames.
+    """
+
+    rate: float
+    key_gap: float
+    keys_only: bool = False
+
+    @classmethod
+    def of(cls, request: DecodeRequest) -> SamplingPlan:
+        """The plan for `request`: the finest rate that it asks for and its windows can hold."""
+        most = request.frames_per_window / request.window
+        if request.sampling == "keyframes":
+            return cls(rate=most, key_gap=math.inf, keys_only=True)
+        if request.sampling == "auto":
+            return cls(rate=min(AUTO_RATE, most), key_gap=request.window * 1.05)
+        rate = min(float(request.sampling), most)
+        return cls(rate=rate, key_gap=0.5 / rate)
+
+    def slot(self, time: float, start: float = 0.0) -> int:
+        """The number of the slot that `time` falls into, slots being counted from `start`."""
+        return math.floor((time - start) * self.rate + 1e-6)
+
+    def may_skip_unreferenced(self, frame_rate: float | None) -> bool:
+        """Whether frames that no other frame refers to can be left out without harm to the sampling."""
+        return frame_rate is not None and frame_rate >= SKIP_RATIO * self.rate
+
+
+class SlotPicker(Generic[Frame]):
+    """Keeps the frame nearest to the middle of each slot; sound frames win over damaged ones.
+
+    Frames are offered in order of presentation time. A frame that is not later than its predecessor is dropped: the
+    clock of a window never runs backwards.
+    """
+
+    def __init__(self, plan: SamplingPlan, start: float = 0.0) -> None:
+        self._plan = plan
+        self._start = start
+        self._slot: int | None = None
+        self._best: tuple[bool, float] = (True, math.inf)  # damaged, distance from the middle of the slot
+        self._held: tuple[float, Frame] | None = None
+        self._last_time = -math.inf
+
+    def offer(self, time: float, frame: Frame, *, damaged: bool = False) -> tuple[float, Frame] | None:
+        """Take the next frame; return the one kept from the slot before, once that slot is over."""
+        if time <= self._last_time:
+            return None
+        self._last_time = time
+        slot = self._plan.slot(time, self._start)
+        done = None
+        if self._slot is None or slot > self._slot:
+            done, self._held = self._held, None
+            self._slot, self._best = slot, (True, math.inf)
+        middle = self._start + (slot + 0.5) / self._plan.rate
+        rank = (damaged, abs(time - middle))
+        if rank < self._best:
+            self._best, self._held = rank, (time, frame)
+        return done
+
+    def close(self) -> tuple[float, Frame] | None:
+        """Return the frame kept from the last slot."""
+        done, self._held = self._held, None
+        return done

@@ -1,0 +1,217 @@
+"""Files to windows: the one function that everything above the media floor reads through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.kinds import reader_of
+from jepa_retrieval.media.reasons import NO_FRAME
+from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
+from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jepa_retrieval.media.container import VideoFile
+
+Tick = Callable[[], None]
+
+
+def read_windows(
+    request: DecodeRequest, *, report: ReadReport | None = None, on_tick: Tick | None = None
+) -> Iterator[MediaWindow]:
+    """Read one file in this process, window by window, in order of time. Memory does not grow with its length.
+
+    Args:
+        request: what to read.
+        report: filled with the duration and warnings by the time that the last window was yielded.
+        on_tick: called often, so that a caller can see that a long read is alive.
+
+    Raises:
+        UnreadableMediaError: nothing of the file, or of the part asked for, can be decoded.
+    """
+    report = ReadReport() if report is None else report
+    reader = reader_of(request.path)
+    if reader == "picture":
+        yield from _read_picture(request, report, on_tick)
+    else:
+        yield from _read_video(request, report, on_tick)
+
+
+def _read_picture(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
+    import numpy as np
+
+    from jepa_retrieval.media.images import displayed_size, is_animated, open_picture, read_picture
+
+    with open_picture(request.path) as image:
+        width, height = displayed_size(image)
+        if is_animated(image):
+            grouper = WindowGrouper(request, width / height)
+            for time, picture in _sample_animation(request, image, report, on_tick):
+                yield from grouper.add(time, picture)
+            yield from grouper.close(_last_end(request, report))
+            return
+        frame = read_picture(request.path, image, request.image_size)
+        thumbnail = _thumbnail(request, frame, width / height)
+        yield MediaWindow(None, None, np.zeros(1, np.float64), frame[None], thumbnail)
+
+
+def _sample_animation(
+    request: DecodeRequest, image: object, report: ReadReport, on_tick: Tick | None
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield (time, picture) of an animated picture's sampled frames; a range works as in a video."""
+    from PIL import Image
+
+    from jepa_retrieval.media.images import read_animation
+
+    assert isinstance(image, Image.Image)
+    start, end = request.start or 0.0, math.inf if request.end is None else request.end
+    picker: SlotPicker[np.ndarray] = SlotPicker(SamplingPlan.of(request), start)
+    on_screen: tuple[float, np.ndarray] | None = None
+    found = False
+    for shown_from, shown_to, picture in read_animation(request.path, image, request.image_size):
+        if on_tick is not None:
+            on_tick()
+        report.duration = shown_to
+        if shown_from >= end:
+            break
+        if shown_from < start:
+            on_screen = (shown_from, picture) if shown_to > start else None
+        elif chosen := picker.offer(shown_from, picture):
+            found = True
+            yield chosen
+    last = picker.close() or (None if found else on_screen)
+    if last is not None:
+        yield last
+
+
+def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
+    from jepa_retrieval.media.container import VideoFile
+
+    grouper: WindowGrouper | None = None
+    with VideoFile(request.path) as file:
+        read = _read_with_decord if request.backend == "decord" else _read_with_pyav
+        for time, picture, aspect in read(file, request, report, on_tick):
+            if grouper is None:
+                grouper = WindowGrouper(request, aspect)
+            yield from grouper.add(time, picture)
+    if grouper is None:
+        raise UnreadableMediaError(request.path, _nothing_reason(request))
+    yield from grouper.close(_last_end(request, report))
+
+
+def _read_with_pyav(
+    file: VideoFile, request: DecodeRequest, report: ReadReport, on_tick: Tick | None
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """Yield (time, squeezed picture, aspect) of the sampled frames."""
+    import av
+
+    from jepa_retrieval.media.pictures import Squeezer, display_matrix, displayed_size
+    from jepa_retrieval.media.video import SampledVideo
+
+    sampled = SampledVideo(
+        file,
+        SamplingPlan.of(request),
+        start=request.start,
+        end=request.end,
+        image_size=request.image_size,
+        report=report,
+        on_tick=on_tick,
+    )
+    squeeze: Squeezer | None = None
+    for time, frame in sampled.frames():
+        if squeeze is None:
+            matrix = display_matrix(frame)
+            squeeze = Squeezer(request.image_size, matrix)
+            width, height = displayed_size(frame, matrix, file.pixel_aspect)
+        try:
+            picture = squeeze(frame)
+        except av.error.FFmpegError as error:
+            reason = f"its pixel format {frame.format.name} cannot be converted"
+            raise UnreadableMediaError(request.path, reason) from error
+        yield time, picture, width / height
+
+
+def _read_with_decord(
+    file: VideoFile, request: DecodeRequest, report: ReadReport, on_tick: Tick | None
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """Yield (time, squeezed picture, aspect) of the sampled frames."""
+    from jepa_retrieval.media.probing import probe
+    from jepa_retrieval.media.video_decord import read_frames
+
+    info = probe(request.path)
+    for time, picture in read_frames(file, request, report=report, on_tick=on_tick):
+        yield time, picture, info.width / info.height
+
+
+def _nothing_reason(request: DecodeRequest) -> str:
+    if request.start is None:
+        return NO_FRAME
+    until = "its end" if request.end is None else f"{request.end:g} s"
+    return f"there is no frame between {request.start:g} s and {until}"
+
+
+def _last_end(request: DecodeRequest, report: ReadReport) -> float:
+    """Where the last window ends, seconds."""
+    known = report.duration if report.duration is not None else 0.0
+    return known if request.end is None else min(known, request.end)
+
+
+def _thumbnail(request: DecodeRequest, frame: np.ndarray, aspect: float) -> bytes | None:
+    from jepa_retrieval.media.thumbnails import make_thumbnail
+
+    return make_thumbnail(frame, aspect) if request.thumbnails else None
+
+
+class WindowGrouper:
+    """Collects sampled frames, in order of time, into windows."""
+
+    def __init__(self, request: DecodeRequest, aspect: float) -> None:
+        self._request = request
+        self._aspect = aspect
+        self._origin = request.start or 0.0
+        self._number = 0  # of the window on its grid
+        self._times: list[float] = []
+        self._frames: list[np.ndarray] = []
+
+    def add(self, time: float, frame: np.ndarray) -> Iterator[MediaWindow]:
+        """Take a frame; yield the window before, if this frame begins a new one."""
+        # the tiny number keeps 1.9999999 s, a rounded 2 s, in the window that begins there
+        number = max(0, math.floor((time - self._origin) / self._request.window + 1e-6))
+        if self._times and number > self._number:
+            yield self._window(self._edge(number))
+        if not self._times:
+            self._number = number
+        if len(self._times) < self._request.frames_per_window:
+            self._times.append(time)
+            self._frames.append(frame)
+
+    def close(self, end: float) -> Iterator[MediaWindow]:
+        """Yield the last window; `end` is where the video ends, seconds."""
+        if not self._times:
+            return
+        if end <= self._times[-1] or end <= self._edge(
+            self._number
+        ):  # nothing says how long the last frame lasts
+            end = self._edge(self._number + 1)
+        yield self._window(end)
+
+    def _edge(self, number: int) -> float:
+        return self._origin + number * self._request.window
+
+    def _window(self, end: float) -> MediaWindow:
+        import numpy as np
+
+        middle = self._frames[len(self._frames) // 2]
+        window = MediaWindow(
+            start=self._edge(self._number),
+            end=end,
+            times=np.array(self._times, np.float64),
+            frames=np.stack(self._frames),
+            thumbnail=_thumbnail(self._request, middle, self._aspect),
+        )
+        self._times, self._frames = [], []
+        return window

@@ -1,0 +1,59 @@
+"""CLIP's byte-pair tokenizer without PyTorch: the ids of open_clip's `SimpleTokenizer`, made by `tokenizers`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import ftfy
+import numpy as np
+import regex
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.tokenizer import TokenIds
+
+START, END = "<start_of_text>", "<end_of_text>"
+# Split by `regex` as in open_clip, and not inside `tokenizers`, whose tables of letters are of another Unicode.
+_WORDS = regex.compile(
+    rf"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+", regex.IGNORECASE
+)
+
+
+class ClipTokenizer:
+    """A file that `build` wrote; texts get start and end marks and all have the tower's full length."""
+
+    def __init__(self, path: Path, *, length: int) -> None:
+        """`length`: tokens of every text, marks included. Raises `ModelError` when the file is damaged."""
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises a bare Exception
+            raise ModelError(f"{path}: not a readable tokenizer ({error})") from error
+        vocabulary = self._tokenizer.get_vocab()
+        self._start, self._end = vocabulary[START], vocabulary[END]
+        self._length = length
+
+    def __call__(self, texts: Sequence[str]) -> TokenIds:
+        """B texts to ids [B, L], zero after the end mark. The tower needs no mask, which is 1 throughout."""
+        ids = np.zeros((len(texts), self._length), dtype=np.int64)
+        words = [_WORDS.findall(_clean(text)) for text in texts]
+        encoded = self._tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+        for row, encoding in enumerate(encoded):
+            tokens = [self._start, *encoding.ids[: self._length - 2], self._end]
+            ids[row, : len(tokens)] = tokens
+        return TokenIds(ids, np.ones_like(ids))
+
+
+def build(vocabulary: Mapping[str, int], merges: Iterable[tuple[str, str]]) -> Tokenizer:
+    """The tokenizer of a byte-pair vocabulary, in which a word's last symbol ends with `</w>`."""
+    tokenizer = Tokenizer(models.BPE(dict(vocabulary), list(merges), end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in (START, END)])
+    return tokenizer
+
+
+def _clean(text: str) -> str:
+    """What open_clip does to a text first: mend broken Unicode and HTML, one space between words, lower case."""
+    mended = html.unescape(html.unescape(ftfy.fix_text(text)))
+    return " ".join(mended.split()).lower()

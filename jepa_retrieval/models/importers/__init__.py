@@ -1,0 +1,1 @@
+"""Weights that other projects published, turned into model folders of this one."""

@@ -1,0 +1,169 @@
+"""Import of Open-VLJEPA's checkpoints (`best.pt`), a public re-implementation of the paper at full size.
+
+The file holds the Predictor and the Y-Encoder. The X-Encoder is V-JEPA 2 as published and is usually left out of it;
+the two tokenizers are those of the pretrained models. All three are referenced from the model folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.checkpoints import read_torch_object
+from jepa_retrieval.models.config import (
+    GemmaConfig,
+    LlamaPredictorConfig,
+    ModelConfig,
+    VJepa2Config,
+    load_config,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_FULL_SIZE = Path(__file__).resolve().parents[1] / "configs" / "open-vljepa.json"
+
+# Their names to ours; the first pattern that matches is used.
+_PLACES = (
+    (r"predictor\.embed_tokens\.(.+)", r"predictor.query_tokens.embedding.\1"),
+    (r"predictor\.vis_proj\.(.+)", r"predictor.vision_input.projection.\1"),
+    (r"predictor\.out_proj\.(.+)", r"predictor.output_projection.\1"),
+    (r"predictor\.((?:layers|norm)\..+)", r"predictor.\1"),
+    (r"y_encoder\.model\.(.+)", r"y_encoder.tower.model.\1"),
+    (r"y_encoder\.projector\.(.+)", r"y_encoder.head.\1"),
+    (r"x_encoder\.model\.encoder\.(.+)", r"x_encoder.encoder.\1"),
+)
+# Tensors that have no part in an embedding: V-JEPA 2's own predictor, and rotary tables that are computed anyway.
+_UNUSED = r"x_encoder\.model\.predictor\..+|.+\.(?:original_)?inv_freq"
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of a checkpoint."""
+
+    config: ModelConfig
+    placed: int  # tensors
+    unused: tuple[str, ...]  # names of tensors that no embedding depends on
+    referenced: tuple[str, ...]  # sources that the model folder needs beside itself
+
+
+def import_open_vljepa(
+    path: Path | str, out_dir: Path | str, *, architecture: ModelConfig | None = None
+) -> ImportReport:
+    """Turn `best.pt` into a model folder, to be used as `local:OUT_DIR`.
+
+    Args:
+        path: the checkpoint. It is read with `weights_only`: nothing in it is executed.
+        out_dir: the folder to write; made if it is not there.
+        architecture: sizes, and the pretrained models that are referenced; None: the paper's, which Open-VLJEPA has.
+            The checkpoint's own settings (layers, frames, lengths) are taken over.
+
+    Raises:
+        ModelError: the file is not such a checkpoint, or a tensor is missing, has no place, or has another shape.
+    """
+    path, out_dir = Path(path), Path(out_dir)
+    tensors, settings = _read(path)
+    placed: dict[str, Tensor] = {}
+    unused: list[str] = []
+    for name, tensor in tensors.items():
+        own = _place(name)
+        if own is not None:
+            placed[own] = tensor
+        elif re.fullmatch(_UNUSED, name):
+            unused.append(name)
+        else:
+            raise ModelError(f"{path}: {name} has no place in an Open-VLJEPA model")
+    complete = any(name.startswith("x_encoder.") for name in placed)
+    config = _config(architecture or load_config(_FULL_SIZE), settings, path, complete=complete)
+    config = _write(config, placed, path, out_dir)
+    return ImportReport(config, len(placed), tuple(unused), _references(config))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+    """The checkpoint's tensors, without the prefix of distributed training, and its settings."""
+    content = read_torch_object(path)
+    if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
+        raise ModelError(f"{path}: not an Open-VLJEPA checkpoint, it has no model_state_dict")
+    settings = content.get("config", {})
+    if not isinstance(settings, dict):
+        raise ModelError(f"{path}: not an Open-VLJEPA checkpoint, its config is not a table")
+    state = content["model_state_dict"]
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}, settings
+
+
+def _place(name: str) -> str | None:
+    for pattern, replacement in _PLACES:
+        if match := re.fullmatch(pattern, name):
+            return match.expand(replacement)
+    return None
+
+
+def _config(
+    architecture: ModelConfig, settings: Mapping[str, Any], path: Path, *, complete: bool
+) -> ModelConfig:
+    """The architecture with the settings that the checkpoint was trained with.
+
+    A `complete` checkpoint holds the X-Encoder too.
+    """
+    data, encoder, predictor = (settings.get(name) or {} for name in ("data", "encoder", "predictor"))
+    if encoder.get("output_dim") is not None:
+        raise ModelError(
+            f"{path}: its X-Encoder has a projection (encoder.output_dim), which is not supported"
+        )
+    x_encoder, own, y_encoder = architecture.x_encoder, architecture.predictor, architecture.y_encoder
+    assert isinstance(x_encoder, VJepa2Config)
+    assert isinstance(own, LlamaPredictorConfig)
+    assert isinstance(y_encoder.tower, GemmaConfig)
+    frames = data.get("num_frames", x_encoder.frames)
+    return dataclasses.replace(
+        architecture,
+        name="open-vljepa",
+        frames_per_window=frames,
+        x_encoder=dataclasses.replace(
+            x_encoder,
+            source=None if complete else x_encoder.source,
+            frames=frames,
+            image_size=data.get("image_size", x_encoder.image_size),
+        ),
+        predictor=dataclasses.replace(
+            own,
+            source=None,
+            query_tokens=dataclasses.replace(own.query_tokens, source=None),
+            layers=predictor.get("n_keep_layers", own.layers),
+            causal=not predictor.get("disable_causal_mask", True),
+            max_query_tokens=data.get("max_query_len", own.max_query_tokens),
+        ),
+        y_encoder=dataclasses.replace(
+            y_encoder,
+            tower=dataclasses.replace(y_encoder.tower, source=None),
+            max_tokens=data.get("max_caption_len", y_encoder.max_tokens),
+        ),
+    )
+
+
+def _write(config: ModelConfig, placed: Mapping[str, Tensor], path: Path, out_dir: Path) -> ModelConfig:
+    import torch
+
+    from jepa_retrieval.models.modules.storage import check_fit, referenced_parts, save_trained
+    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+
+    with torch.device("meta"):  # names and shapes alone
+        expected = VLJEPA(config).state_dict()
+    referenced = referenced_parts(config, base=Path.cwd())
+    here = {name: tensor for name, tensor in expected.items() if not any(p.owns(name) for p in referenced)}
+    check_fit(here, placed, where=str(path))
+    return save_trained(config, placed, out_dir, base=Path.cwd())
+
+
+def _references(config: ModelConfig) -> tuple[str, ...]:
+    predictor, tower = config.predictor, config.y_encoder.tower
+    assert isinstance(config.x_encoder, VJepa2Config)
+    assert isinstance(predictor, LlamaPredictorConfig)
+    assert isinstance(tower, GemmaConfig)
+    sources = (config.x_encoder.source, predictor.query_tokens.tokenizer, tower.tokenizer)
+    return tuple(source for source in sources if source is not None)

@@ -1,0 +1,1 @@
+"""The parts of VL-JEPA as PyTorch modules. Importing these imports PyTorch; the query path does not."""

@@ -1,0 +1,37 @@
+"""Frames as they come (uint8 RGB, channels last) made ready for a network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of pixels scaled to 0..1
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class NormaliseFrames(nn.Module):
+    """Channels first, another size if the network wants one, and (pixel - mean) / std."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], *, image_size: int) -> None:
+        """`mean` and `std` are in pixel units (0..255), per channel or one for all."""
+        super().__init__()
+        self.image_size = image_size
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Uint8 or float [M, H, W, 3] in 0..255 to float [M, 3, S, S]."""
+        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
+        if pixels.shape[-1] != self.image_size or pixels.shape[-2] != self.image_size:
+            size = (self.image_size, self.image_size)
+            pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+        return (pixels - self.mean) / self.std
+
+
+def from_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Statistics of pixels in 0..1 as statistics of pixels in 0..255."""
+    return tuple(255.0 * value for value in values)

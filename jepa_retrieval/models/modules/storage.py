@@ -1,0 +1,191 @@
+"""A model's weights in and out of its folder: every tensor has exactly one place that it comes from.
+
+Frozen parts that name a source are referenced and read from there; all other tensors lie in `model.safetensors`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.checkpoints import read_tensors
+from jepa_retrieval.models.config import ModelConfig, save_config
+from jepa_retrieval.models.fingerprint import digest_of_files, is_remote
+from jepa_retrieval.models.modules.pretrained import PretrainedPart, pretrained_parts
+from jepa_retrieval.models.sources import locate
+from jepa_retrieval.models.tokenizer import TOKENIZER_FILE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+
+_log = logging.getLogger(__name__)
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+ANSWERS_FILE = "answers.txt"
+
+
+def load_pretrained(model: VLJEPA, parts: Iterable[PretrainedPart]) -> None:
+    """Fill the pretrained parts of a new model; what has no source keeps its random weights, to be trained.
+
+    Raises:
+        ModelError: a source is missing or does not fit, or a frozen part would be left random.
+    """
+    state: dict[str, Tensor] = {}
+    for part in parts:
+        state |= _read_part(part, model)
+    new = [name for name in model.state_dict() if name not in state]
+    for frozen in model.frozen_modules():
+        if any(name.startswith(f"{frozen}.") for name in new):
+            raise ModelError(f"{model.config.name}: {frozen} is frozen but has no source for its weights")
+    model.load_state_dict(state, strict=False)
+    _log.info("%s: %d tensors are pretrained, %d are new", model.config.name, len(state), len(new))
+
+
+def load_trained(model: VLJEPA, folder: Path) -> None:
+    """Fill a whole model from its folder and from the sources that it references.
+
+    Raises:
+        ModelError: names what is missing, damaged, or has no place.
+    """
+    path = folder / WEIGHTS_FILE
+    if not path.exists():
+        raise ModelError(f"{folder}: has no {WEIGHTS_FILE}, which a trained model keeps its weights in")
+    _verify([path], model.config.digests.get(WEIGHTS_FILE), where=str(path))
+    state = read_tensors(path)
+    for part in referenced_parts(model.config, base=model.base):
+        _verify(part.find(), model.config.digests.get(part.name), where=f"{part.name}: {part.source}")
+        state |= _read_part(part, model)
+    check_fit(model.state_dict(), state, where=str(path))
+    model.load_state_dict(state)
+
+
+def save_trained(
+    config: ModelConfig,
+    state: Mapping[str, Tensor],
+    folder: Path,
+    *,
+    base: Path,
+    bundle: bool = False,
+    dtype: torch.dtype | None = None,
+) -> ModelConfig:
+    """Write a model's folder from its config and state dict; see `VLJEPA.save_pretrained`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    referenced = [] if bundle else referenced_parts(config, base=base)
+    stored = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in state.items()
+        if not any(part.owns(name) for part in referenced)
+    }
+    save_file(stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    digests = {part.name: digest_of_files(part.find()) for part in referenced if not is_remote(part.source)}
+    digests[WEIGHTS_FILE] = digest_of_files([folder / WEIGHTS_FILE])
+    sections: dict[str, Any] = {}
+    for name in ("x_encoder", "predictor", "y_encoder"):
+        section = _settle_sources(getattr(config, name), base, bundle=bundle)
+        sections[name], tokenizers = _settle_tokenizers(section, name, folder, base, bundle=bundle)
+        digests |= tokenizers
+    sections["answers"] = _settle_file(config.answers, ANSWERS_FILE, folder, base)
+    # A Y-Decoder was trained for the embeddings of the weights as they were: it does not go along.
+    config = dataclasses.replace(config, **sections, y_decoder=None, digests=digests)
+    save_config(config, folder / CONFIG_FILE)
+    return config
+
+
+def referenced_parts(config: ModelConfig, *, base: Path) -> list[PretrainedPart]:
+    """The parts that are read from their source rather than stored with the model."""
+    return [part for part in pretrained_parts(config, base=base) if part.frozen]
+
+
+def _read_part(part: PretrainedPart, model: VLJEPA) -> dict[str, Tensor]:
+    """A part's tensors from its source, all of them and of the right shapes."""
+    own = {name: tensor for name, tensor in model.state_dict().items() if part.owns(name)}
+    found = part.read()
+    check_fit(own, found, where=part.source)
+    return found
+
+
+def check_fit(own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: str) -> None:
+    """`ModelError` unless `found` has the names and shapes of `own`, no more and no less."""
+    if missing := [name for name in own if name not in found]:
+        raise ModelError(f"{where}: has no weights for {_some(missing)}")
+    if unexpected := [name for name in found if name not in own]:
+        raise ModelError(f"{where}: the config has no place for {_some(unexpected)}")
+    for name, tensor in found.items():
+        if tensor.shape != own[name].shape:
+            raise ModelError(
+                f"{where}: {name} has shape {tuple(tensor.shape)}, but the config makes it {tuple(own[name].shape)}"
+            )
+
+
+def _verify(files: list[Path], digest: str | None, *, where: str) -> None:
+    if digest is not None and digest_of_files(files) != digest:
+        raise ModelError(f"{where}: not the weights that the model was saved with (their sha256 differs)")
+
+
+def _settle_sources(section: Any, base: Path, *, bundle: bool) -> Any:
+    """A section whose sources hold from any folder: absolute paths, or none at all in a bundle."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = _settle_sources(value, base, bundle=bundle)
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            changes[field.name] = tuple(_settle_sources(item, base, bundle=bundle) for item in value)
+        elif field.name == "source" and value is not None:
+            changes["source"] = (
+                None if bundle else value if _is_reference(value) else str((base / value).resolve())
+            )
+    return dataclasses.replace(section, **changes)
+
+
+def _settle_tokenizers(
+    section: Any, name: str, folder: Path, base: Path, *, bundle: bool
+) -> tuple[Any, dict[str, str]]:
+    """Copy a section's tokenizer into `folder` if it lies at a path; the new section, and its digest by name."""
+    digests: dict[str, str] = {}
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if dataclasses.is_dataclass(value):
+            inner, more = _settle_tokenizers(value, f"{name}.{field.name}", folder, base, bundle=bundle)
+            section, digests = dataclasses.replace(section, **{field.name: inner}), digests | more
+        elif field.name == "tokenizer":
+            if is_remote(value) and not bundle:
+                continue
+            path = locate(value, TOKENIZER_FILE, base=base)
+            digests[f"{name}.tokenizer"] = digest_of_files([path])
+            if bundle or not _is_reference(value):
+                copy = folder / f"{name}.{TOKENIZER_FILE}"
+                if path.resolve() != copy.resolve():
+                    shutil.copyfile(path, copy)
+                section = dataclasses.replace(section, tokenizer=copy.name)
+    return section, digests
+
+
+def _settle_file(value: str | None, name: str, folder: Path, base: Path) -> str | None:
+    """Copy a file of texts into `folder` under `name`, which is returned; None if there is none."""
+    if value is None:
+        return None
+    path = locate(value, base=base)
+    if path.resolve() != (folder / name).resolve():
+        shutil.copyfile(path, folder / name)
+    return name
+
+
+def _is_reference(source: str) -> bool:
+    return is_remote(source) or source.startswith("package:")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,57 @@
+"""V-JEPA 2, the X-Encoder of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from transformers import VJEPA2Config as HuggingFaceVJepa2Config
+from transformers import VJEPA2Model
+
+from jepa_retrieval.models.config import VJepa2Config
+from jepa_retrieval.models.modules.frames import IMAGENET_MEAN, IMAGENET_STD, NormaliseFrames, from_unit_range
+
+
+class VJepa2(nn.Module):
+    """The encoder of V-JEPA 2 (its own predictor is left out): frames to the last hidden state."""
+
+    def __init__(self, config: VJepa2Config) -> None:
+        super().__init__()
+        self.frames = config.frames
+        mean, std = from_unit_range(IMAGENET_MEAN), from_unit_range(IMAGENET_STD)
+        self.normalise = NormaliseFrames(mean, std, image_size=config.image_size)
+        self.encoder = VJEPA2Model(to_transformers(config)).encoder
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Uint8 [B, T, H, W, 3] to S_V float [B, N, D], N = frames / tubelet_size * (image_size / patch_size)^2.
+
+        T frames are sampled uniformly to the clip's length, so that a single image is repeated to fill it.
+        """
+        batch, given = frames.shape[:2]
+        chosen = torch.arange(self.frames, device=frames.device) * given // self.frames
+        clip = frames.index_select(1, chosen).flatten(0, 1)
+        pixels = self.normalise(clip).unflatten(0, (batch, self.frames))
+        tokens: Tensor = self.encoder(pixel_values_videos=pixels).last_hidden_state
+        return tokens
+
+
+def checkpoint_names(names: Iterable[str]) -> dict[str, str]:
+    """Names in `VJepa2` to those in a V-JEPA 2 checkpoint, with or without a classification head."""
+    own = {name.removeprefix("vjepa2."): name for name in names}
+    return {name: theirs for name, theirs in own.items() if name.startswith("encoder.")}
+
+
+def to_transformers(config: VJepa2Config) -> HuggingFaceVJepa2Config:
+    """The same architecture in the words of `transformers`."""
+    return HuggingFaceVJepa2Config(
+        crop_size=config.image_size,
+        frames_per_clip=config.frames,
+        hidden_size=config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        patch_size=config.patch_size,
+        tubelet_size=config.tubelet_size,
+        mlp_ratio=config.mlp_ratio,
+        pred_num_hidden_layers=0,  # V-JEPA 2's own predictor is not used
+    )

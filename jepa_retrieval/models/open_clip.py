@@ -1,0 +1,212 @@
+"""Any open_clip model as a config of this project: `open_clip:ARCHITECTURE/TAG` or `open_clip:ARCHITECTURE/PATH`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models import clip_tokenizer
+from jepa_retrieval.models.config import (
+    MeanPoolConfig,
+    ModelConfig,
+    OpenClipImageConfig,
+    OpenClipTextConfig,
+    YEncoderConfig,
+    load_config,
+    save_config,
+)
+from jepa_retrieval.models.fingerprint import digest_of_files
+from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.models.sources import locate
+from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds
+
+PREFIX = "open_clip:"
+TAG = "tag:"
+FRAMES_PER_WINDOW = 4
+TEMPERATURE = 0.01  # where CLIP's training holds it: a factor of 100 on the cosines
+HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # what open_clip looks for
+
+
+def open_clip_config(name: str) -> ModelConfig:
+    """The config of `open_clip:ARCHITECTURE/TAG` or `open_clip:ARCHITECTURE/PATH`.
+
+    It is kept in the user's cache: importing open_clip takes seconds, which a text search does not have.
+
+    Raises:
+        ModelError: the name has another form, or open_clip does not know the architecture or the tag.
+    """
+    weights = Path(name.removeprefix(PREFIX).partition("/")[2]).expanduser()
+    state = weights.stat() if weights.is_file() else None
+    key = f"{name}\0{state.st_size} {state.st_mtime_ns}\0{weights.resolve()}" if state else name
+
+    def build(folder: Path) -> None:
+        save_config(_read_config(name), folder / "config.json")
+
+    return load_config(_cached("config-2", key, build) / "config.json")
+
+
+def _cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
+    """A folder of the user's cache for what open_clip, as it is installed, says of `key`."""
+    digest = hashlib.sha256(f"{importlib.metadata.version('open_clip_torch')}\0{key}".encode()).hexdigest()
+    return cached_entry(f"open_clip/{kind}-{digest[:20]}", build)
+
+
+def _read_config(name: str) -> ModelConfig:
+    architecture, _, weights = name.removeprefix(PREFIX).partition("/")
+    if not architecture or not weights:
+        raise ModelError(f"{name}: not of the form open_clip:ARCHITECTURE/TAG or open_clip:ARCHITECTURE/PATH")
+    import open_clip
+
+    settings = open_clip.get_model_config(architecture)
+    if settings is None:
+        known = ", ".join(open_clip.list_models())
+        raise ModelError(f"{name}: open_clip has no architecture {architecture!r} (it has: {known})")
+    tag = open_clip.get_pretrained_cfg(architecture, weights)
+    is_path = Path(weights).expanduser().is_file()
+    if not tag and not is_path:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
+        raise ModelError(
+            f"{name}: there is no file {weights} and no such tag of {architecture} (tags: {tags})"
+        )
+    if bool(tag.get("quick_gelu")) != bool(settings.get("quick_gelu")) and tag:
+        raise ModelError(
+            f"{name}: {weights} was trained with another activation: use {architecture}-quickgelu"
+        )
+    digests: dict[str, str] = {}
+    source = TAG + weights
+    if is_path:
+        source = str(Path(weights).expanduser().resolve())
+        digests = dict.fromkeys(("x_encoder", "y_encoder.tower"), digest_of_files([Path(source)]))
+    return ModelConfig(
+        name=name,
+        description=f"open_clip's {architecture}, frame by frame; the query has no influence",
+        prompt="",
+        embedding_size=settings["embed_dim"],
+        frames_per_window=FRAMES_PER_WINDOW,
+        x_encoder=OpenClipImageConfig(
+            kind="open_clip",
+            architecture=architecture,
+            source=source,
+            image_size=_side(settings["vision_cfg"].get("image_size", 224)),
+            width=settings["embed_dim"],
+            mean=tuple(tag.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+            std=tuple(tag.get("std") or open_clip.OPENAI_DATASET_STD),
+        ),
+        predictor=MeanPoolConfig(kind="mean_pool"),
+        y_encoder=YEncoderConfig(
+            tower=OpenClipTextConfig(
+                kind="open_clip", architecture=architecture, source=source, width=settings["embed_dim"]
+            ),
+            pooling="tower",
+            head="none",
+        ),
+        digests=digests,
+        temperature=TEMPERATURE,
+    )
+
+
+def locate_checkpoint(architecture: str, source: str, *, base: Path) -> Path:
+    """The local file of a tower's `source`: `tag:NAME` is downloaded by open_clip if it is not there yet."""
+    if not source.startswith(TAG):
+        return locate(source, base=base)
+    from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+
+    tag = source.removeprefix(TAG)
+    settings = get_pretrained_cfg(architecture, tag)
+    if not settings:
+        raise ModelError(f"open_clip has no weights {tag!r} for {architecture}")
+    try:
+        path = _in_hub_cache(settings) or download_pretrained(settings)
+    except Exception as error:  # open_clip and the hub's library raise many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"open_clip:{architecture}/{tag}: cannot be fetched ({reason})") from error
+    return Path(path)
+
+
+def _in_hub_cache(settings: dict[str, Any]) -> str | None:
+    """The file of a tag that was downloaded before; None if it has yet to be, and the hub answers.
+
+    Without this, open_clip would retry for a minute on a machine that is offline.
+    """
+    from huggingface_hub import model_info, try_to_load_from_cache
+
+    repository, _, file = settings.get("hf_hub", "").rpartition("/")
+    if not repository:
+        return None
+    for name in (file,) if file else HUB_FILES:
+        if isinstance(path := try_to_load_from_cache(repository, name), str):
+            return path
+    model_info(repository, timeout=10)
+    return None
+
+
+class OpenClipTokenizer:
+    """The tokenizer of an architecture; its texts all have the tower's full length.
+
+    CLIP's own, which most architectures have, is converted once and then needs neither open_clip nor PyTorch.
+    """
+
+    def __init__(self, architecture: str) -> None:
+        """Raises `ModelError` when the tokenizer's files are not there and cannot be fetched."""
+
+        def build(folder: Path) -> None:
+            tokenizer = _load_tokenizer(architecture)
+            length = 0
+            if _is_plain_clip(tokenizer):
+                length = tokenizer.context_length
+                merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.__getitem__)
+                clip_tokenizer.build(tokenizer.encoder, merges).save(str(folder / TOKENIZER_FILE))
+            (folder / "length").write_text(str(length), encoding="utf-8")
+
+        folder = _cached("tokenizer", architecture, build)
+        self._plain: clip_tokenizer.ClipTokenizer | None = None
+        if length := int((folder / "length").read_text(encoding="utf-8")):
+            self._plain = clip_tokenizer.ClipTokenizer(folder / TOKENIZER_FILE, length=length)
+        else:
+            self._tokenizer = _load_tokenizer(architecture)
+
+    def __call__(self, texts: Sequence[str]) -> TokenIds:
+        """B texts to ids and mask [B, L]; the tower needs no mask, which is 1 throughout."""
+        if self._plain is not None:
+            return self._plain(texts)
+        ids = self._tokenizer(list(texts)).numpy().astype(np.int64)
+        return TokenIds(ids, np.ones_like(ids))
+
+
+def _load_tokenizer(architecture: str) -> Any:
+    import open_clip
+
+    try:
+        return open_clip.get_tokenizer(architecture)
+    except Exception as error:  # those of Hugging Face's hub, which are of many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"open_clip's tokenizer of {architecture} cannot be fetched ({reason})") from error
+
+
+def _is_plain_clip(tokenizer: Any) -> bool:
+    """Whether it is CLIP's tokenizer with its usual cleaning and cutting of texts."""
+    from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
+
+    return (
+        type(tokenizer) is SimpleTokenizer
+        and tokenizer.clean_fn is get_clean_fn("lower")
+        and tokenizer.reduction_fn is None
+        and len(tokenizer.all_special_ids) == 2
+    )
+
+
+def _side(image_size: int | Sequence[int]) -> int:
+    if isinstance(image_size, int):
+        return image_size
+    height, width = image_size
+    if height != width:
+        raise ModelError(
+            f"open_clip's models for {height} x {width} pixels are not supported, only square ones"
+        )
+    return int(height)

@@ -1,0 +1,129 @@
+"""Decoding by retrieval: the caption of a bank that lies nearest to what the bank says of an embedding.
+
+An embedding Ŝ_Y that was predicted from a picture lies off the place of its captions' S_Y. So it is first *projected*
+onto the bank: the mean of the captions' embeddings, weighted by how near they are (Li et al., "DeCap", arXiv
+2303.03032, equation 4). The caption nearest to the projection is the one that its neighbours agree on, which is
+better than the nearest one (Devlin et al., "Exploring Nearest Neighbor Approaches for Image Captioning", arXiv
+1505.04467).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.errors import ModelError, UsageError
+from jepa_retrieval.models.parts import Model, Sentence, YEncoder
+from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.text_files import read_lines
+
+logger = logging.getLogger(__name__)
+
+# Of the weights exp(cosine / temperature) in a projection; chosen on Flickr8k dev by `benchmarks.captioning`.
+TEMPERATURE = 0.02
+
+_BLOCK = 64  # embeddings that are compared with the bank at once
+_ENCODE_BLOCK = 4096  # captions between two lines of the log
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionBank:
+    """Sentences and where they lie."""
+
+    texts: Sequence[str]
+    embeddings: np.ndarray  # S_Y, float32 [N, E], unit length
+
+    @classmethod
+    def encode(cls, texts: Sequence[str], y_encoder: YEncoder) -> CaptionBank:
+        """A bank of these sentences, each once."""
+        texts = list(dict.fromkeys(texts))
+        blocks = []
+        for start in range(0, len(texts), _ENCODE_BLOCK):
+            if start:
+                logger.info("Encoded %d of %d captions", start, len(texts))
+            blocks.append(y_encoder.encode(texts[start : start + _ENCODE_BLOCK]))
+        return cls(texts, np.concatenate(blocks))
+
+    @classmethod
+    def read(cls, path: Path, model: Model) -> CaptionBank:
+        """The bank of a text file with a sentence a line; its embeddings are kept in the user's cache.
+
+        Raises:
+            UsageError: the file cannot be read, or holds no sentence.
+            ModelError: the cache folder cannot be written.
+        """
+        texts = read_lines(path)
+        content = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+        key = f"{model.fingerprint('')[:20]}-{content[:20]}"
+
+        def fill(folder: Path) -> None:
+            logger.info("Encoding %d captions of %s, once", len(texts), path)
+            embeddings = cls.encode(texts, model.y_encoder).embeddings
+            np.save(folder / "embeddings.npy", embeddings.astype(np.float16))
+
+        embeddings: np.ndarray = np.load(cached_entry(f"banks/{key}", fill) / "embeddings.npy")
+        return cls(texts, embeddings.astype(np.float32))
+
+
+class RetrievalDecoder:
+    """A Y-Decoder that says sentences of a bank, and nothing else."""
+
+    def __init__(self, bank: CaptionBank, *, temperature: float = TEMPERATURE) -> None:
+        """`temperature`: how widely the bank is asked; 0 for the nearest caption alone.
+
+        Raises:
+            UsageError: the bank is empty, or the temperature below 0.
+        """
+        if not len(bank.texts):
+            raise UsageError("a retrieval decoder needs at least one caption")
+        if temperature < 0:
+            raise UsageError(
+                f"the temperature of a retrieval decoder is {temperature:g}; it must be 0 or more"
+            )
+        self.bank = bank
+        self.temperature = temperature
+
+    def decode(self, embeddings: np.ndarray) -> list[Sentence]:
+        """Ŝ_Y float32 [B, E], unit length, to a caption each."""
+        size = self.bank.embeddings.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != size:
+            raise ModelError(f"embeddings must be [B, {size}], not {list(embeddings.shape)}")
+        sentences: list[Sentence] = []
+        for start in range(0, len(embeddings), _BLOCK):
+            sentences += self._decode(np.asarray(embeddings[start : start + _BLOCK], dtype=np.float32))
+        return sentences
+
+    def _decode(self, block: np.ndarray) -> list[Sentence]:
+        points = self.bank.embeddings
+        asked = project(block, points, temperature=self.temperature) if self.temperature else block
+        nearest = (asked @ points.T).argmax(axis=1)
+        cosines = np.einsum("be,be->b", block, points[nearest])
+        return [
+            Sentence(self.bank.texts[row], float(np.clip(cosine, 0.0, 1.0)))
+            for row, cosine in zip(nearest.tolist(), cosines.tolist(), strict=True)
+        ]
+
+
+def project(embeddings: np.ndarray, points: np.ndarray, *, temperature: float) -> np.ndarray:
+    """Embeddings to the weighted mean of the points near to each.
+
+    Args:
+        embeddings: Ŝ_Y float32 [B, E], unit length.
+        points: S_Y of captions, float32 [N, E], unit length.
+        temperature: a point weighs exp(cosine / temperature); above 0.
+
+    Returns:
+        Float32 [B, E], unit length.
+    """
+    blocks = []
+    for start in range(0, len(embeddings), _BLOCK):
+        cosines = embeddings[start : start + _BLOCK] @ points.T
+        weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / temperature)
+        means = weights @ points
+        blocks.append(means / np.linalg.norm(means, axis=1, keepdims=True))
+    return np.concatenate(blocks)

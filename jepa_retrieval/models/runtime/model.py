@@ -1,0 +1,228 @@
+"""`RuntimeModel`: a model's four parts, each made ready when it is first used."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from jepa_retrieval.models.config import (
+    LlamaPredictorConfig,
+    ModelConfig,
+    OpenClipImageConfig,
+    OpenClipTextConfig,
+    YDecoderConfig,
+)
+from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
+from jepa_retrieval.models.runtime.decoding import GraphYDecoder
+from jepa_retrieval.models.runtime.device import Device, choose_device
+from jepa_retrieval.models.runtime.parts import Graph, GraphPredictor, GraphXEncoder, GraphYEncoder, Tokenise
+from jepa_retrieval.models.sentences import SentenceTokenizer
+from jepa_retrieval.models.sources import locate
+from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TextTokenizer
+from jepa_retrieval.models.y_decoder_files import (
+    TOKENIZER,
+    WEIGHTS,
+    check_y_decoder,
+    load_y_decoder,
+    read_memory,
+)
+from jepa_retrieval.text_files import read_lines
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+    from jepa_retrieval.models.runtime.graphs import Part
+    from jepa_retrieval.models.runtime.openvino_graph import Inputs
+
+
+class RuntimeModel:
+    """A model that is ready to run. Parts are lazy, and may be used from several threads."""
+
+    def __init__(
+        self, config: ModelConfig, *, build: Callable[[], VLJEPA], base: Path, device: Device = "auto"
+    ) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            config: with the digests of all weights.
+            build: makes the PyTorch model with its weights; called only where no converted graph is cached.
+            base: what relative paths in `config` are relative to.
+            device: "auto" is CUDA where PyTorch can use it; the Y-Encoder stays on the CPU then, since one text is
+                encoded there before PyTorch would be imported.
+        """
+        self.config = config
+        self.name = config.name
+        self.prompt = config.prompt
+        self.embedding_size = config.embedding_size
+        self.frames_per_window = config.frames_per_window
+        self.temperature = config.temperature
+        self._build = build
+        self._base = base
+        self._device = device
+        self._lock = threading.RLock()
+        choose_device(
+            "cpu" if device == "auto" else device
+        )  # a wrong device is an error now, not at first use
+
+    @property
+    def x_encoder(self) -> GraphXEncoder:
+        """Frames to S_V."""
+        with self._lock:
+            return self._x_encoder
+
+    @property
+    def predictor(self) -> GraphPredictor:
+        """S_V and a query to Ŝ_Y."""
+        with self._lock:
+            return self._predictor
+
+    @property
+    def y_encoder(self) -> GraphYEncoder:
+        """Texts to S_Y."""
+        with self._lock:
+            return self._y_encoder
+
+    @property
+    def y_decoder(self) -> GraphYDecoder | None:
+        """Ŝ_Y to text; None for a model without one."""
+        if self.config.y_decoder is None:
+            return None
+        with self._lock:
+            return self._y_decoder
+
+    @cached_property
+    def answers(self) -> tuple[str, ...]:
+        """The answer vocabulary, commonest first; empty for a model without one."""
+        if self.config.answers is None:
+            return ()
+        return tuple(read_lines(locate(self.config.answers, base=self._base)))
+
+    def fingerprint(self, prompt: str | None = None) -> str:
+        """Hex hash of config, weights and prompt (None: the default)."""
+        return fingerprint(self.config, prompt)
+
+    def device_of(self, part: Part) -> Literal["cpu", "cuda"]:
+        """Where a part runs."""
+        return "cpu" if self._device == "auto" and part == "y_encoder" else choose_device(self._device)
+
+    @cached_property
+    def _x_encoder(self) -> GraphXEncoder:
+        return GraphXEncoder(self.config.x_encoder, self._graph("x_encoder"))
+
+    @cached_property
+    def _predictor(self) -> GraphPredictor:
+        return GraphPredictor(self._graph("predictor"), self._query_tokenizer())
+
+    @cached_property
+    def _y_encoder(self) -> GraphYEncoder:
+        tokenise = self._target_tokenizer()
+        return GraphYEncoder(self._graph("y_encoder"), tokenise, embedding_size=self.embedding_size)
+
+    @cached_property
+    def _y_decoder(self) -> GraphYDecoder:
+        section = check_y_decoder(self.config, self._base)
+        # On a CPU even beside a GPU: a token at a time leaves a GPU nothing to do.
+        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+
+        graph = cached_graph(
+            self._graph_name("y_decoder"),
+            f"y_decoder {self.config.digests[WEIGHTS]} {section}",
+            build=lambda: self._y_decoder_module(section),
+            inputs=y_decoder_inputs(section, embedding_size=self.embedding_size),
+            reduced_precision=False,
+        )
+        return GraphYDecoder(
+            section,
+            graph,
+            SentenceTokenizer.read(self._base / TOKENIZER),
+            memory=read_memory(self._base),
+            y_encoder=lambda: self.y_encoder,
+        )
+
+    def _y_decoder_module(self, section: YDecoderConfig) -> nn.Module:
+        from jepa_retrieval.models.runtime.graphs import YDecoderGraph
+
+        module = load_y_decoder(section, self._base, embedding_size=self.embedding_size)
+        return YDecoderGraph(module).eval()
+
+    @cached_property
+    def _torch_model(self) -> VLJEPA:
+        return self._build()
+
+    def _graph(self, part: Part) -> Graph:
+        if self.device_of(part) == "cuda":
+            from jepa_retrieval.models.runtime.torch_graph import TorchGraph
+
+            return TorchGraph(self.torch_module(part), "cuda")
+        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+
+        return cached_graph(
+            self._graph_name(part),
+            f"{part} {self._graph_fingerprint(part)}",
+            build=lambda: self.torch_module(part),
+            inputs=part_inputs(self.config, part),
+            # open_clip's users compare numbers with open_clip's own; bfloat16 would differ in the third decimal.
+            reduced_precision=part == "x_encoder"
+            and not isinstance(self.config.x_encoder, OpenClipImageConfig),
+        )
+
+    def _graph_name(self, part: str) -> str:
+        return re.sub(r"[^a-z0-9.]+", "-", f"{self.name}-{part}".lower())
+
+    def _graph_fingerprint(self, part: Part) -> str:
+        return fingerprint_of_x_encoder(self.config) if part == "x_encoder" else self.fingerprint("")
+
+    def torch_module(self, part: Part) -> nn.Module:
+        """A part as the PyTorch module that its graph is made from: arrays in and out as the graph's."""
+        from jepa_retrieval.models.runtime.graphs import build_graph
+
+        return build_graph(self._torch_model, part)
+
+    def _query_tokenizer(self) -> Tokenise | None:
+        section = self.config.predictor
+        if not isinstance(section, LlamaPredictorConfig):
+            return None
+        path = locate(section.query_tokens.tokenizer, TOKENIZER_FILE, base=self._base)
+        return TextTokenizer(path, max_tokens=section.max_query_tokens)
+
+    def _target_tokenizer(self) -> Tokenise:
+        section = self.config.y_encoder
+        if isinstance(section.tower, OpenClipTextConfig):
+            from jepa_retrieval.models.open_clip import OpenClipTokenizer
+
+            return OpenClipTokenizer(section.tower.architecture)
+        path = locate(section.tower.tokenizer, TOKENIZER_FILE, base=self._base)
+        return TextTokenizer(path, max_tokens=section.max_tokens)
+
+
+def y_decoder_inputs(section: YDecoderConfig, *, embedding_size: int) -> Inputs:
+    """The same for the Y-Decoder's step."""
+    return {
+        "embeddings": ((-1, embedding_size), "float32"),
+        "ids": ((-1, 1), "int64"),
+        "cache": ((-1, 2 * section.layers, section.max_tokens, section.width), "float32"),
+        "filled": ((1,), "int64"),
+    }
+
+
+def part_inputs(config: ModelConfig, part: Part) -> Inputs:
+    """Shapes (-1: any) and types of the arrays that a part's graph takes."""
+    size = config.x_encoder.image_size
+    if part == "x_encoder":
+        return {"frames": ((-1, -1, size, size, 3), "uint8")}
+    if part == "y_encoder":
+        return {"ids": ((-1, -1), "int64"), "mask": ((-1, -1), "int64")}
+    tokens: Inputs = {"tokens": ((-1, -1, config.x_encoder.token_size), "float32")}
+    if not isinstance(config.predictor, LlamaPredictorConfig):
+        return tokens
+    queries: Inputs = {
+        "query_ids": ((-1, -1), "int64"),
+        "query_mask": ((-1, -1), "int64"),
+        "rows": ((-1,), "int64"),
+    }
+    return tokens | queries

@@ -1,0 +1,121 @@
+"""The verbs of a model over its graphs. Imports neither PyTorch nor OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.config import EfficientNetLiteConfig, VJepa2Config, XEncoderConfig
+from jepa_retrieval.models.tokenizer import TokenIds
+
+Graph = Callable[..., np.ndarray]
+Tokenise = Callable[[Sequence[str]], TokenIds]
+
+# A graph prepares itself anew for every batch size it meets: so it meets only these.
+BATCH_SIZES = (16, 8, 4, 2, 1)
+TEXT_BATCH = 32
+
+
+class GraphXEncoder:
+    """Visual input X_V to visual tokens S_V."""
+
+    def __init__(self, config: XEncoderConfig, graph: Graph) -> None:
+        self.image_size = config.image_size
+        self.token_size = config.token_size
+        self.tokens_per_frame = config.tokens_per_frame
+        self.framewise = not isinstance(config, VJepa2Config)
+        self.centre = config.centre if isinstance(config, EfficientNetLiteConfig) else 0.0
+        self._graph = graph
+
+    def encode(self, frames: np.ndarray) -> np.ndarray:
+        """Uint8 [B, T, H, W, 3] to float32 S_V [B, N, D]; `UsageError` for another shape or type."""
+        size = self.image_size
+        if frames.dtype != np.uint8 or frames.ndim != 5 or frames.shape[2:] != (size, size, 3):
+            raise UsageError(
+                f"frames must be uint8 [B, T, {size}, {size}, 3], not {frames.dtype} {list(frames.shape)}"
+            )
+        batch, count = frames.shape[:2]
+        if batch == 0 or count == 0:
+            raise UsageError("there are no frames to encode")
+        if not self.framewise:
+            return in_batches(self._graph, frames)
+        tokens = in_batches(self._graph, frames.reshape(batch * count, 1, size, size, 3))
+        return tokens.reshape(batch, count * self.tokens_per_frame, self.token_size)
+
+
+class GraphPredictor:
+    """Visual tokens and queries to Ŝ_Y; `tokenise` is None for a predictor that ignores the query."""
+
+    def __init__(self, graph: Graph, tokenise: Tokenise | None) -> None:
+        self.query_conditioned = tokenise is not None
+        self._graph = graph
+        self._tokenise = tokenise
+
+    def predict(self, tokens: np.ndarray, queries: Sequence[str]) -> np.ndarray:
+        """S_V float [B, N, D] and B queries to Ŝ_Y float32 [B, E], unit length."""
+        if tokens.ndim != 3 or len(tokens) != len(queries):
+            raise UsageError(
+                f"tokens must be [B, N, D] with a query each, not {list(tokens.shape)} and {len(queries)} queries"
+            )
+        tokens = np.ascontiguousarray(tokens, dtype=np.float32)
+        if self._tokenise is None:
+            return in_batches(self._graph, tokens)
+        different = list(dict.fromkeys(queries))
+        numbers = {query: number for number, query in enumerate(different)}
+        ids, mask = self._tokenise(different)
+        rows = np.array([numbers[query] for query in queries], dtype=np.int64)
+        return np.concatenate(
+            [self._graph(part, *_shared(ids, mask, which)) for part, which in _batches(tokens, rows)]
+        )
+
+
+class GraphYEncoder:
+    """Target text Y to S_Y."""
+
+    def __init__(self, graph: Graph, tokenise: Tokenise, *, embedding_size: int) -> None:
+        self._graph = graph
+        self._tokenise = tokenise
+        self._embedding_size = embedding_size
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """B texts to S_Y float32 [B, E], unit length."""
+        if isinstance(texts, str):
+            raise UsageError("texts must be a list of texts, not one text")
+        embeddings = np.zeros((len(texts), self._embedding_size), dtype=np.float32)
+        if not len(texts):
+            return embeddings
+        ids, mask = self._tokenise(texts)
+        lengths = mask.sum(axis=1)
+        # Texts of like length together, so that little of a batch is padding.
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(order), TEXT_BATCH):
+            rows = order[start : start + TEXT_BATCH]
+            longest = max(1, int(lengths[rows].max()))
+            embeddings[rows] = self._graph(
+                np.ascontiguousarray(ids[rows, :longest]), np.ascontiguousarray(mask[rows, :longest])
+            )
+        return embeddings
+
+
+def in_batches(graph: Graph, inputs: np.ndarray) -> np.ndarray:
+    """Run a graph over the rows of `inputs`, a few at a time."""
+    rows = np.arange(len(inputs))
+    return np.concatenate([graph(part) for part, _ in _batches(inputs, rows)])
+
+
+def _batches(inputs: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    parts, start = [], 0
+    while start < len(inputs):
+        size = next(size for size in BATCH_SIZES if size <= len(inputs) - start)
+        chosen = slice(start, start + size)
+        parts.append((np.ascontiguousarray(inputs[chosen]), rows[chosen]))
+        start += size
+    return parts
+
+
+def _shared(ids: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The queries that a batch needs, and which of them each row has."""
+    needed, rows = np.unique(rows, return_inverse=True)
+    return np.ascontiguousarray(ids[needed]), np.ascontiguousarray(mask[needed]), rows.astype(np.int64)

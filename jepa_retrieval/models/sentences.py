@@ -1,0 +1,81 @@
+"""Sentences as the Y-Decoder's tokens, and back. Imports neither PyTorch nor transformers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from jepa_retrieval.errors import ModelError
+
+END_TOKEN = "<end>"
+END = 0  # its id; it begins sentences too
+
+_SPLIT_ENDINGS = re.compile(r"\s+('s|n't)\b")
+_QUOTES = re.compile(r"[\"`“”]|''")
+_SPACE_BEFORE_COMMA = re.compile(r"\s+,")
+_LAST_MARKS = re.compile(r"[.!?;:,\s-]+$")
+
+
+class SentenceTokenizer:
+    """Byte-pair tokens of lower-case sentences, from a `tokenizer.json` file."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def read(cls, path: Path) -> SentenceTokenizer:
+        """Raises `ModelError` when the file is missing or not a tokenizer."""
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # the library raises a bare Exception
+            raise ModelError(f"{path}: not a readable tokenizer.json ({error})") from error
+
+    @classmethod
+    def fit(cls, sentences: Iterable[str], *, vocabulary: int) -> SentenceTokenizer:
+        """Learn at most `vocabulary` tokens from plain sentences."""
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Metaspace(prepend_scheme="first"),
+                pre_tokenizers.Split(",", behavior="isolated"),
+            ]
+        )
+        tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary, special_tokens=[END_TOKEN], min_frequency=2, show_progress=False
+        )
+        tokenizer.train_from_iterator(sentences, trainer)
+        return cls(tokenizer)
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return self._tokenizer.get_vocab_size()
+
+    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Ids of plain sentences, without `END`; characters that no token has are left out."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(sentences))]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Ids, up to the first `END`, as a sentence for people: a capital first and a full stop last."""
+        ids = list(ids)
+        if END in ids:
+            ids = ids[: ids.index(END)]
+        text = self._tokenizer.decode(ids).strip()
+        return f"{text[0].upper()}{text[1:]}." if text else ""
+
+    def save(self, path: Path) -> None:
+        """Write the `tokenizer.json`."""
+        self._tokenizer.save(str(path))
+
+
+def plain(sentence: str) -> str:
+    """A caption in lower case, without quotes and last marks, spaced as it is read: what the decoder learns."""
+    text = sentence.lower().replace("’", "'")
+    text = _SPACE_BEFORE_COMMA.sub(",", _QUOTES.sub(" ", _SPLIT_ENDINGS.sub(r"\1", text)))
+    return " ".join(_LAST_MARKS.sub("", text).split())

@@ -1,0 +1,46 @@
+"""Text to token ids. Imports neither PyTorch nor transformers: a text query passes here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from jepa_retrieval.errors import ModelError
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+class TokenIds(NamedTuple):
+    """A batch of texts as token ids."""
+
+    ids: np.ndarray  # int64 [B, L]
+    mask: np.ndarray  # int64 [B, L]; 1: a token, 0: padding
+
+
+class TextTokenizer:
+    """A `tokenizer.json` file; texts are cut to `max_tokens` and padded on the right to the longest."""
+
+    def __init__(self, path: Path | str, *, max_tokens: int) -> None:
+        """Raises `ModelError` when the file is missing or not a tokenizer."""
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises a bare Exception
+            raise ModelError(f"{path}: not a readable tokenizer.json ({error})") from error
+        self._tokenizer.enable_truncation(max_tokens)
+        # The id of padding is of no account: everything that reads the ids reads the mask too.
+        self._tokenizer.no_padding()
+
+    def __call__(self, texts: Sequence[str]) -> TokenIds:
+        """B texts to ids and mask [B, L]; L is the longest text's length and at least 1."""
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        length = max([1, *map(len, encoded)])
+        ids = np.zeros((len(encoded), length), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(encoded):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        return TokenIds(ids, mask)

@@ -1,0 +1,100 @@
+"""A Y-Decoder's files in a model's folder: its weights and its tokenizer, beside those of the other parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.config import ModelConfig, YDecoderConfig, save_config
+from jepa_retrieval.models.fingerprint import digest_of_files, fingerprint
+from jepa_retrieval.models.sentences import SentenceTokenizer
+
+if TYPE_CHECKING:
+    from jepa_retrieval.models.modules.y_decoder import YDecoder
+
+WEIGHTS = "y_decoder.safetensors"
+TOKENIZER = "y_decoder.tokenizer.json"
+MEMORY = "memory"  # the tensor among the weights that holds points among captions
+TRAINED_FOR = "embeddings"  # metadata of the weights: the fingerprint of the embeddings they decode
+
+
+def check_y_decoder(config: ModelConfig, folder: Path) -> YDecoderConfig:
+    """The section `y_decoder`, once its files are known to be those that it was saved with.
+
+    Raises:
+        ModelError: the model has no Y-Decoder, a file is missing or another one, or it decodes other embeddings.
+    """
+    if config.y_decoder is None:
+        raise ModelError(f"{config.name} has no Y-Decoder")
+    for name in (WEIGHTS, TOKENIZER):
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{path}: the file is missing; {config.name} cannot decode without it")
+        if digest_of_files([path]) != config.digests.get(name):
+            raise ModelError(f"{path}: not the file that the model was saved with (its sha256 differs)")
+    with _open(folder / WEIGHTS) as file:
+        trained_for = (file.metadata() or {}).get(TRAINED_FOR)
+    if trained_for != fingerprint(config, ""):
+        raise ModelError(f"{folder / WEIGHTS}: was trained for other embeddings; train the Y-Decoder again")
+    return config.y_decoder
+
+
+def read_memory(folder: Path) -> np.ndarray | None:
+    """The points that embeddings are projected onto, float32 [M, E]; None for a decoder without them."""
+    with _open(folder / WEIGHTS) as file:
+        if MEMORY not in file.keys():  # noqa: SIM118 - not a dict
+            return None
+        memory: np.ndarray = file.get_tensor(MEMORY).astype(np.float32)
+    return memory
+
+
+def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int) -> YDecoder:
+    """The PyTorch module with its weights."""
+    from jepa_retrieval.models.checkpoints import read_tensors
+    from jepa_retrieval.models.modules.storage import check_fit
+    from jepa_retrieval.models.modules.y_decoder import YDecoder
+
+    state = read_tensors(folder / WEIGHTS)
+    state.pop(MEMORY, None)
+    module = YDecoder(config, embedding_size=embedding_size)
+    check_fit(module.state_dict(), state, where=str(folder / WEIGHTS))
+    module.load_state_dict(state)
+    return module.float().eval()
+
+
+def save_y_decoder(
+    module: YDecoder,
+    section: YDecoderConfig,
+    tokenizer: SentenceTokenizer,
+    *,
+    memory: np.ndarray | None,
+    config: ModelConfig,
+    folder: Path,
+) -> ModelConfig:
+    """Write the two files, in half precision, and the config of the model that they now belong to."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
+    if memory is not None:
+        state[MEMORY] = torch.from_numpy(memory).half()
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt", TRAINED_FOR: fingerprint(config, "")})
+    tokenizer.save(folder / TOKENIZER)
+    digests = {name: digest_of_files([folder / name]) for name in (WEIGHTS, TOKENIZER)}
+    config = dataclasses.replace(config, y_decoder=section, digests=config.digests | digests)
+    save_config(config, folder / "config.json")
+    return config
+
+
+def _open(path: Path):  # type: ignore[no-untyped-def]  # the library's own type has no name
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="np")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error

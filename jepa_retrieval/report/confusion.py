@@ -1,0 +1,48 @@
+"""The confusion matrix as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.truth import Evaluation
+
+# With more classes the numbers would not fit into their cells.
+MOST_NUMBERED = 30
+
+
+def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
+    """Draw the matrix: a row per class, coloured by the share of the row, the counts written in.
+
+    Raises:
+        UsageError: matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError("a picture needs matplotlib: pip install 'jepa-retrieval[charts]'") from error
+    counts = np.array(evaluation.confusion)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    size = min(3.0 + 0.45 * len(counts), 24.0)
+    figure = Figure(figsize=(size + 1.0, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    axes.set_xticks(range(len(counts)), evaluation.labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(counts)), evaluation.labels)
+    axes.set_xlabel("given label")
+    axes.set_ylabel("true label")
+    axes.set_title(f"{evaluation.accuracy:.1%} of {evaluation.items} right")
+    if len(counts) <= MOST_NUMBERED:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+    figure.colorbar(image, label="share of the row", shrink=0.8)
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be written ({error})") from error

@@ -1,0 +1,136 @@
+"""Search results to HTML."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from jepa_retrieval.library import Library
+    from jepa_retrieval.tasks.search import Moment, SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One moment as the page shows it."""
+
+    rank: int
+    score: float
+    confidence: float | None
+    name: str
+    folder: str
+    span: str  # "1:20 - 1:35"; "" for an image
+    link: str
+    picture: str | None  # data URI
+    caption: str | None
+
+
+def write_report(
+    path: Path | str, results: Sequence[SearchResult], library: Library, *, title: str = ""
+) -> None:
+    """Write the page of `render_report` to `path`. Links are relative where the media lie beside or below the page.
+
+    Raises OSError if the file cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    path.write_text(
+        render_report(results, library, title=title, page_folder=path.parent),
+        "utf-8",
+        errors="backslashreplace",
+    )
+
+
+def render_report(
+    results: Sequence[SearchResult], library: Library, *, title: str = "", page_folder: Path | None = None
+) -> str:
+    """One or several search results as an HTML page.
+
+    Args:
+        results: what `library.search` returned.
+        library: where the thumbnails and files are.
+        title: heading of the page; the query by default.
+        page_folder: folder the page will lie in; links into it are relative, all others absolute.
+    """
+    sections = [
+        {
+            "query": result.query,
+            "elapsed_ms": result.elapsed_ms,
+            "cards": [_card(moment, library, page_folder) for moment in result.hits],
+        }
+        for result in results
+    ]
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title or (results[0].query if len(results) == 1 else "Search results"),
+            models=sorted({result.model for result in results}),
+            library=str(library.media_root.folder),
+            sections=sections,
+        )
+    )
+
+
+@cache
+def templates() -> Environment:
+    """The templates of this package; what they are filled with is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("jepa_retrieval.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
+    folder, _, name = moment.path.rpartition("/")
+    thumbnail = library.thumbnail(moment.clip_id)
+    return Card(
+        rank=moment.rank,
+        score=moment.score,
+        confidence=moment.confidence,
+        name=name,
+        folder=folder,
+        span=clock_range(moment.start, moment.end),
+        link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
+        picture=None
+        if thumbnail is None
+        else "data:image/jpeg;base64," + base64.b64encode(thumbnail).decode(),
+        caption=moment.caption,
+    )
+
+
+def _link(file: Path, page_folder: Path | None) -> str:
+    if page_folder is not None and file.is_relative_to(page_folder):
+        return "./" + quote(os.fsencode(file.relative_to(page_folder)))
+    return file.as_uri()
+
+
+def _fragment(moment: Moment) -> str:
+    """A media fragment: browsers start playing there. See https://www.w3.org/TR/media-frags/."""
+    return "" if moment.start is None or moment.end is None else f"#t={moment.start:.2f},{moment.end:.2f}"
+
+
+def clock_range(start: float | None, end: float | None) -> str:
+    """`m:ss.s – m:ss.s`; empty for an image."""
+    return "" if start is None or end is None else f"{_clock(start)} – {_clock(end)}"
+
+
+def _clock(seconds: float) -> str:
+    """`m:ss.s`, with hours where there are any."""
+    tenths = round(seconds * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes:02d}:{tenths / 10:04.1f}" if hours else f"{minutes}:{tenths / 10:04.1f}"
+    return f"{hours}:{text}" if hours else text

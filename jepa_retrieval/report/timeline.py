@@ -1,0 +1,227 @@
+"""One picture of what was watched: local variance, borders of segments, sentences and key frames."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.alerts import Alert
+    from jepa_retrieval.tasks.watch import Observed, Spoken
+
+_MOST_POINTS = 4096  # of the curve that are kept: neighbours are merged when there are more
+_MOST_SEGMENTS = 1024
+_MOST_PICTURES = 96
+_PNG_WIDTH = 15.0  # inches
+_PNG_ROW = 3.2
+_PNG_MARGINS = 1.0
+_SECONDS_PER_ROW = 120.0  # of the PNG, for short videos; long ones have longer rows
+_MOST_ROWS = 12
+
+
+@dataclass(slots=True)
+class _Point:
+    start: float
+    end: float
+    variance: float  # the highest of its windows
+    windows: int = 1
+
+
+class Timeline:
+    """Collects what is drawn. Its size is bounded: of a very long stream it keeps the peaks and thins out the rest.
+
+    Args:
+        title: heading of the picture.
+        threshold: variance from which on the meaning has shifted; drawn as a line.
+    """
+
+    def __init__(self, title: str, *, threshold: float) -> None:
+        self.title = title
+        self.threshold = threshold
+        self.points: list[_Point] = []
+        self.segments: list[Spoken] = []
+        self.alerts: list[Alert] = []
+        self._windows_per_point = 1
+        self._pictures = 0
+
+    def observe(self, window: Observed) -> None:
+        """Take the variance of the next window."""
+        if self.points and self.points[-1].windows < self._windows_per_point:
+            last = self.points[-1]
+            last.end, last.variance = window.end, max(last.variance, window.variance)
+            last.windows += 1
+            return
+        self.points.append(_Point(window.start, window.end, window.variance))
+        if len(self.points) > _MOST_POINTS:
+            self._merge()
+
+    def add(self, spoken: Spoken) -> None:
+        """Take a segment and its sentence."""
+        self.segments.append(spoken)
+        self._pictures += spoken.picture is not None
+        if self._pictures > _MOST_PICTURES:
+            self._thin_pictures()
+        if len(self.segments) > _MOST_SEGMENTS:
+            del self.segments[::2]
+
+    def fire(self, alert: Alert) -> None:
+        """Take an alert."""
+        self.alerts.append(alert)
+        if len(self.alerts) > _MOST_SEGMENTS:
+            del self.alerts[::2]
+
+    @property
+    def end(self) -> float:
+        """Seconds up to where there is anything to draw."""
+        ends = [item[-1].end for item in (self.points, self.segments) if item]
+        return max(ends, default=0.0)
+
+    def write(self, path: Path | str) -> None:
+        """Write a .png or .html file.
+
+        Raises:
+            UsageError: the name has another ending.
+            OSError: the file cannot be written.
+        """
+        write = {".png": write_png, ".html": write_html, ".htm": write_html}.get(Path(path).suffix.lower())
+        if write is None:
+            raise UsageError(f"{path}: a timeline is written as .png or .html")
+        write(self, Path(os.path.abspath(path)))
+
+    def _merge(self) -> None:
+        pairs = zip(self.points[::2], self.points[1::2], strict=False)
+        merged = [
+            _Point(a.start, b.end, max(a.variance, b.variance), a.windows + b.windows) for a, b in pairs
+        ]
+        self.points = merged + self.points[2 * len(merged) :]
+        self._windows_per_point *= 2
+
+    def _thin_pictures(self) -> None:
+        with_picture = [number for number, item in enumerate(self.segments) if item.picture is not None]
+        for number in with_picture[::2]:
+            self.segments[number] = replace(self.segments[number], picture=None)
+        self._pictures = sum(item.picture is not None for item in self.segments)
+
+
+def clock(seconds: float) -> str:
+    """`m:ss`, or `h:mm:ss` from one hour on."""
+    minutes, second = divmod(int(seconds + 1e-6), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def write_html(timeline: Timeline, path: Path) -> None:
+    """One page with nothing to load: the curve as SVG, the segments as a list with pictures."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("jepa_retrieval.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    end = max(timeline.end, 1e-3)
+    highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
+    page = pages.get_template("timeline.html").render(
+        title=timeline.title,
+        curve=" ".join(
+            f"{1000 * (point.start + point.end) / 2 / end:.2f},{100 - 100 * point.variance / highest:.2f}"
+            for point in timeline.points
+        ),
+        threshold=100 - 100 * timeline.threshold / highest,
+        borders=[1000 * item.start / end for item in timeline.segments],
+        alerts=[_alert_row(alert, end) for alert in timeline.alerts],
+        segments=[_segment_row(item) for item in timeline.segments],
+        ticks=[{"x": 1000 * share / 8, "text": clock(end * share / 8)} for share in range(9)],
+    )
+    path.write_text(page, "utf-8", errors="backslashreplace")
+
+
+def _segment_row(item: Spoken) -> dict[str, Any]:
+    picture = None
+    if item.picture is not None:
+        picture = "data:image/jpeg;base64," + base64.b64encode(item.picture).decode()
+    span = f"{clock(item.start)} – {clock(item.end)}"
+    return {"span": span, "text": item.text, "score": item.score, "picture": picture}
+
+
+def _alert_row(alert: Alert, end: float) -> dict[str, Any]:
+    return {
+        "x": 1000 * alert.start / end,
+        "time": clock(alert.start),
+        "text": alert.text,
+        "confidence": alert.confidence,
+    }
+
+
+def write_png(timeline: Timeline, path: Path) -> None:
+    """Rows of time below each other: key frames above the curve, sentences below it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    end = max(timeline.end, 1.0)
+    rows = min(_MOST_ROWS, max(1, -int(-end // _SECONDS_PER_ROW)))
+    height = _PNG_MARGINS + _PNG_ROW * rows
+    figure = Figure(figsize=(_PNG_WIDTH, height))
+    FigureCanvasAgg(figure)
+    figure.suptitle(timeline.title, y=1 - 0.2 / height)
+    panels: Any = figure.subplots(rows, 1, squeeze=False)[:, 0]
+    figure.subplots_adjust(left=0.05, right=0.97, top=1 - 0.6 / height, bottom=1.2 / height, hspace=0.8)
+    highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
+    for number, axes in enumerate(panels):
+        _draw_row(axes, timeline, number * end / rows, (number + 1) * end / rows, highest)
+    figure.savefig(path, dpi=100)
+
+
+def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: float) -> None:
+    inside = [point for point in timeline.points if start <= point.end and point.start <= end]
+    axes.plot([(p.start + p.end) / 2 for p in inside], [p.variance for p in inside], color="tab:blue", lw=1)
+    axes.axhline(timeline.threshold, color="tab:grey", lw=0.8, ls=":")
+    shown = [item for item in timeline.segments if start <= item.start < end]
+    texts = _spread(shown, (end - start) / 24)
+    for item in shown:
+        axes.axvline(item.start, color="tab:orange", lw=1)
+    for item in texts:
+        label = item.text if len(item.text) <= 44 else item.text[:42] + "…"
+        axes.text(item.start, -0.09 * highest, label, rotation=-28, fontsize=7, ha="left", va="top")
+    for item in texts:
+        if item.picture is not None:
+            _place_picture(axes, item, highest)
+    for alert in timeline.alerts:
+        if start <= alert.start < end:
+            axes.axvline(alert.start, color="tab:red", lw=1.5)
+            axes.text(alert.start, highest, alert.text, color="tab:red", fontsize=7, ha="left", va="top")
+    axes.set_xlim(start, end)
+    axes.set_ylim(0, highest * 1.75)
+    axes.xaxis.set_major_formatter(lambda value, _: clock(value))
+    axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=7)
+    axes.set_ylabel("variance", fontsize=8)
+
+
+def _spread(items: Sequence[Spoken], distance: float) -> list[Spoken]:
+    """Those that lie at least so far apart that they can be read."""
+    kept: list[Spoken] = []
+    for item in items:
+        if not kept or item.start - kept[-1].start >= distance:
+            kept.append(item)
+    return kept
+
+
+def _place_picture(axes: Any, item: Spoken, highest: float) -> None:
+    import numpy as np
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+    from PIL import Image
+
+    assert item.picture is not None
+    image = np.asarray(Image.open(io.BytesIO(item.picture)))
+    box = OffsetImage(image, zoom=42 / image.shape[0])
+    place = (item.start, highest * 1.06)
+    axes.add_artist(AnnotationBbox(box, place, frameon=False, box_alignment=(0, 0), pad=0))

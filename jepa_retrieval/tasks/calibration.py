@@ -1,0 +1,183 @@
+"""How sure a hit is: its score against what unrelated queries score on the same index.
+
+A score says little by itself. Some queries lie near everything and some clips do too, and both differ from index to
+index. So what a query and a clip have beyond that is compared with the same of neutral texts; docs/search.md has the
+formulas and the data behind the constants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from indexes import Index, IndexWriteError
+from jepa_retrieval.tasks.embed_query import EmbeddedQuery
+
+logger = logging.getLogger(__name__)
+
+# With fewer clips there is nothing that a hit could stand out from.
+FEWEST_CLIPS = 5
+# Means and spreads of that many clips are as good as those of all.
+MOST_CLIPS = 20_000
+# Numbers measured on an index serve until this share of its clips has come or gone.
+MOST_CHANGE = 0.1
+
+
+EncodeTexts = Callable[[Sequence[str]], np.ndarray]
+
+
+# P(right) = 1 / (1 + exp(-(offset + slope * x))). Fitted by `python -m benchmarks.fit_confidence` on Flickr8k's
+# training photographs and Caltech-101. For texts x is the z-score less this share of the best of N by chance;
+# for pictures and clips x is the centred cosine.
+TEXT_OFFSET, TEXT_SLOPE, TEXT_CROWD = -2.01, 1.68, 0.75
+CLIP_OFFSET, CLIP_SLOPE = -7.38, 9.58
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NullDistribution:
+    """How queries that mean nothing in particular score on one index."""
+
+    clips: int  # N, all clips of the index
+    clip_mean: np.ndarray  # float32 [E]: mean embedding of the clips
+    text_mean: np.ndarray  # float32 [E]: mean embedding of the neutral texts
+    text_spread: float  # standard deviation of neutral texts' scores, query and clip means taken out
+
+    def background(self, vector: np.ndarray) -> float:
+        """The mean score of a query, float32 [E], over the clips."""
+        return float(vector @ self.clip_mean)
+
+    def z_scores(self, query: EmbeddedQuery, clips: np.ndarray) -> np.ndarray:
+        """How far a text's scores stand out from those of neutral texts, in standard deviations.
+
+        What a query scores on all clips alike, and a clip with all texts alike, is taken out of both.
+
+        Args:
+            query: one that looks for texts.
+            clips: embeddings, float32 [n, E].
+
+        Returns:
+            float64 [n].
+        """
+        weights = np.array([term.weight for term in query.terms], np.float64) / query.length
+        texts = np.array([isinstance(term.source, str) for term in query.terms])
+        # Neutral texts, and clips of this index, in the place of the terms would sum to this, with this spread.
+        mean = weights[texts].sum() * self.text_mean + weights[~texts].sum() * self.clip_mean
+        spread = self.text_spread * float(np.linalg.norm(weights))
+        return ((clips - self.clip_mean) @ (query.vector - mean)).astype(np.float64) / max(spread, 1e-9)
+
+    def centred_cosines(self, vector: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        """Cosines of a query, float32 [E], and clips, float32 [n, E], seen from the mean clip; float64 [n]."""
+        seen, others = vector - self.clip_mean, clips - self.clip_mean
+        lengths = np.linalg.norm(seen) * np.linalg.norm(others, axis=1)
+        return (others @ seen).astype(np.float64) / np.maximum(lengths, 1e-9)
+
+
+def measure_null(embeddings: np.ndarray, texts: np.ndarray, *, clips: int) -> NullDistribution:
+    """Measure on embeddings of clips, float32 [n, E], and of neutral texts, float32 [M, E].
+
+    Args:
+        clips: how many clips the index has, of which `embeddings` may be a sample.
+    """
+    size = texts.shape[1]
+    clip_mean = embeddings.mean(axis=0) if len(embeddings) else np.zeros(size, np.float32)
+    text_mean = texts.mean(axis=0)
+    centred = embeddings - clip_mean
+    return NullDistribution(
+        clips=clips,
+        clip_mean=clip_mean.astype(np.float32),
+        text_mean=text_mean.astype(np.float32),
+        text_spread=_rms((texts - text_mean) @ centred.T),
+    )
+
+
+def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDistribution:
+    """The null distribution of an index: as stored, or measured now.
+
+    Args:
+        encode: the Y-Encoder of the index's model; called only if something has to be measured.
+        save: store what had to be measured; a folder that cannot be written is no error.
+    """
+    clips = index.count_clips()
+    if clips < FEWEST_CLIPS:
+        nothing = np.zeros(index.manifest.embedding_size, np.float32)
+        return NullDistribution(clips, nothing, nothing, 0.0)
+    stored = _parse(index.calibration())
+    if stored is not None and abs(stored.clips - clips) <= MOST_CHANGE * stored.clips:
+        return stored
+    null = measure_null(index.sample(MOST_CLIPS), encode(neutral_texts()), clips=clips)
+    if save:
+        try:
+            index.save_calibration(_document(null))
+        except IndexWriteError as error:
+            logger.warning("confidence is measured anew in every search: %s", error)
+    return null
+
+
+def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray) -> list[float | None]:
+    """How likely each of some clips, float32 [n, E], is what was looked for; None on an index too small to compare.
+
+    The best of N unrelated clips stands out by about sqrt(2 ln N) standard deviations (the expected maximum of N
+    normal variables; Cramér 1946, section 28.6), which is why a larger index asks for more.
+    """
+    if null.clips < FEWEST_CLIPS:
+        return [None] * len(clips)
+    wanted = [term for term in query.terms if term.weight > 0] or query.terms
+    if all(isinstance(term.source, str) for term in wanted):
+        by_chance = math.sqrt(2 * math.log(null.clips))
+        x = null.z_scores(query, clips) - TEXT_CROWD * by_chance
+        return [_logistic(TEXT_OFFSET + TEXT_SLOPE * value) for value in x.tolist()]
+    cosines = null.centred_cosines(query.vector, clips)
+    return [_logistic(CLIP_OFFSET + CLIP_SLOPE * value) for value in cosines.tolist()]
+
+
+def _logistic(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+@cache
+def neutral_texts() -> list[str]:
+    """The bank of neutral texts: short descriptions of very different things, written for this project."""
+    text = (resources.files("jepa_retrieval.tasks") / "data" / "neutral_texts.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0
+
+
+@cache
+def _bank() -> str:
+    return hashlib.sha256("\n".join(neutral_texts()).encode()).hexdigest()[:16]
+
+
+def _document(null: NullDistribution) -> dict[str, Any]:
+    return {
+        "texts": _bank(),
+        "clips": null.clips,
+        "clip_mean": [round(float(value), 7) for value in null.clip_mean],
+        "text_mean": [round(float(value), 7) for value in null.text_mean],
+        "text_spread": null.text_spread,
+    }
+
+
+def _parse(content: dict[str, Any] | None) -> NullDistribution | None:
+    """None for what another bank of texts gave, or what cannot be read."""
+    try:
+        if content is None or content["texts"] != _bank():
+            return None
+        return NullDistribution(
+            clips=int(content["clips"]),
+            clip_mean=np.array(content["clip_mean"], np.float32),
+            text_mean=np.array(content["text_mean"], np.float32),
+            text_spread=float(content["text_spread"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

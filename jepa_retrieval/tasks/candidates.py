@@ -1,0 +1,147 @@
+"""Candidate texts in the shared space: the labels of a classification, the answers of a question.
+
+Dimension letters: B embeddings, K candidates, T texts, E embedding size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.text_files import read_lines
+
+# From so many texts on their embeddings are kept in the user's cache: encoding them takes longer than a question.
+CACHED_TEXTS = 64
+PLAIN = ("{}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A label or an answer, and the texts that stand for it: of several, the nearest one counts.
+
+    A broad category is told better by what it holds ("a dog", "a bird") than by its name: CHiLS, Novack et al.,
+    arXiv 2302.02551.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How near one candidate lies."""
+
+    name: str
+    score: float  # cosine, -1 to 1
+    probability: float  # softmax over all candidates at the model's temperature; not calibrated
+
+
+def parse_candidates(names: Sequence[str | Candidate]) -> list[Candidate]:
+    """Candidates from their names; `NAME<TAB>TEXT<TAB>TEXT` gives the texts that stand for a name.
+
+    Raises:
+        UsageError: there is none, one is blank, or two have the same name.
+    """
+    found = [_parse(name) if isinstance(name, str) else name for name in names]
+    if not found:
+        raise UsageError("there are no candidates: give at least one label or answer")
+    seen: set[str] = set()
+    for candidate in found:
+        if not candidate.name or not all(candidate.texts):
+            raise UsageError("a label or an answer is empty")
+        if candidate.name in seen:
+            raise UsageError(f"{candidate.name!r} is given twice")
+        seen.add(candidate.name)
+    return found
+
+
+def read_candidates(path: Path) -> list[Candidate]:
+    """Candidates of a text file, one a line, in the form of `parse_candidates`; UsageError names the file."""
+    try:
+        return parse_candidates(read_lines(path))
+    except UsageError as error:
+        text = str(error)
+        raise error if text.startswith(str(path)) else UsageError(f"{path}: {text}") from None
+
+
+class CandidateSet:
+    """K candidates, encoded."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], model: Model, *, templates: Sequence[str] = PLAIN
+    ) -> None:
+        """Encode the candidates' texts in every template.
+
+        Args:
+            candidates: labels or answers.
+            model: its Y-Encoder is used.
+            templates: texts with `{}` in the candidate's place. The unit embeddings of all templates are averaged
+                and scaled to unit length: the ensemble of CLIP, Radford et al., arXiv 2103.00020.
+        """
+        for template in templates:
+            if "{}" not in template:
+                raise UsageError(f"the template {template!r} has no {{}}, which stands for the label")
+        if not templates:
+            raise UsageError("there are no templates: give at least one, such as '{}'")
+        self.names = tuple(candidate.name for candidate in candidates)
+        counts = [len(candidate.texts) for candidate in candidates]
+        self._first = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+        texts = [text for candidate in candidates for text in candidate.texts]
+        filled = [template.replace("{}", text) for template in templates for text in texts]
+        embeddings = encode_texts(filled, model).reshape(len(templates), len(texts), -1).mean(axis=0)
+        self.embeddings: np.ndarray = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)  # [T, E]
+
+    def scores(self, embeddings: np.ndarray) -> np.ndarray:
+        """Cosine of each embedding, float [B, E], to each candidate: float32 [B, K]."""
+        cosines = embeddings.astype(np.float32) @ self.embeddings.T
+        return np.maximum.reduceat(cosines, self._first, axis=1) if len(cosines) else cosines[:, self._first]
+
+    def ranked(
+        self, scores: np.ndarray, *, temperature: float, top: int, also: str | None = None
+    ) -> list[Scored]:
+        """The best `top` candidates of one row of scores [K], best first.
+
+        Args:
+            scores: cosines to all candidates.
+            temperature: of the softmax.
+            top: how many to return.
+            also: a candidate that is returned in any case, last if it is not among the best.
+        """
+        probability = softmax(scores, temperature)
+        rows = np.argsort(-scores, kind="stable")[:top].tolist()
+        if also is not None and (wanted := self.names.index(also)) not in rows:
+            rows.append(wanted)
+        return [Scored(self.names[row], float(scores[row]), float(probability[row])) for row in rows]
+
+
+def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Cosines [..., K] to probabilities: exp(score / temperature), scaled to a sum of 1."""
+    weights = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
+    probabilities: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def encode_texts(texts: Sequence[str], model: Model) -> np.ndarray:
+    """S_Y of texts, float32 [T, E]; long lists are encoded once and kept in the user's cache."""
+    if len(texts) < CACHED_TEXTS:
+        return model.y_encoder.encode(texts)
+    content = hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()
+
+    def build(folder: Path) -> None:
+        np.save(folder / "embeddings.npy", model.y_encoder.encode(texts))
+
+    folder = cached_entry(f"texts/{model.fingerprint('')[:20]}-{content[:20]}", build)
+    embeddings: np.ndarray = np.load(folder / "embeddings.npy")
+    return embeddings
+
+
+def _parse(line: str) -> Candidate:
+    name, *texts = (part.strip() for part in line.split("\t"))
+    return Candidate(name, tuple(texts) or (name,))

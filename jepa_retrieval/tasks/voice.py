@@ -1,0 +1,90 @@
+"""The voice: a local language model retells what was decoded, and nothing else.
+
+The decoder's sentences say what is in each part of a video. A small language model makes one fluent line or a summary
+of them. It is given those sentences only, never pictures, and chooses its words greedily: the same sentences give the
+same text. It needs the extra `voice` and a GGUF file of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jepa_retrieval.errors import ModelError, UsageError
+
+MOST_SENTENCES = 60  # of one text: more are thinned out evenly, so that they fit a small model's context
+LINE_TOKENS, SUMMARY_TOKENS = 60, 200
+
+_ROLE = "You retell notes about a video in plain English. Say only what the notes say. Add nothing."
+_LINE = "Retell all of these notes in one sentence."
+_SUMMARY = "Retell these notes in order, in a short paragraph."
+
+
+class Voice:
+    """A language model that retells sentences. The file is loaded when it is first needed."""
+
+    def __init__(self, path: Path | str) -> None:
+        """`path`: a GGUF file. Raises UsageError if it is none, ModelError without the extra `voice`."""
+        self.path = Path(path)
+        try:
+            with self.path.open("rb") as file:
+                magic = file.read(4)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+        if magic != b"GGUF":
+            raise UsageError(f"{path}: is not a language model in GGUF format")
+        _runtime()
+
+    def line(self, sentences: Sequence[str]) -> str:
+        """One sentence for the decoded sentences of a segment; "" for none."""
+        text = self._tell(_LINE, sentences, LINE_TOKENS)
+        first = text.split("\n", 1)[0].strip()
+        end = min((at for mark in ".!?" if (at := first.find(f"{mark} ")) >= 0), default=len(first))
+        return first[: end + 1]
+
+    def summary(self, sentences: Sequence[str]) -> str:
+        """A paragraph for the decoded sentences of a whole video, in order of time; "" for none."""
+        return " ".join(self._tell(_SUMMARY, sentences, SUMMARY_TOKENS).split())
+
+    def _tell(self, task: str, sentences: Sequence[str], tokens: int) -> str:
+        if not sentences:
+            return ""
+        genai = _runtime()
+        config = genai.GenerationConfig()
+        config.max_new_tokens, config.do_sample, config.repetition_penalty = tokens, False, 1.1
+        messages = [
+            {"role": "system", "content": _ROLE},
+            {"role": "user", "content": f"{task}\n{notes(sentences)}"},
+        ]
+        prompt = self._pipeline.get_tokenizer().apply_chat_template(messages, add_generation_prompt=True)
+        # The template has the marks that begin a text already; a second set would confuse the model.
+        config.apply_chat_template = False
+        return str(self._pipeline.generate(prompt, config)).strip()
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        try:
+            return _runtime().LLMPipeline(str(self.path), "CPU")
+        except RuntimeError as error:
+            reason = (str(error).strip().splitlines() or ["unknown reason"])[-1]
+            raise ModelError(f"{self.path}: the language model cannot be loaded ({reason})") from error
+
+
+def notes(sentences: Sequence[str]) -> str:
+    """Sentences as lines for the model: neighbours that say the same once, and not more than fit."""
+    changes = [text for at, text in enumerate(sentences) if at == 0 or text != sentences[at - 1]]
+    step = max(1.0, len(changes) / MOST_SENTENCES)
+    kept = [changes[int(at * step)] for at in range(min(len(changes), MOST_SENTENCES))]
+    return "\n".join(f"- {text}" for text in kept)
+
+
+def _runtime() -> Any:
+    try:
+        import openvino_genai
+
+        from jepa_retrieval.models.runtime import private_openvino  # noqa: F401 - no reports of use
+    except ImportError as error:
+        raise ModelError("the voice needs openvino-genai: pip install 'jepa-retrieval[voice]'") from error
+    return openvino_genai

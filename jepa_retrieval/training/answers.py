@@ -1,0 +1,51 @@
+"""The answer vocabulary of a model: the answers of the questions that it was trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.config import load_config, save_config
+from jepa_retrieval.models.modules.storage import ANSWERS_FILE, CONFIG_FILE
+from jepa_retrieval.training.config import QUESTION_FORMATS, TrainConfig
+from jepa_retrieval.training.data.examples import Source
+from jepa_retrieval.training.data.sources import read_source
+
+# An answer that was given only once says more about its annotator than about what people ask.
+MIN_QUESTIONS = 2
+
+
+def add_answers(folder: Path, recipe: TrainConfig) -> int:
+    """Write the answers of a stage-2 recipe's questions into a model folder; returns how many there are.
+
+    `jepa ask` chooses among them when no answers are given. Only what is trained on is read, so that answers of
+    held-out media stay out.
+
+    Raises:
+        UsageError: the recipe asks no question, or a source cannot be read.
+        ModelError: the folder holds no model.
+    """
+    config = load_config(folder / CONFIG_FILE)
+    asking = [source for source in recipe.sources if source.format in QUESTION_FORMATS]
+    answers = common_answers(read_source(source) for source in asking)
+    if not answers:
+        raise UsageError("no source of the recipe asks questions: there are no answers to export")
+    (folder / ANSWERS_FILE).write_text("\n".join(answers) + "\n", encoding="utf-8")
+    save_config(dataclasses.replace(config, answers=ANSWERS_FILE), folder / CONFIG_FILE)
+    return len(answers)
+
+
+def common_answers(sources: Iterable[Source], *, least: int = MIN_QUESTIONS) -> list[str]:
+    """Answers to at least so many questions, commonest first, equal numbers in order of the alphabet."""
+    counts = Counter(
+        text.replace("_", " ")  # DAQUAR writes "garbage_bin"
+        for source in sources
+        for example in source.examples
+        if example.query
+        for text in example.targets
+    )
+    common = [answer for answer, count in counts.items() if count >= least]
+    return sorted(common, key=lambda answer: (-counts[answer], answer))

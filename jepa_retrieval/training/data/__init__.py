@@ -1,0 +1,1 @@
+"""What is trained on: sources on disk in the field's formats, as examples of one form."""

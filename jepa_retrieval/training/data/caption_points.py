@@ -1,0 +1,159 @@
+"""Captions for the Y-Decoder: as tokens, as embeddings, and as points around these."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.config import YDecoderConfig
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
+from jepa_retrieval.training.data.captions import caption_list
+
+logger = logging.getLogger(__name__)
+
+EMBEDDED_AT_ONCE = 2048
+MEMORY_STEPS = 8  # of k-means
+NOISE_CAPTIONS = 256  # whose random combinations are the noise of a batch
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The captions, and how their embeddings are moved about."""
+
+    captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
+    names: str = ""  # file with one picture's name a line: only their captions are used
+    noise: float = 1.4  # length of what is added to a mean of unit length
+    held_out: int = 100  # pictures whose captions only measure the loss
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Captions picture by picture. C captions, P pictures, M points of memory."""
+
+    tokenizer: SentenceTokenizer
+    ids: Tensor  # int64 [C, max_tokens + 1]; END first, after the last token, and as padding
+    lengths: Tensor  # int64 [C]: tokens with the END after them
+    embeddings: Tensor  # S_Y, float32 [C, E]
+    means: Tensor  # of the captions of a picture, float32 [P, E], unit length
+    first: Tensor  # int64 [P]: where the captions of a picture begin
+    counts: Tensor  # int64 [P]: how many they are
+    memory: Tensor | None  # float32 [M, E], unit length
+
+
+def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, folder: Path, *, seed: int) -> Corpus:
+    """Captions, their tokens, embeddings and memory; the embeddings are kept in `folder`."""
+    every = _read_groups(text)
+    tokenizer = SentenceTokenizer.fit(
+        (plain(caption) for group in every for caption in group), vocabulary=decoder.vocabulary
+    )
+    groups = [fitting for group in every if (fitting := _fitting(group, tokenizer, decoder.max_tokens))]
+    if len(groups) <= text.held_out:
+        raise UsageError(
+            f"{text.captions}: has fitting captions of {len(groups)} pictures; held_out is {text.held_out}"
+        )
+    texts = [caption for group in groups for caption in group]
+    ids, lengths = _as_tensors(tokenizer.encode([plain(caption) for caption in texts]), decoder.max_tokens)
+    embeddings = torch.from_numpy(_embed(texts, model, folder / "embeddings.npy"))
+    counts = torch.tensor([len(group) for group in groups])
+    means = torch.stack([rows.mean(dim=0) for rows in embeddings.split(counts.tolist())])
+    learnt = int(counts[: len(counts) - text.held_out].sum())
+    return Corpus(
+        tokenizer,
+        ids,
+        lengths,
+        embeddings,
+        functional.normalize(means, dim=-1),
+        counts.cumsum(0) - counts,
+        counts,
+        _fit_memory(embeddings[:learnt].numpy(), decoder.memory, seed=seed),
+    )
+
+
+def move_about(corpus: Corpus, rows: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+    """Points where a Predictor might put pictures: float32 [B, E], unit length.
+
+    A Predictor knows what the captions of a picture have in common, and errs towards other captions: so the noise has
+    the captions' own covariance, as a random combination of some of them.
+
+    Args:
+        corpus: with the captions.
+        rows: pictures, int [B].
+        noise: mean length of what is added.
+        generator: of random numbers.
+    """
+    others = torch.randint(len(corpus.embeddings), (NOISE_CAPTIONS,), generator=generator)
+    weights = torch.randn((len(rows), NOISE_CAPTIONS), generator=generator) / NOISE_CAPTIONS**0.5
+    moved = corpus.means[rows] + noise * (weights @ corpus.embeddings[others])
+    return functional.normalize(moved, dim=-1)
+
+
+def project(points: Tensor, memory: Tensor, temperature: float) -> Tensor:
+    """As `retrieval_decoder.project`, in PyTorch."""
+    weights = torch.softmax(points @ memory.T / temperature, dim=1)
+    return functional.normalize(weights @ memory, dim=-1)
+
+
+def _read_groups(text: TextConfig) -> list[list[str]]:
+    """The captions of each picture."""
+    path = Path(text.captions)
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file of captions")
+    wanted = {Path(name).stem for name in Path(text.names).read_text().split()} if text.names else None
+    groups: dict[str, list[str]] = {}
+    for name, caption in caption_list(path):
+        if wanted is None or Path(name).stem in wanted:
+            groups.setdefault(name, []).append(caption)
+    return list(groups.values())
+
+
+def _fitting(captions: Sequence[str], tokenizer: SentenceTokenizer, max_tokens: int) -> list[str]:
+    """Those that have a word, and room for the `END` after them."""
+    lengths = [len(ids) for ids in tokenizer.encode([plain(caption) for caption in captions])]
+    return [caption for caption, length in zip(captions, lengths, strict=True) if 0 < length < max_tokens]
+
+
+def _as_tensors(sentences: Sequence[Sequence[int]], max_tokens: int) -> tuple[Tensor, Tensor]:
+    ids = torch.full((len(sentences), max_tokens + 1), END)
+    for row, tokens in enumerate(sentences):
+        ids[row, 1 : 1 + len(tokens)] = torch.tensor(tokens)
+    return ids, torch.tensor([len(tokens) + 1 for tokens in sentences])
+
+
+def _embed(texts: Sequence[str], model: Model, path: Path) -> np.ndarray:
+    """S_Y of the texts, float32 [C, E], by the model as it runs; kept at `path` for the same model and texts."""
+    key = [model.fingerprint(""), hashlib.sha256("\n".join(texts).encode()).hexdigest()]
+    note = path.with_suffix(".json")
+    if path.exists() and note.exists() and json.loads(note.read_text()) == key:
+        kept: np.ndarray = np.load(path)
+        return kept
+    note.unlink(missing_ok=True)
+    blocks = []
+    for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+        blocks.append(model.y_encoder.encode(texts[start : start + EMBEDDED_AT_ONCE]))
+        logger.info("embedded %d of %d captions", start + len(blocks[-1]), len(texts))
+    embeddings = np.concatenate(blocks)
+    np.save(path, embeddings)
+    note.write_text(json.dumps(key))
+    return embeddings
+
+
+def _fit_memory(embeddings: np.ndarray, size: int, *, seed: int) -> Tensor | None:
+    """The centres of `size` clusters of captions, float32 [M, E], unit length; None for 0."""
+    if not size:
+        return None
+    import faiss
+
+    clusters = faiss.Kmeans(embeddings.shape[1], size, niter=MEMORY_STEPS, spherical=True, seed=seed)
+    clusters.train(embeddings)
+    return functional.normalize(torch.from_numpy(clusters.centroids), dim=-1)

@@ -1,0 +1,39 @@
+"""Ready-made tokens: visuals that are no pictures, such as the directions of a classifier's classes.
+
+A folder with ``tokens.npy``, float [visuals, views, N, D] in the X-Encoder's scale, and ``examples.jsonl``, whose
+lines have ``visual`` (a row of the array), ``texts`` (a list) and optionally ``query``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.training.config import SourceConfig
+from jepa_retrieval.training.data.captions import read_json_lines
+from jepa_retrieval.training.data.examples import Example, Source, Visual
+
+
+def read_ready_tokens(config: SourceConfig) -> Source:
+    """The folder's examples; the array stays on disk."""
+    folder = Path(config.path)
+    path = folder / "tokens.npy"
+    try:
+        shape = np.load(path, mmap_mode="r").shape
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as a NumPy array ({error})") from error
+    if len(shape) != 4:
+        raise UsageError(f"{path}: must have the dimensions visuals, views, N, D, not {shape}")
+    visuals = tuple(Visual(str(path), member=str(row)) for row in range(shape[0]))
+    examples = []
+    for number, line in enumerate(read_json_lines(folder / "examples.jsonl"), start=1):
+        row, texts = line.get("visual"), line.get("texts")
+        if not isinstance(row, int) or not 0 <= row < shape[0] or not isinstance(texts, list) or not texts:
+            raise UsageError(
+                f"{folder / 'examples.jsonl'}:{number}: needs visual (0 to {shape[0] - 1}) and texts (a list)"
+            )
+        examples.append(Example(row, str(line.get("query", config.query)), tuple(map(str, texts))))
+    return replace(Source(config.name, visuals, tuple(examples)), ready_tokens=path)

@@ -1,0 +1,357 @@
+"""The training loop: steps, evaluation, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import PartialState
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.training import checkpoint
+from jepa_retrieval.training.batches import Batch, PhaseBatches
+from jepa_retrieval.training.config import PhaseConfig, Stage, TrainConfig
+from jepa_retrieval.training.curves import Curves
+from jepa_retrieval.training.data.mixing import Mixer
+from jepa_retrieval.training.distributed import average_gradients
+from jepa_retrieval.training.evaluate import evaluate
+from jepa_retrieval.training.grad_cache import backward
+from jepa_retrieval.training.learner import Learner
+from jepa_retrieval.training.losses import joint_loss
+from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
+from jepa_retrieval.training.preparation import Prepared, PreparedPhase
+from jepa_retrieval.training.progress import OnProgress, TrainProgress, seconds_left
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_PICTURES = 30.0
+HIGHEST_SCALE = 100.0  # of the cosine similarities, as in CLIP: beyond it training becomes unstable
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a finished run has to say."""
+
+    model: Path  # folder of the chosen model
+    step: int  # at which it was taken
+    metrics: dict[str, float]  # of that step, "EVALUATION.METRIC"
+    seconds: float  # of training in this process
+    samples_per_second: float
+
+
+class Trainer:
+    """One run, from its start or from its checkpoint."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        stage: Stage,
+        learner: Learner,
+        prepared: Prepared,
+        state: PartialState,
+        on_progress: OnProgress,
+    ) -> None:
+        self.config, self.stage, self.learner, self.prepared = config, stage, learner, prepared
+        self.processes, self.rank, self.is_main = (
+            state.num_processes,
+            state.process_index,
+            state.is_main_process,
+        )
+        self.on_progress = on_progress
+        self.output = Path(config.run.output)
+        self.log_scale = nn.Parameter(
+            torch.tensor(math.log(1 / config.loss.temperature), device=learner.device),
+            requires_grad=config.loss.learn_temperature and config.loss.kind == "infonce",
+        )
+        self.named = {n: p for n, p in learner.model.named_parameters() if p.requires_grad}
+        if self.log_scale.requires_grad:
+            self.named["log_scale"] = self.log_scale
+        self.optimizer = build_optimizer(self.named.values(), learner.model.y_encoder.tower, config.optim)
+        self.schedule = build_schedule(self.optimizer, config.optim, steps=config.total_steps)
+        decay = config.optim.ema_decay
+        self.average = WeightAverage(self.named.values(), decay) if decay else None
+        self.step = 0
+        self.best: dict[str, Any] = {"value": -math.inf, "step": 0, "metrics": {}}
+        self._losses: list[Tensor] = []  # since the last row of the curves
+        self._resume()
+        self.curves = Curves(self.output, keep_until=self.step)
+        self._first_step, self._begin, self._samples = self.step, time.monotonic(), 0
+        self._drawn = time.monotonic()
+
+    # --- The loop -----------------------------------------------------------------------------------------
+
+    def run(self) -> TrainReport:
+        """Train to the end of the last phase."""
+        self.learner.model.train()
+        self._begin = time.monotonic()
+        start = 0
+        for index, phase in enumerate(self.prepared.phases):
+            if self.step < start + phase.config.steps:
+                self._run_phase(index, phase, start)
+            start += phase.config.steps
+        seconds = time.monotonic() - self._begin
+        return TrainReport(
+            model=self.output / ("best" if self.config.run.best else "last"),
+            step=self.best["step"] if self.config.run.best else self.step,
+            metrics=dict(self.best["metrics"]),
+            seconds=seconds,
+            samples_per_second=self._samples / seconds if seconds else 0.0,
+        )
+
+    def _run_phase(self, index: int, phase: PreparedPhase, start: int) -> None:
+        batches = self.batches(index)
+        todo = Subset(batches, range(self.step - start, phase.config.steps))
+        # A generator of its own, so that making the loader draws nothing from the one that dropout uses.
+        loader = DataLoader(todo, batch_size=None, generator=torch.Generator())
+        for batch in loader:
+            self._losses.append(self.train_step(batch, micro_batch=phase.config.micro_batch))
+            self.step += 1
+            self._samples += phase.config.batch_size
+            self._after_step(phase.config)
+
+    def batches(self, index: int) -> PhaseBatches:
+        """This process's batches of a phase, by their number in `config.phases`."""
+        phase = self.prepared.phases[index]
+        if phase.config.batch_size % self.processes:
+            raise UsageError(
+                f"phase {phase.config.name!r}: batch_size {phase.config.batch_size} is not a multiple of "
+                f"{self.processes} processes"
+            )
+        seed = self.config.run.seed * 1000 + index
+        mixer = Mixer(
+            [len(source.examples) for source in self.prepared.sources],
+            [source.share for source in self.config.sources],
+            active=phase.active,
+            batch_size=phase.config.batch_size,
+            seed=seed,
+        )
+        return PhaseBatches(
+            self.prepared.sources,
+            phase.banks,
+            self.prepared.table,
+            mixer,
+            steps=phase.config.steps,
+            positives=self.config.loss.positives,
+            seed=seed,
+            rank=self.rank,
+            processes=self.processes,
+        )
+
+    def train_step(self, batch: Batch, *, micro_batch: int = 0) -> Tensor:
+        """One update of the weights; returns the loss of the joint batch, detached."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.backward(batch, micro_batch=micro_batch)
+        parameters = list(self.named.values())
+        if self.config.optim.clip_norm:
+            nn.utils.clip_grad_norm_(parameters, self.config.optim.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        with torch.no_grad():
+            self.log_scale.clamp_(max=math.log(HIGHEST_SCALE))
+        if self.average is not None:
+            self.average.update()
+        return loss
+
+    def backward(self, batch: Batch, *, micro_batch: int = 0) -> Tensor:
+        """Put the gradients of the joint batch into the weights; returns its loss, detached."""
+        chunks = [partial(self._embed, part) for part in batch.split(micro_batch)]
+        features = None
+        if self.config.loss.soft_target_weight:
+            features = nn.functional.normalize(self._text_features(batch), dim=-1)
+
+        def loss(predicted: Tensor, targets: Tensor) -> Tensor:
+            return joint_loss(
+                predicted.float(),
+                targets.float(),
+                batch.target_ids.to(predicted.device),
+                self.log_scale.exp(),
+                self.config.loss,
+                text_features=features,
+            )
+
+        value = backward(chunks, loss)
+        average_gradients(list(self.named.values()))
+        return value
+
+    def _embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        tokens = batch.tokens.to(self.learner.device, torch.float32)
+        if self.config.tokens.noise:
+            tokens = tokens + self.config.tokens.noise * torch.randn_like(tokens) * self.prepared.std.to(
+                tokens
+            )
+        with torch.autocast(
+            self.learner.device.type, torch.bfloat16, enabled=self.config.run.precision == "bf16"
+        ):
+            predicted = self.learner.predict(tokens, batch.queries)
+            targets = self.learner.embed_texts(batch.targets)
+        return predicted, targets.view(*batch.target_ids.shape, -1)
+
+    @torch.no_grad()
+    def _text_features(self, batch: Batch) -> Tensor:
+        return self.learner.text_features(batch.targets).view(*batch.target_ids.shape, -1).float()
+
+    # --- Between steps ------------------------------------------------------------------------------------
+
+    def _after_step(self, phase: PhaseConfig) -> None:
+        run, last = self.config.run, self.step == self.config.total_steps
+        if self.step % run.log_every == 0 or last:
+            self._log(phase)
+        if (self.step % run.evaluate_every == 0 or last) and (self.config.evaluate or last):
+            self._evaluate(last=last)
+        if self.step % run.checkpoint_every == 0 or last:
+            self._save_checkpoint()
+
+    def _log(self, phase: PhaseConfig) -> None:
+        loss = torch.stack(self._losses).mean().item()
+        self._losses.clear()
+        if not math.isfinite(loss):
+            raise UsageError(
+                f"the loss became {loss} at step {self.step}: lower optim.learning_rate, or clip_norm"
+            )
+        elapsed = time.monotonic() - self._begin
+        speed = self._samples / elapsed
+        if not self.is_main:
+            return
+        values = {
+            "loss": loss,
+            "learning_rate": float(self.schedule.get_last_lr()[0]),
+            "temperature": 1 / self.log_scale.exp().item(),
+            "samples_per_second": speed,
+        }
+        self.curves.add(self.step, values)
+        total, done = self.config.total_steps, self.step - self._first_step
+        left = seconds_left(elapsed, done, total - self._first_step)
+        self.on_progress(TrainProgress("train", phase.name, self.step, total, left, speed, {"loss": loss}))
+
+    def _evaluate(self, *, last: bool) -> None:
+        """Measure and keep the weights, or their average if there is one; the main process does it for all."""
+        if self.is_main:
+            with self._averaged(), self._fixed_random_state():
+                metrics: dict[str, float] = {}
+                for evaluation in self.prepared.evaluations:
+                    found = evaluate(self.learner, evaluation)
+                    metrics |= {f"{evaluation.config.name}.{key}": value for key, value in found.items()}
+                self._keep(metrics, last=last)
+            if metrics:
+                self.curves.add(self.step, metrics)
+                self.on_progress(
+                    TrainProgress("evaluate", "", self.step, self.config.total_steps, values=metrics)
+                )
+            if last or time.monotonic() - self._drawn > SECONDS_BETWEEN_PICTURES:
+                self._drawn = time.monotonic()
+                self.curves.draw()
+        if self.processes > 1:
+            dist.barrier()
+
+    def _keep(self, metrics: dict[str, float], *, last: bool) -> None:
+        wanted = self.config.run.best
+        if wanted and wanted not in metrics:
+            raise UsageError(f"run.best: there is no {wanted!r}; there are {', '.join(metrics)}")
+        if wanted and metrics[wanted] > self.best["value"]:
+            self.best = {"value": metrics[wanted], "step": self.step, "metrics": metrics}
+            self._save_model("best")
+        if last:
+            self._save_model("last")
+            if not wanted:
+                self.best["metrics"] = metrics
+
+    def _save_model(self, name: str) -> None:
+        """Write a folder that `VLJEPA.from_pretrained` and ``local:`` load; a killed process leaves the old one."""
+        temporary, folder = self.output / f"{name}.new", self.output / name
+        shutil.rmtree(temporary, ignore_errors=True)
+        model = self.learner.model
+        if self.config.loss.kind == "infonce":
+            model.config = replace(model.config, temperature=1 / self.log_scale.exp().item())
+        model.save_pretrained(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+
+    # --- State --------------------------------------------------------------------------------------------
+
+    def _averaged(self) -> _Swapped:
+        return _Swapped(self.average.swap if self.average is not None else None)
+
+    def _fixed_random_state(self) -> _KeptRandomState:
+        return _KeptRandomState()
+
+    def _save_checkpoint(self) -> None:
+        states: list[Any] = [checkpoint.random_state()]
+        if self.processes > 1:
+            states = [None] * self.processes
+            dist.all_gather_object(states, checkpoint.random_state())
+        if not self.is_main:
+            return
+        checkpoint.save(
+            self.output,
+            {
+                "stage": self.stage,
+                "config": json.dumps(self.config.as_table()),
+                "step": self.step,
+                "weights": {name: value.detach() for name, value in self.named.items()},
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "average": self.average.state() if self.average is not None else {},
+                "random": states,
+                "best": self.best,
+                "losses": torch.stack(self._losses) if self._losses else torch.empty(0),
+            },
+        )
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self.output)
+        if state is None:
+            return
+        checkpoint.check_same_run(state, self.config.as_table(), folder=self.output)
+        if state["stage"] != self.stage or len(state["random"]) != self.processes:
+            raise UsageError(
+                f"{self.output}: holds a run of {state['stage']} with {len(state['random'])} processes; "
+                "choose another run.output, or --restart"
+            )
+        with torch.no_grad():
+            for name, value in self.named.items():
+                value.copy_(state["weights"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.average is not None:
+            self.average.load(state["average"])
+        self.step, self.best = state["step"], state["best"]
+        self._losses = list(state["losses"].to(self.learner.device))
+        checkpoint.set_random_state(state["random"][self.rank])
+        logger.info("going on from step %d", self.step)
+
+
+class _Swapped:
+    """Inside, the weights are their moving average."""
+
+    def __init__(self, swap: Callable[[], None] | None) -> None:
+        self._swap = swap
+
+    def __enter__(self) -> None:
+        if self._swap is not None:
+            self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        if self._swap is not None:
+            self._swap()
+
+
+class _KeptRandomState:
+    """Whatever happens inside draws nothing from the generators of training."""
+
+    def __enter__(self) -> None:
+        self._state = checkpoint.random_state()
+
+    def __exit__(self, *_: object) -> None:
+        checkpoint.set_random_state(self._state)

@@ -1,0 +1,189 @@
+"""Visual tokens S_V of the frozen X-Encoder, computed once and kept on disk."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.training.config import TokensConfig
+from jepa_retrieval.training.data.examples import Source, Visual
+from jepa_retrieval.training.data.visuals import augment, load_frames
+from jepa_retrieval.training.row_cache import RowCache, fingerprint_of
+
+logger = logging.getLogger(__name__)
+
+STILL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+
+
+@dataclass(frozen=True)
+class VisionSpec:
+    """What the tokens depend on besides the visuals."""
+
+    encode: Callable[[np.ndarray], np.ndarray]  # uint8 [B, T, S, S, 3] to float [B, N, D]
+    fingerprint: str  # of the X-Encoder's config and weights
+    image_size: int
+    token_size: int  # D
+    tokens_per_frame: int
+    framewise: bool
+
+
+class TokenBank:
+    """S_V of one source at a given number of frames."""
+
+    views: int
+    rows: int
+
+    def get(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        """Float [B, N, D] for rows int [B] of the source's visuals in the given views int [B]."""
+        raise NotImplementedError
+
+
+class StoredTokens(TokenBank):
+    """Tokens in a (memory-mapped) array [visuals, views, N, D]; repeated `repeat` times along N."""
+
+    def __init__(self, data: np.ndarray, *, repeat: int = 1) -> None:
+        self._data = data
+        self._repeat = repeat
+        self.rows, self.views = data.shape[:2]
+
+    def get(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        """Copied out of the array."""
+        tokens = torch.from_numpy(self._data[rows, views])
+        return tokens.repeat(1, self._repeat, 1) if self._repeat > 1 else tokens
+
+
+class OnlineTokens(TokenBank):
+    """Tokens computed when they are asked for: for sets too large to keep, at the X-Encoder's full price."""
+
+    def __init__(self, source: Source, spec: VisionSpec, config: TokensConfig, *, frames: int) -> None:
+        self._views = ViewMaker(source.visuals, spec, config, frames=frames)
+        self._spec = spec
+        self.rows, self.views = len(source.visuals), self._views.count
+
+    def get(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        """Decoded and encoded now; raises UnreadableMediaError for a medium that cannot be read."""
+        frames = list(self._views.pool.map(self._views.one, rows.tolist(), views.tolist()))
+        return torch.from_numpy(self._spec.encode(np.stack(frames)))
+
+
+class ViewMaker:
+    """Frames of a visual in one of its views: 0 whole, then the mirrored one if wanted, then random ones."""
+
+    def __init__(
+        self, visuals: Sequence[Visual], spec: VisionSpec, config: TokensConfig, *, frames: int
+    ) -> None:
+        self._visuals = visuals
+        self._spec = spec
+        self._flip = config.flip
+        self._frames = frames
+        self.count = 1 + config.flip + config.augmented
+        self.pool = ThreadPoolExecutor(config.workers)
+
+    def one(self, row: int, view: int) -> np.ndarray:
+        """Uint8 [T, S, S, 3]."""
+        return self._view(self._load(row), row, view)
+
+    def every(self, row: int) -> np.ndarray | None:
+        """Uint8 [views, T, S, S, 3], or None if the medium cannot be read."""
+        try:
+            frames = self._load(row)
+        except UnreadableMediaError as error:
+            logger.warning("left out: %s", error)
+            return None
+        return np.stack([self._view(frames, row, view) for view in range(self.count)])
+
+    def _load(self, row: int) -> np.ndarray:
+        return load_frames(self._visuals[row], image_size=self._spec.image_size, frames=self._frames)
+
+    def _view(self, frames: np.ndarray, row: int, view: int) -> np.ndarray:
+        if view == 0:
+            return frames
+        if view == 1 and self._flip:
+            return frames[:, :, ::-1]
+        return augment(frames, np.random.default_rng([view, zlib.crc32(self._visuals[row].name.encode())]))
+
+
+def open_tokens(
+    source: Source, spec: VisionSpec, config: TokensConfig, *, frames: int
+) -> tuple[TokenBank, Callable[[], Iterator[tuple[int, int]]]]:
+    """The tokens of a source, and a function that computes those that are missing.
+
+    That function yields (done, total) as it goes; it must have been run through before the tokens are read. A visual
+    that cannot be read has tokens that are not a number (`unreadable_rows` finds them).
+    """
+    wanted = frames * spec.tokens_per_frame
+    if source.ready_tokens is not None:
+        data = np.load(source.ready_tokens, mmap_mode="r")
+        return StoredTokens(data, repeat=_repeats(data.shape[2], wanted, spec)), lambda: iter(())
+    if config.mode == "online":
+        return OnlineTokens(source, spec, config, frames=frames), lambda: iter(())
+    still = all(
+        Path(visual.member or visual.path).suffix.lower() in STILL_ENDINGS for visual in source.visuals
+    )
+    # Frame by frame, a repeated picture gives repeated tokens: one copy is enough.
+    cached_frames = 1 if still and spec.framewise else frames
+    maker = ViewMaker(source.visuals, spec, config, frames=cached_frames)
+    shape = _token_shape(spec, cached_frames)
+    cache = RowCache(
+        Path(config.folder),
+        _fingerprint(source, spec, config, cached_frames),
+        rows=len(source.visuals),
+        row_shape=(maker.count, *shape),
+    )
+
+    def compute(rows: list[int]) -> np.ndarray:
+        views = list(maker.pool.map(maker.every, rows))
+        result = np.full((len(rows), *cache.data.shape[1:]), np.nan, dtype=np.float16)
+        good = [place for place, view in enumerate(views) if view is not None]
+        for view in range(maker.count):
+            stack = [found[view] for found in views if found is not None]
+            if stack:
+                result[good, view] = spec.encode(np.stack(stack)).astype(np.float16)
+        return result
+
+    def build() -> Iterator[tuple[int, int]]:
+        for done in cache.build(compute, batch_size=config.batch_size):
+            yield done, len(source.visuals)
+
+    return StoredTokens(cache.data, repeat=_repeats(shape[0], wanted, spec)), build
+
+
+def unreadable_rows(bank: TokenBank) -> np.ndarray:
+    """Rows of the visuals that could not be read, int64."""
+    if not isinstance(bank, StoredTokens):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.isnan(bank._data[:, 0, 0, 0]))
+
+
+def _token_shape(spec: VisionSpec, frames: int) -> tuple[int, ...]:
+    if spec.framewise:
+        return frames * spec.tokens_per_frame, spec.token_size
+    # How many tokens a clip gives is the encoder's own business: it is asked with a black one.
+    black = np.zeros((1, frames, spec.image_size, spec.image_size, 3), np.uint8)
+    return spec.encode(black).shape[1:]
+
+
+def _repeats(stored: int, wanted: int, spec: VisionSpec) -> int:
+    return wanted // stored if spec.framewise and wanted % stored == 0 else 1
+
+
+def _fingerprint(source: Source, spec: VisionSpec, config: TokensConfig, frames: int) -> str:
+    """Changes with the encoder, the views and every file: its path, size and time of change."""
+
+    def of_visual(visual: Visual) -> str:
+        status = Path(visual.path).stat()
+        return (
+            f"{visual.path}|{visual.member}|{visual.start}|{visual.end}|{status.st_size}|{status.st_mtime_ns}"
+        )
+
+    settings = f"{spec.fingerprint}|{spec.image_size}|{frames}|{config.flip}|{config.augmented}"
+    return fingerprint_of([settings, *(of_visual(visual) for visual in source.visuals)])

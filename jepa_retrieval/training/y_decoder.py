@@ -1,0 +1,229 @@
+"""Train a Y-Decoder on text alone: a caption's embedding, moved about, back to the caption.
+
+    JEPA_SHARED=../shared python -m jepa_retrieval.training.y_decoder RECIPE.toml
+
+At work the decoder gets Ŝ_Y, predicted from a picture, which never lies where a caption's S_Y lies. So it learns from
+points around captions: the mean of one picture's captions, moved by noise that is made of other captions (after
+Nukrai et al., "Text-Only Training for Image Captioning using Noise-Injected CLIP", arXiv 2211.00575), and,
+as at work, projected onto a memory of captions (Li et al., "DeCap", arXiv 2303.03032).
+
+A run that was interrupted goes on where it was. The result is OUTPUT/model: a config and the decoder's two files,
+which belong into the folder of the model that they decode for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.config import YDecoderConfig
+from jepa_retrieval.models.modules.y_decoder import YDecoder
+from jepa_retrieval.models.registry import load_model
+from jepa_retrieval.models.y_decoder_files import save_y_decoder
+from jepa_retrieval.training import checkpoint
+from jepa_retrieval.training.config import OptimConfig, resolve_path
+from jepa_retrieval.training.curves import Curves
+from jepa_retrieval.training.data.caption_points import Corpus, TextConfig, move_about, prepare, project
+from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
+from jepa_retrieval.training.strict import parse
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """One training run."""
+
+    model: str  # whose embeddings are decoded: a name of `jepa models list`, or local:FOLDER
+    output: str
+    steps: int
+    batch_size: int
+    init: str = (
+        ""  # output of another run with the same [decoder] and captions, whose weights this one begins with
+    )
+    seed: int = 0
+    log_every: int = 50
+    checkpoint_every: int = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The tables of a recipe."""
+
+    run: RunConfig
+    text: TextConfig
+    decoder: YDecoderConfig
+    optim: OptimConfig
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a TOML file; `$NAME` comes from the environment."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    recipe = parse(Recipe, table, where=f"{path.name}:")
+    run, text, base = recipe.run, recipe.text, path.resolve().parent
+    return dataclasses.replace(
+        recipe,
+        run=dataclasses.replace(
+            run, output=resolve_path(run.output, base=base), init=resolve_path(run.init, base=base)
+        ),
+        text=dataclasses.replace(
+            text, captions=resolve_path(text.captions, base=base), names=resolve_path(text.names, base=base)
+        ),
+    )
+
+
+def train(recipe: Recipe) -> Path:
+    """Run a recipe to its end; the folder with the config and the decoder's files."""
+    output = Path(recipe.run.output)
+    output.mkdir(parents=True, exist_ok=True)
+    model = load_model(recipe.run.model)
+    corpus = prepare(recipe.text, recipe.decoder, model, output, seed=recipe.run.seed)
+    section = dataclasses.replace(recipe.decoder, vocabulary=corpus.tokenizer.size)
+    torch.manual_seed(recipe.run.seed)
+    module = YDecoder(section, embedding_size=corpus.embeddings.shape[1])
+    if recipe.run.init:
+        module.load_state_dict(_weights_of(Path(recipe.run.init)))
+    average = Trainer(recipe, corpus, module, output).run()
+    average.swap()
+    memory = None if corpus.memory is None else corpus.memory.numpy()
+    save_y_decoder(
+        module, section, corpus.tokenizer, memory=memory, config=model.config, folder=output / "model"
+    )
+    return output / "model"
+
+
+class Trainer:
+    """The loop. A batch is a function of the seed and the step, so a run goes on exactly where it was."""
+
+    def __init__(self, recipe: Recipe, corpus: Corpus, module: YDecoder, output: Path) -> None:
+        self._recipe, self._corpus, self._module, self._output = recipe, corpus, module, output
+        self._optimizer = build_optimizer(module.parameters(), torch.nn.Module(), recipe.optim)
+        self._schedule = build_schedule(self._optimizer, recipe.optim, steps=recipe.run.steps)
+        self._average = WeightAverage(module.parameters(), recipe.optim.ema_decay)
+        self._step = 0
+        self._resume()
+        self._curves = Curves(output, keep_until=self._step)
+
+    def run(self) -> WeightAverage:
+        """Train to the end; the moving average of the weights."""
+        run, began, first = self._recipe.run, time.monotonic(), self._step
+        while self._step < run.steps:
+            loss = self._train_step()
+            self._step += 1
+            if self._step % run.log_every == 0 or self._step == run.steps:
+                held_out = self._held_out_loss()
+                speed = (self._step - first) / (time.monotonic() - began)
+                self._curves.add(self._step, {"loss": loss, "held-out.loss": held_out})
+                logger.info(
+                    "step %d of %d: loss %.3f, held out %.3f, %.1f steps/s, %.0f s left",
+                    *(self._step, run.steps, loss, held_out, speed, (run.steps - self._step) / speed),
+                )
+            if self._step % run.checkpoint_every == 0 or self._step == run.steps:
+                self._checkpoint()
+        return self._average
+
+    def _train_step(self) -> float:
+        generator = torch.Generator().manual_seed(self._recipe.run.seed * 1_000_003 + self._step)
+        pictures = len(self._corpus.counts) - self._recipe.text.held_out
+        rows = torch.randint(pictures, (self._recipe.run.batch_size,), generator=generator)
+        self._module.train()
+        loss = self._loss(rows, generator)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self._recipe.optim.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self._module.parameters(), self._recipe.optim.clip_norm)
+        self._optimizer.step()
+        self._schedule.step()
+        self._average.update()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        count = self._recipe.text.held_out
+        if not count:
+            return float("nan")
+        rows = torch.arange(len(self._corpus.counts) - count, len(self._corpus.counts))
+        self._module.eval()
+        self._average.swap()
+        loss = float(self._loss(rows, torch.Generator().manual_seed(0)))
+        self._average.swap()
+        return loss
+
+    def _loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        corpus = self._corpus
+        counts = corpus.counts[rows]
+        chosen = corpus.first[rows] + (torch.rand(len(rows), generator=generator) * counts).long()
+        asked = move_about(corpus, rows, self._recipe.text.noise, generator)
+        if corpus.memory is not None:
+            asked = project(asked, corpus.memory, self._recipe.decoder.temperature)
+        lengths = corpus.lengths[chosen]
+        ids = corpus.ids[chosen, : int(lengths.max()) + 1]
+        positions = torch.arange(ids.shape[1] - 1)
+        counted = positions < lengths[:, None]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self._module.logits(self._module.attend(asked, ids[:, :-1])[counted])
+        return functional.cross_entropy(logits.float(), ids[:, 1:][counted])
+
+    def _checkpoint(self) -> None:
+        checkpoint.save(
+            self._output,
+            {
+                "config": json.dumps(dataclasses.asdict(self._recipe)),
+                "step": self._step,
+                "module": self._module.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                "average": self._average.state(),
+                "random": checkpoint.random_state(),
+            },
+        )
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self._output)
+        if state is None:
+            return
+        checkpoint.check_same_run(state, dataclasses.asdict(self._recipe), folder=self._output)
+        self._step = state["step"]
+        self._module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._average.load(state["average"])
+        checkpoint.set_random_state(state["random"])
+        logger.info("going on at step %d", self._step)
+
+
+def _weights_of(run: Path) -> dict[str, Tensor]:
+    state = checkpoint.load(run)
+    if state is None:
+        raise UsageError(f"{run}: holds no run that run.init could begin with")
+    weights: dict[str, Tensor] = state["module"]
+    return weights
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("recipe", type=Path, help="a TOML file, such as recipes/nano_y_decoder.toml")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    logger.info("wrote %s", train(load_recipe(options.recipe)))
+
+
+if __name__ == "__main__":
+    main()

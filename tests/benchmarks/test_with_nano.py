@@ -1,0 +1,33 @@
+"""What needs the real default model: searching through an index, and its text tower alone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.datasets.shapes import Clip, RetrievalSet
+from benchmarks.indexed_retrieval import search_all
+from benchmarks.text_tower import tower_encoder
+from tests.real_media import copy_media
+
+
+def test_captions_are_searched_in_an_index_of_the_files(tmp_path: Path) -> None:
+    photographs = sorted((copy_media(tmp_path) / "photos").iterdir())
+    broken = tmp_path / "other" / "broken.png"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no picture")
+    clips = tuple(Clip(path) for path in (*photographs, broken))
+    names = [path.stem for path in photographs]
+    captions = ("a cat", "a cup of coffee on a table")
+    owners = (names.index("chelsea"), names.index("coffee"))
+    ranking = search_all(RetrievalSet("t", clips, captions, owners, len(clips)), "nano")
+    assert ranking.indexed == frozenset(range(len(photographs)))
+    assert [path.rsplit("/", 1)[-1] for path in ranking.failed] == ["broken.png"]
+    assert [sorted(found) for found in ranking.found] == [list(range(len(photographs)))] * 2
+    assert [found[0] for found in ranking.found] == list(owners)
+
+
+def test_the_tower_alone_has_its_own_width_and_knows_what_is_alike() -> None:
+    vectors = tower_encoder("nano")(["a dog runs", "a running dog", "the stock market fell"])
+    assert vectors.shape == (3, 384)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3

@@ -1,0 +1,59 @@
+"""`jepa explain` on real pictures and clips."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Jepa
+from tests.real_media import photograph, video
+
+
+def test_the_clip_that_shows_the_change_comes_first(jepa: Jepa) -> None:
+    bikes, car = video("bikes.mp4"), video("carphone_pristine.mp4")
+    clips = [f"{car}@0-2", f"{bikes}@0-2", photograph("coffee.png")]
+    done = jepa("explain", "--before", bikes, "--after", bikes, *clips, "--json")
+    assert (done.status, done.err) == (0, "")
+    document = json.loads(done.out)
+    found = document["candidates"]
+    assert [candidate["rank"] for candidate in found] == [1, 2, 3]
+    assert (found[0]["path"], found[0]["start"], found[0]["end"]) == (str(bikes), 0.0, 2.0)
+    assert sum(candidate["probability"] for candidate in found) == pytest.approx(1.0, abs=1e-4)
+    assert (document["before"], document["model"]) == (str(bikes), "nano")
+
+
+def test_candidates_as_lines(jepa: Jepa) -> None:
+    cat = photograph("chelsea.png")
+    line = jepa("explain", "--before", cat, "--after", cat, cat).out.rstrip("\n").split("\t")
+    assert (line[0], line[2:]) == ("1", ["1.000", "-", str(cat)])
+    assert float(line[1]) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--before", "/no/a.png", "--after", "/no/b.png", "/no/c.mp4"], "/no/a.png"),
+        (["--before", "/no/a.png", "/no/c.mp4"], "--after"),
+        (["--before", "/no/a.png", "--after", "/no/b.png"], "CLIP"),
+    ],
+)
+def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
+    done = jepa("explain", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert named in done.err
+
+
+def test_the_two_pictures_fill_one_half_each(tmp_path: Path) -> None:
+    from jepa_retrieval.models import load_model
+    from jepa_retrieval.tasks.explain import change_window
+    from tests.media_factory import BLUE, RED, make_picture
+
+    model = load_model("nano")
+    make_picture(tmp_path / "a.png", colour=RED)
+    make_picture(tmp_path / "b.png", colour=BLUE)
+    window = change_window(tmp_path / "a.png", tmp_path / "b.png", model)
+    side = model.x_encoder.image_size
+    assert window.frames.shape == (model.frames_per_window, side, side, 3)
+    red, blue = window.frames[:, -1, -1, 0].tolist(), window.frames[:, -1, -1, 2].tolist()
+    assert red[:2] == [200, 200] and blue[2:] == [200, 200]
+    assert max(red[2:]) < 60

@@ -1,0 +1,144 @@
+"""`jepa index`: what it prints, what it leaves behind, and how it ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Golden, Jepa
+from tests.real_media import photograph, video
+
+JEPA = [sys.executable, "-m", "cli.main"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("chelsea.png", "coffee.png"):
+        shutil.copy(photograph(name), folder / name)
+    return folder
+
+
+def test_a_run_and_a_second_one(jepa: Jepa, photos: Path) -> None:
+    first = jepa("index", photos, "--json")
+    assert first.status == 0
+    assert json.loads(first.out) | {"seconds": 0} == {
+        "indexed": 2, "unchanged": 0, "moved": 0, "removed": 0, "failed": [], "failed_before": 0, "clips": 2,
+        "seconds": 0,
+    }  # fmt: skip
+    (photos / "coffee.png").unlink()
+    (photos / "chelsea.png").rename(photos / "cat.png")
+    second = json.loads(jepa("index", photos, "--json").out)
+    assert [second[name] for name in ("indexed", "unchanged", "moved", "removed", "clips")] == [0, 0, 1, 1, 1]
+
+
+def test_files_that_fail_are_named_and_the_status_is_1(jepa: Jepa, photos: Path) -> None:
+    for number in range(12):
+        (photos / f"broken-{number:02d}.jpg").write_bytes(b"no picture")
+    done = jepa("index", photos)
+    assert done.status == 1
+    assert "Indexed 2 files" in done.out and "12 failed" in done.out
+    warnings = [line for line in done.err.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 11
+    assert "broken-00.jpg: " in warnings[0]
+    assert "2 more files failed: 'jepa status --failed' lists them" in warnings[-1]
+    again = jepa("index", photos)
+    assert again.status == 0 and "12 failed before" in again.out
+    retried = jepa("index", photos, "--retry-failed", "--json")
+    assert retried.status == 1 and len(json.loads(retried.out)["failed"]) == 12
+
+
+def test_a_dry_run_says_what_would_happen_and_makes_no_index(jepa: Jepa, photos: Path) -> None:
+    done = jepa("index", photos, "--dry-run")
+    assert (done.status, done.out) == (0, "index\tchelsea.png\nindex\tcoffee.png\n")
+    assert "Would index 2" in done.err
+    assert sorted(path.name for path in photos.iterdir()) == ["chelsea.png", "coffee.png"]
+    assert json.loads(jepa("index", photos, "--dry-run", "--json").out)["index"] == [
+        "chelsea.png",
+        "coffee.png",
+    ]
+
+
+def test_include_and_exclude(jepa: Jepa, photos: Path) -> None:
+    assert jepa("index", photos, "--exclude", "coffee*", "--dry-run").out == "index\tchelsea.png\n"
+    assert jepa("index", photos, "--include", "coffee*", "--dry-run").out == "index\tcoffee.png\n"
+
+
+def test_an_index_of_its_own(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
+    index = tmp_path / "elsewhere" / "photos.index"
+    assert jepa("index", photos, "--index", index).status == 0
+    assert (index / "manifest.json").is_file() and not (photos / ".jepa").exists()
+    assert "chelsea.png" in jepa("search", "a cat", "--index", index).out
+
+
+def test_a_folder_named_as_index_gets_it_inside(jepa: Jepa, photos: Path) -> None:
+    assert jepa("index", photos, "--index", photos, "--exclude", "*.png").status == 0
+    assert (photos / ".jepa" / "manifest.json").is_file()
+
+
+def test_a_folder_below_goes_into_the_index_above(jepa: Jepa, photos: Path) -> None:
+    assert jepa("index", photos).status == 0
+    (photos / "more").mkdir()
+    shutil.copy(photograph("rocket.jpg"), photos / "more" / "rocket.jpg")
+    assert json.loads(jepa("index", photos / "more", "--json").out)["clips"] == 3
+    assert not (photos / "more" / ".jepa").exists()
+
+
+def test_an_index_keeps_its_model_and_prompt(jepa: Jepa, photos: Path) -> None:
+    assert jepa("index", photos, "--prompt", "What is this?").status == 0
+    done = jepa("index", photos, "--prompt", "Who is this?")
+    assert done.status == 2
+    assert "What is this?" in done.err and "--rebuild" in done.err
+    assert jepa("index", photos, "--model", "another").status == 2
+
+
+def test_rebuild_embeds_everything_again(jepa: Jepa, photos: Path) -> None:
+    assert jepa("index", photos).status == 0
+    assert json.loads(jepa("index", photos, "--rebuild", "--json").out)["indexed"] == 2
+    assert jepa("verify", "--index", photos).status == 0
+
+
+def test_a_missing_path_beside_a_good_one_is_named(jepa: Jepa, photos: Path) -> None:
+    done = jepa("index", photos, photos / "missing")
+    assert done.status == 1
+    assert "missing: no such file or folder" in done.err
+
+
+def test_following_takes_new_files_and_ends_with_ctrl_c(photos: Path) -> None:
+    command = [*JEPA, "index", str(photos), "--follow", "--interval", "0.2", "--json", "--no-progress"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert json.loads(process.stdout.readline())["indexed"] == 2
+        temporary = photos.parent / "bikes.mp4"
+        shutil.copy(video("bikes.mp4"), temporary)
+        temporary.rename(photos / "bikes.mp4")
+        assert json.loads(process.stdout.readline())["indexed"] == 1
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert (
+        errors.splitlines()[-1]
+        == "Interrupted. What was indexed is kept; the same command goes on from there."
+    )
+    assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_one_sentence(jepa: Jepa, photos: Path) -> None:
+    photos.chmod(0o555)
+    done = jepa("index", photos)
+    photos.chmod(0o755)
+    assert done.status == 2
+    assert str(photos) in done.err and len(done.err.splitlines()) == 1
+
+
+def test_the_summary_is_all_that_is_printed_when_quiet(jepa: Jepa, photos: Path, golden: Golden) -> None:
+    first, second = jepa("index", photos, "--quiet"), jepa("--quiet", "index", photos)
+    assert (first.err, second.err) == ("", "")
+    golden("index", first.out + second.out)

@@ -1,0 +1,144 @@
+"""`jepa status`, `remove`, `verify`, `optimize`, `export`, `doctor` and `models`."""
+
+import csv
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from cli import doctor
+from jepa_retrieval.library import Library
+from tests.cli.conftest import Golden, Jepa
+
+
+@pytest.fixture
+def own(library: Path, tmp_path: Path) -> Path:
+    """A copy of the library that a test may change."""
+    return Path(shutil.copytree(library, tmp_path / "own"))
+
+
+def test_status(jepa: Jepa, library: Path, golden: Golden) -> None:
+    done = jepa("status", "--index", library)
+    assert (done.status, done.err) == (0, "")
+    golden("status", done.out)
+    golden("status_json", jepa("status", "--index", library, "--json").out)
+
+
+def test_failed_files_have_one_line_each(jepa: Jepa, library: Path) -> None:
+    done = jepa("status", "--index", library, "--failed")
+    assert done.status == 0
+    [line] = done.out.splitlines()
+    path, reason = line.split("\t")
+    assert path == r"videos/broken\n[bold].mp4"
+    assert reason
+    [document] = json.loads(jepa("status", "--failed", "--index", library, "--json").out)
+    assert document == {"path": "videos/broken\n[bold].mp4", "error": reason}
+
+
+def test_remove_files_folders_and_patterns(jepa: Jepa, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own / "photos")
+    assert jepa("remove", "coffee.png").out == "Removed 1 file from the index.\n"
+    assert jepa("remove", "photos/*.jpg").out == "Removed 1 file from the index.\n"
+    assert json.loads(jepa("remove", own / "videos", "--json").out) == {"removed": 3}
+    assert (own / "photos" / "coffee.png").is_file()
+    paths = {moment.path for moment in Library.open(own).search("anything", top=100).hits}
+    assert paths == {"photos/astronaut.png", "photos/chelsea.png", "photos/cat\n[red]\x1b[31m\\xff.png"}
+
+
+def test_remove_names_what_is_not_there(jepa: Jepa, own: Path) -> None:
+    partly = jepa("remove", "photos/coffee.png", "no/such", "--index", own)
+    assert partly.status == 1 and "no/such: not in the index" in partly.err
+    nothing = jepa("remove", "no/such", "--index", own)
+    assert (nothing.status, nothing.out) == (2, "")
+
+
+def test_verify_finds_nothing_wrong_and_then_a_lost_table(jepa: Jepa, own: Path) -> None:
+    assert "no problems found" in jepa("verify", "--index", own).out
+    data = next((own / ".jepa" / "clips.lance" / "data").iterdir())
+    data.unlink()
+    done = jepa("verify", "--index", own)
+    assert done.status == 1
+    assert "Remedy: " in done.out
+    problems = json.loads(jepa("verify", "--index", own, "--json").out)["problems"]
+    assert problems and all(problem["what"] and problem["remedy"] for problem in problems)
+
+
+def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
+    before = jepa("search", "a street", "--index", own).out
+    assert jepa("optimize", "--index", own).status == 0
+    assert jepa("search", "a street", "--index", own).out == before
+
+
+def test_export(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    clips = Library.open(library).status().clips
+    vectors = tmp_path / "clips.npy"
+    done = jepa("export", tmp_path / "clips.parquet", "--embeddings", vectors, "--index", library)
+    assert done.status == 0, done.err
+    table = pyarrow.parquet.read_table(tmp_path / "clips.parquet")
+    embeddings = np.load(vectors).astype(np.float32)
+    assert len(table) == len(embeddings) == clips
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-3)
+    query = Library.open(library).model.y_encoder.encode(["a rocket launch"])[0]
+    assert table["path"][int((embeddings @ query).argmax())].as_py() == "photos/rocket.jpg"
+
+
+def test_export_as_text(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    images = ["--where", "kind = 'image'", "--index", library]
+    assert jepa("export", tmp_path / "clips.csv", *images).status == 0
+    assert jepa("export", tmp_path / "clips.jsonl", *images).status == 0
+    with (tmp_path / "clips.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    documents = [json.loads(line) for line in (tmp_path / "clips.jsonl").read_text("utf-8").splitlines()]
+    assert [row["path"] for row in rows] == [document["path"] for document in documents]
+    assert len(rows) == 5 and "photos/cat\n[red]\x1b[31m\\xff.png" in [row["path"] for row in rows]
+
+
+def test_doctor(jepa: Jepa) -> None:
+    found = json.loads(jepa("doctor", "--json").out)
+    assert found["packages"]["numpy"] == importlib.metadata.version("numpy")
+    assert found["cache"]["folder"]
+    assert set(found) == {"system", "packages", "faiss", "gpu", "openvino", "decoders", "cache", "problems"}
+    assert "numpy" in jepa("doctor").out
+
+
+def test_doctor_names_two_faiss_packages_at_once(jepa: Jepa, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda package: "1.2.3")
+    done = jepa("doctor")
+    assert done.status == 1
+    assert "faiss-cpu and faiss-gpu are both installed" in done.out
+    assert "pip uninstall -y faiss-cpu faiss-gpu" in done.out
+
+
+def test_doctor_names_what_is_missing(jepa: Jepa, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
+    done = jepa("doctor", "--json")
+    assert done.status == 1
+    assert json.loads(done.out)["problems"] == [
+        {"what": "not installed: no-such-package", "remedy": "pip install no-such-package"}
+    ]
+
+
+def test_doctor_names_a_cache_that_cannot_be_written(
+    jepa: Jepa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JEPA_CACHE", str(tmp_path / "file" / "cache"))
+    done = jepa("doctor")
+    assert done.status == 1
+    assert "$JEPA_CACHE" in done.out
+
+
+def test_models(jepa: Jepa) -> None:
+    assert "nano\tready\t" in jepa("models", "list").out
+    listed = json.loads(jepa("models", "list", "--json").out)
+    assert {"name", "description", "ready"} == set(listed[0])
+    assert "nano" in [model["name"] for model in listed]
+    shown = json.loads(jepa("models", "show", "nano", "--json").out)
+    assert shown["name"] == "nano"
+    settings = dict(line.split(maxsplit=1) for line in jepa("models", "show", "nano").out.splitlines())
+    assert settings["embedding_size"] == str(shown["embedding_size"])
+    assert settings["x_encoder.kind"] == shown["x_encoder"]["kind"]

@@ -1,0 +1,42 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.train import app, progress_line
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.training.progress import TrainProgress
+from tests.jepa_retrieval.training.conftest import Recipe, model_file, recipe, small_machine, token_folder
+
+__all__ = ["model_file", "recipe", "small_machine", "token_folder"]
+
+
+def test_pretraining_prints_the_model_and_its_scores(recipe: Recipe, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["pretrain", str(recipe()), "--json", "--set", "run.best=dev.recall@1"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert Path(document["model"]) == tmp_path / "run" / "best"
+    assert document["metrics"]["dev.recall@10"] > 0 and document["samples_per_second"] > 0
+    assert "train images: 10/10, loss" in done.stderr
+
+
+def test_a_mistake_in_the_recipe_names_the_key(recipe: Recipe) -> None:
+    done = CliRunner().invoke(app, ["sft", str(recipe()), "--set", "optim.rate=1"])
+    assert isinstance(done.exception, UsageError) and "'rate'; allowed are learning_rate" in str(
+        done.exception
+    )
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (
+            TrainProgress("train", "images", 1200, 4000, 252.4, 640.2, {"loss": 2.1307}),
+            "train images: 1,200/4,000, loss 2.131, 640 samples/s, 4:12 left",
+        ),
+        (TrainProgress("tokens", "flickr8k", 3, 3, 0.0), "tokens flickr8k: 3/3"),
+    ],
+)
+def test_a_line_of_progress(progress: TrainProgress, line: str) -> None:
+    assert progress_line(progress) == line

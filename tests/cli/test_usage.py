@@ -1,0 +1,95 @@
+"""Wrong usage: one sentence that names what is wrong, exit status 2, and nothing on standard output."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Jepa
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["serch", "x"], "search"),
+        (["index"], "PATH"),
+        (["index", ".", "--samplin", "2"], "--samplin"),
+        (["index", ".", "--sampling", "fast"], "auto, keyframes or frames per second"),
+        (["index", "/no/such/folder"], "/no/such/folder"),
+        (["index", ".", "--dry-run", "--follow"], "--follow"),
+        (["search"], "--image FILE"),
+        (["search", " "], "empty"),
+        (["search", "x", "--image", "y.png"], "--image FILE"),
+        (["search", "--image", "/no/such.png"], "/no/such.png"),
+        (["search", "--video", "/no/such.mp4@1-2"], "/no/such.mp4"),
+        (["search", "--video", "/no/such.mp4@2-1"], "before it starts"),
+        (["search", "x", "--top", "0"], "--top"),
+        (["search", "x", "--top", "many"], "--top"),
+        (["search", "x", "--null"], "--filepath-only"),
+        (["search", "x", "--json", "-f"], "--json"),
+        (["export", "clips.xlsx"], ".parquet, .csv, .jsonl"),
+        (["models", "show", "no-such-model"], "no-such-model"),
+        (["models", "show"], "NAME"),
+        (["models", "import", "/no/such.pt"], "/no/such.pt"),
+    ],
+)
+def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
+    done = jepa(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+    assert named in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "search x",
+        "classify --labels a",
+        "ask Q?",
+        "status",
+        "remove x",
+        "verify",
+        "optimize",
+        "export clips.csv",
+    ],
+)
+def test_without_an_index_it_says_how_to_make_one(
+    jepa: Jepa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = jepa(*command.split())
+    assert (done.status, done.out) == (2, "")
+    assert "jepa index FOLDER" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_an_index_that_is_not_there_is_named(
+    jepa: Jepa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: bool
+) -> None:
+    missing = tmp_path / "missing"
+    if variable:
+        monkeypatch.setenv("JEPA_INDEX", str(missing))
+    done = jepa("status", *([] if variable else ["--index", missing]))
+    assert done.status == 2
+    assert str(missing) in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_debug_shows_the_traceback(jepa: Jepa) -> None:
+    assert "Traceback" not in jepa("search", " ").err
+    assert "Traceback" in jepa("search", " ", "--debug").err
+
+
+def test_several_folders_need_to_be_told_where_the_index_goes(jepa: Jepa, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    done = jepa("index", tmp_path / "a", tmp_path / "b")
+    assert done.status == 2
+    assert "--index DIR" in done.err
+    assert not list(tmp_path.rglob(".jepa"))
+
+
+def test_a_missing_folder_gets_no_index(jepa: Jepa, tmp_path: Path) -> None:
+    assert jepa("index", tmp_path / "missing").status == 2
+    assert not list(tmp_path.iterdir())

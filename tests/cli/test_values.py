@@ -1,0 +1,132 @@
+"""Times, ranges and sampling as users write them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.values import (
+    format_range,
+    format_time,
+    parse_clip,
+    parse_per,
+    parse_sampling,
+    parse_time,
+    parse_weighted,
+)
+from jepa_retrieval.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("90.5", 90.5),
+        (".5", 0.5),
+        ("1:30", 90),
+        ("1:02:03.5", 3723.5),
+        (" 12 ", 12),
+        ("75:00", 4500),
+    ],
+)
+def test_times(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "abc", "-3", "1:", ":30", "1:2:3:4", "1e3", "inf", "nan", "1:xx"])
+def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str) -> None:
+    with pytest.raises(UsageError, match=r"1:02:03\.5"):
+        parse_time(text)
+
+
+@given(st.integers(min_value=0, max_value=10**6))
+def test_a_formatted_time_reads_back_as_the_same_second(seconds: int) -> None:
+    assert parse_time(format_time(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        (0.0, 4.0, "0:00-0:04"),
+        (0.0, 0.5, "0:00-0:01"),
+        (59.9, 61.2, "0:59-1:02"),
+        (3600.0, 3725.0, "1:00:00-1:02:05"),
+    ],
+)
+def test_ranges(start: float, end: float, text: str) -> None:
+    assert format_range(start, end) == text
+
+
+def test_an_image_has_no_range() -> None:
+    assert format_range(None, None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.mp4", (Path("a.mp4"), None, None)),
+        ("a.mp4@10-20", (Path("a.mp4"), 10, 20)),
+        ("a.mp4@1:20-1:35.5", (Path("a.mp4"), 80, 95.5)),
+        ("a.mp4@10-", (Path("a.mp4"), 10, None)),
+        ("a.mp4@-20", (Path("a.mp4"), None, 20)),
+        ("me@home.mp4@1-2", (Path("me@home.mp4"), 1, 2)),
+    ],
+)
+def test_clips(text: str, expected: tuple[Path, float | None, float | None]) -> None:
+    assert parse_clip(text) == expected
+
+
+def test_a_file_with_an_at_sign_in_its_name_is_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "a@1-2.mp4"
+    file.touch()
+    assert parse_clip(str(file)) == (file, None, None)
+
+
+@pytest.mark.parametrize("text", ["a.mp4@", "a.mp4@-", "a.mp4@5", "a.mp4@20-10", "a.mp4@5-5", "a.mp4@x-y"])
+def test_clips_without_a_sensible_range_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_clip(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("auto", "auto"), ("keyframes", "keyframes"), ("2", 2.0), ("0.5", 0.5)]
+)
+def test_sampling(text: str, value: str | float) -> None:
+    assert parse_sampling(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "dense", "0", "-1", "nan", "inf", "2fps", "AUTO"])
+def test_other_samplings_are_refused_with_what_is_allowed(text: str) -> None:
+    with pytest.raises(UsageError, match="auto, keyframes or frames per second"):
+        parse_sampling(text)
+
+
+def test_what_gets_a_line() -> None:
+    assert [parse_per(text) for text in (None, "clip", "moment", "file")] == [None, "clip", "moment", "file"]
+    assert parse_per(None, timeline=True) == parse_per("moment", timeline=True) == "moment"
+    with pytest.raises(UsageError, match="clip, moment or file, not 'hour'"):
+        parse_per("hour")
+    with pytest.raises(UsageError, match="--timeline"):
+        parse_per("file", timeline=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dog", (1.0, "dog")),
+        ("2:dog", (2.0, "dog")),
+        (".5: a dog", (0.5, "a dog")),
+        ("1:30 pm", (1.0, "30 pm")),
+        ("dog: a puppy", (1.0, "dog: a puppy")),
+        ("-2:dog", (1.0, "-2:dog")),
+    ],
+)
+def test_weights(text: str, expected: tuple[float, str]) -> None:
+    assert parse_weighted(text) == expected
+
+
+def test_a_weight_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="above 0"):
+        parse_weighted("0:dog")

@@ -1,0 +1,149 @@
+"""`jepa watch` and `jepa chapters` on a small real video."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.alerts import AlertCommand
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.alerts import Alert
+from tests.cli.conftest import Golden, Jepa
+from tests.real_media import video
+
+SENTENCES = """\
+Bicycles are parked in a street.
+A man is talking on the telephone.
+A cat is sleeping on a sofa.
+A plate of food is on a table.
+"""
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    path = tmp_path / "sentences.txt"
+    path.write_text(SENTENCES)
+    return path
+
+
+def test_sentences_as_lines_and_counters(jepa: Jepa, sentences: Path, golden: Golden) -> None:
+    sentences.write_text("Bicycles are parked in a street.")
+    done = jepa("watch", video("bikes.mp4"), "--sentences", sentences, "--max-silence", 4, "--threshold", 0.9)
+    assert done.status == 0
+    golden("watch", done.out)
+    assert "20 windows, 10.0 s of video; 3 decodes instead of 10 at one a second" in done.err
+
+
+def test_one_json_object_per_segment(jepa: Jepa, sentences: Path) -> None:
+    done = jepa("watch", video("bikes.mp4"), "--sentences", sentences, "--max-silence", 4, "--json")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert all(list(row) == ["start", "end", "text", "score", "windows"] for row in rows)
+    assert rows[0]["start"] == 0.0 and sum(row["windows"] for row in rows) == 20
+    assert {row["text"] for row in rows} <= set(SENTENCES.splitlines())
+
+
+def test_files_beside_the_output(jepa: Jepa, sentences: Path, tmp_path: Path) -> None:
+    names = {name: tmp_path / f"a.{name}" for name in ("srt", "vtt", "csv")}
+    files = [part for name, path in names.items() for part in (f"--{name}", path)]
+    timelines = ["--timeline", tmp_path / "a.html"]
+    done = jepa("watch", video("bikes.mp4"), "--sentences", sentences, *files, *timelines, "--json")
+    count = len(done.out.splitlines())
+    assert names["srt"].read_text().count("-->") == names["vtt"].read_text().count("-->") == count
+    assert len(list(csv.reader(names["csv"].open()))) == count + 1
+    assert (tmp_path / "a.html").read_text().count("<img") == count
+
+
+def test_alerts_run_a_command(jepa: Jepa, sentences: Path, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(os.environ['JEPA_ALERT_TEXT'])"
+    command = f'{sys.executable} -c "{script}"'
+    done = jepa(
+        "watch", video("bikes.mp4"), "--sentences", sentences, "--json", "--alert", "bicycles in a street",
+        "--alert-at", 0.01, "--alert-command", command,
+    )  # fmt: skip
+    alerts = [row for row in map(json.loads, done.out.splitlines()) if "alert" in row]
+    assert {row["alert"] for row in alerts} == {"bicycles in a street"}
+    assert told.read_text() == "bicycles in a street"
+
+
+def test_a_command_that_cannot_be_run_is_a_warning(capfd: pytest.CaptureFixture[str]) -> None:
+    AlertCommand("/nowhere/at/all").run(Alert("x", 0.0, 0.5, 0.9))
+    assert "/nowhere/at/all: No such file" in capfd.readouterr().err
+
+
+def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
+    command = AlertCommand(f"{sys.executable} -c 'import time; time.sleep(2)'")
+    for _ in range(9):
+        command.run(Alert("x", 0.0, 0.5, 0.9))
+    assert "still running" in capfd.readouterr().err
+    for process in command._running:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.mp4"], "nowhere.mp4: there is no such file"),
+        (["ftp://host/a"], "ftp:// cannot be watched"),
+        (["a.mp4", "--timeline", "a.pdf"], "written as .png or .html"),
+        (["a.mp4", "--input-option", "x"], "KEY=VALUE"),
+        (["a.mp4", "--max-silence", "0"], "max_silence must be"),
+        (["a.mp4", "--alert-command", "x"], "works with --alert"),
+    ],
+)
+def test_what_cannot_be_done(jepa: Jepa, sentences: Path, arguments: list[str], message: str) -> None:
+    done = jepa("watch", *arguments, "--sentences", sentences)
+    assert (done.status, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_an_empty_command_is_refused() -> None:
+    with pytest.raises(UsageError):
+        AlertCommand(" ")
+
+
+def test_ctrl_c_leaves_whole_files(sentences: Path, tmp_path: Path) -> None:
+    """A source that never ends: a named pipe would do, a growing file does."""
+    growing = tmp_path / "growing.ts"
+    from tests.media_factory import make_video
+
+    make_video(growing, seconds=6)
+    command = [sys.executable, "-m", "cli.main", "watch", str(growing), "--follow", "--timeout", "60"]
+    arguments = [
+        "--sentences",
+        str(sentences),
+        "--srt",
+        str(tmp_path / "a.srt"),
+        "--max-silence",
+        "2",
+        "--rate",
+        "4",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(2)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert first.startswith("0:00-0:0")
+    assert (tmp_path / "a.srt").read_text().startswith("1\n00:00:00,000 --> 00:00:0")
+    assert "decode" in err
+
+
+def test_chapters(jepa: Jepa, sentences: Path) -> None:
+    done = jepa("chapters", video("bikes.mp4"), "--sentences", sentences, "--json")
+    document = json.loads(done.out)
+    assert document["duration"] == pytest.approx(10.0, abs=0.1)
+    assert [chapter["start"] for chapter in document["chapters"]] == [0.0]
+    title = document["chapters"][0]["title"]
+    assert jepa("chapters", video("bikes.mp4"), "--sentences", sentences).out == f"0:00 {title}\n"
+    metadata = jepa("chapters", video("bikes.mp4"), "--sentences", sentences, "--ffmetadata").out
+    assert metadata.startswith(";FFMETADATA1\n[CHAPTER]\n") and f"title={title}" in metadata

@@ -1,0 +1,27 @@
+"""Fixtures that several test folders share."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of third-party data named by $JEPA_SHARED, default ../shared beside the checkout."""
+    folder = Path(os.environ.get("JEPA_SHARED", REPOSITORY.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no shared data at {folder}: set $JEPA_SHARED")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> None:
+    """A test of the command line sets levels and handlers for its process: each test begins without them."""
+    logging.getLogger().setLevel(logging.WARNING)
+    runtime = logging.getLogger("jepa_retrieval.models.runtime")
+    runtime.setLevel(logging.NOTSET)
+    runtime.propagate, runtime.handlers = True, []

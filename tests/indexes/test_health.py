@@ -1,0 +1,164 @@
+"""`verify` finds what is wrong and names a remedy; `stats` counts."""
+
+import lance
+import numpy as np
+import pytest
+
+from indexes import ClipRecord, MediaRecord
+from indexes.files import bytes_below
+
+
+def problems(index):
+    return {problem.what for problem in index.verify()}
+
+
+@pytest.fixture
+def full(index, put):
+    with index.writer() as writer:
+        for number in range(15):
+            put(writer, f"{number}.mp4", 2)
+    return index
+
+
+def fill(index, vectors, *, content_hash=""):
+    with index.writer() as writer:
+        for number, vector in enumerate(vectors):
+            record = MediaRecord(f"{number}.mp4", 1, 1, content_hash=content_hash)
+            writer.put(record, [ClipRecord(0.0, 1.0, vector)])
+
+
+def test_a_good_index_has_no_problems(full):
+    assert full.verify() == []
+
+
+def test_constant_embeddings_are_reported(index, vector):
+    fill(index, [vector("same")] * 30)
+    (problem,) = index.verify()
+    assert problem.what == "constant embeddings"
+    assert "30 of 30" in problem.detail
+    assert "--rebuild" in problem.remedy
+
+
+def test_copies_of_one_file_may_be_alike(index, vector):
+    fill(index, [vector("same")] * 30, content_hash="a")
+    assert index.verify() == []
+
+
+def test_a_new_index_has_no_problems(index):
+    assert index.verify() == []
+
+
+def test_embeddings_that_collapsed_into_a_corner_are_reported(index, vector):
+    near = [vector("corner") + 0.01 * vector(str(number)) for number in range(30)]
+    fill(index, [value / np.linalg.norm(value) for value in near])
+    assert problems(index) == {"collapsed embeddings"}
+
+
+def test_embeddings_of_wrong_length_are_reported(index, vector):
+    fill(index, [vector("a"), 2 * vector("b")])
+    (problem,) = index.verify()
+    assert problem.what == "embeddings that are not of unit length"
+    assert "1 of 2 clips, the first of 1.mp4" in problem.detail
+
+
+def test_an_unfinished_write_is_reported_and_rolled_back(full, put):
+    table = lance.dataset(full.folder / "clips.lance")
+    lance.write_dataset(table.to_table().slice(0, 1), table, mode="append")
+    assert problems(full) == {"unfinished write"}
+    with full.writer():
+        pass
+    assert full.verify() == []
+    assert full.stats().clips == 30
+
+
+@pytest.mark.parametrize("table", ["media.lance", "clips.lance"])
+@pytest.mark.parametrize("damage", ["removed", "cut short"])
+def test_damaged_tables_are_reported(full, table, damage):
+    path = next((full.folder / table / "data").iterdir())
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-100])
+    (problem,) = full.verify()
+    assert problem.what == "damaged table"
+    assert table in problem.detail
+    assert ".rs:" not in problem.detail
+
+
+def test_records_that_contradict_each_other_are_reported(full):
+    table = lance.dataset(full.folder / "clips.lance", version=full.manifest.commit.clips_version)
+    table.delete("path = '3.mp4' and start > 0")
+    table.update({"path": "'renamed.mp4'"}, where="path = '4.mp4'")
+    table.update({"media_id": "777"}, where="path = '5.mp4'")
+    manifest = full.folder / "manifest.json"
+    old, new = full.manifest.commit.clips_version, table.version
+    manifest.write_text(manifest.read_text().replace(f'"clips_version": {old}', f'"clips_version": {new}'))
+    found = problems(full)
+    assert {"clips are missing", "clips name another path than their file", "clips without a file"} <= found
+
+
+def test_a_missing_vector_index_is_reported_and_built_again(full):
+    (full.folder / "vectors" / "vectors.json").unlink()
+    (problem,) = full.verify()
+    assert problem.what == "missing or damaged vector index"
+    assert "jepa optimize" in problem.remedy
+    full.optimize()
+    assert full.verify() == []
+
+
+def test_a_stale_vector_index_is_reported(full, put):
+    writer = full.writer()
+    put(writer, "new.mp4")
+    writer.commit()
+    writer._lock.release()  # as if it had been killed
+    assert problems(full) == {"stale vector index"}
+
+
+def test_files_that_nothing_refers_to_are_reported(full):
+    (full.folder / "vectors" / "hits-old.bin").write_bytes(b"x")
+    (problem,) = full.verify()
+    assert (problem.what, "hits-old.bin" in problem.detail) == ("orphaned files", True)
+    full.optimize()
+    assert full.verify() == []
+
+
+def test_what_rebuilds_left_behind_is_reported(full):
+    (full.folder.parent / "index.rebuilding").mkdir()
+    (full.folder.parent / "index.replaced-1").mkdir()
+    (full.folder.parent / "indexed elsewhere").mkdir()
+    assert problems(full) == {"unfinished rebuild", "orphaned index"}
+
+
+def test_a_calibration_of_another_fingerprint_is_reported(full):
+    full.save_calibration({"clips": 1})
+    assert full.verify() == []
+    assert full.calibration() == {"clips": 1}
+    file = full.folder / "calibration.json"
+    file.write_text(file.read_text().replace('"f00"', '"other"'))
+    assert problems(full) == {"wrong calibration"}
+    assert full.calibration() is None
+
+
+def test_stats_count_files_and_bytes(index, vector):
+    random = np.random.default_rng(0)
+    with index.writer() as writer:
+        for number in range(8):
+            clip = ClipRecord(
+                0.0,
+                1.0,
+                vector(str(number)),
+                tokens=random.standard_normal((20, 50)).astype(np.float16),
+                thumbnail=random.bytes(3000),
+            )
+            writer.put(MediaRecord(f"{number}.mp4", 1, 1, duration=2.5), [clip])
+        writer.put(MediaRecord("i.jpg", 1, 1, kind="image"), [ClipRecord(None, None, vector("i"))])
+        writer.put(MediaRecord("bad.mp4", 1, 1, state="failed", error="no"), [])
+    stats = index.stats()
+    assert (stats.files_ok, stats.files_failed, stats.videos, stats.images, stats.clips) == (9, 1, 8, 1, 9)
+    assert stats.media_seconds == 20.0
+    assert stats.tokens_bytes == pytest.approx(8 * 20 * 50 * 2, rel=0.1)
+    assert stats.thumbnails_bytes == pytest.approx(8 * 3000, rel=0.1)
+    assert 9 * 16 * 2 <= stats.embeddings_bytes < 2_000
+    assert (stats.vector_kind, stats.vectors_covered) == ("exact", 9)
+    assert stats.total_bytes == bytes_below(index.folder)
+    assert (stats.model, stats.prompt, stats.fingerprint) == ("nano", "what?", "f00")

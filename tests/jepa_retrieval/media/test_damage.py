@@ -1,0 +1,158 @@
+"""Files that are not what they seem: each is read as far as it goes, or refused with a reason in plain words."""
+
+import logging
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media import DecodeRequest, FoundFile, ReadReport, content_hash, probe, read_windows, scan
+from tests.jepa_retrieval.media.conftest import SIZE
+from tests.media_factory import make_audio, make_picture, make_video
+
+NOT_MEDIA = "is not a video or picture that can be read"
+
+
+def reason_of(path: Path) -> str:
+    with pytest.raises(UnreadableMediaError) as refused:
+        probe(path)
+    reason = refused.value.reason
+    assert reason and "\n" not in reason and str(path) not in reason
+    assert str(refused.value).startswith(str(path))
+    return reason
+
+
+def png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.mp4", b"", "is empty"),
+        ("text.mp4", b"hello world\n" * 500, NOT_MEDIA),
+        ("list.mp4", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:9/x.ts\n", NOT_MEDIA),
+        ("script.mp4", b"ffconcat version 1.0\nfile '/etc/passwd'\n", NOT_MEDIA),
+        ("page.jpg", b"<html></html>", "is not a picture that can be read"),
+        ("noise.mkv", bytes(range(256)) * 50, NOT_MEDIA),
+        ("wide.png", png_header(70_000, 10), "longer than the limit of 65,535 pixels"),
+        ("huge.png", png_header(12_000, 12_000), "larger than the limit of 134,217,728 pixels"),
+        ("bomb.png", png_header(60_000, 60_000), "larger than the limit"),
+    ],
+)
+def test_refused_with_a_reason(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert reason in reason_of(tmp_path / name)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    assert reason_of(tmp_path / "gone.mp4") == "there is no such file"
+    (tmp_path / "folder.mp4").mkdir()
+    assert reason_of(tmp_path / "folder.mp4") == "is a folder"
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert reason_of(tmp_path / "pipe.mp4") == "is not a regular file"
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
+    assert reason_of(tmp_path / "loop.mp4") == "is a symbolic link that leads to itself"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_permission_denied(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.mp4", seconds=0.2)
+    video.chmod(0)
+    assert reason_of(video) == "permission denied"
+
+
+def test_sound_without_pictures(tmp_path: Path) -> None:
+    assert reason_of(make_audio(tmp_path / "a.m4a")) == "has no video stream"
+    assert reason_of(make_audio(tmp_path / "cover.mp3", cover=True)) == "has no video stream"
+
+
+def test_a_video_of_impossible_size(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.avi", seconds=0.2, codec="rawvideo", pixel_format="bgr24")
+    data = bytearray(video.read_bytes())
+    size_field = data.index(b"strf") + 12
+    assert struct.unpack_from("<ii", data, size_field) == (160, -96)  # its rows run downwards
+    struct.pack_into("<ii", data, size_field, 12_000, -12_000)
+    video.write_bytes(data)
+    assert reason_of(video) == (
+        "its picture of 12000 x 12000 pixels is larger than the limit of 134,217,728 pixels"
+    )
+
+
+def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "a.mp4", seconds=8, gop=25, container_options={"movflags": "faststart"})
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 6 // 10])
+    report = ReadReport()
+    windows = list(read_windows(DecodeRequest(tmp_path / "cut.mp4", image_size=SIZE), report=report))
+    assert windows and windows[-1].end is not None and windows[-1].end < 8
+    assert any("is cut off" in warning for warning in report.warnings)
+    (tmp_path / "head.mp4").write_bytes(data[: data.index(b"mdat") + 8])
+    assert reason_of(tmp_path / "head.mp4") == "no frame could be decoded (damaged or truncated)"
+
+
+@pytest.mark.parametrize("sampling", [2.0, "auto", "keyframes"])
+def test_damage_in_the_middle_costs_only_the_middle(tmp_path: Path, sampling: object) -> None:
+    video = make_video(tmp_path / "a.ts", seconds=12, gop=25, size=(320, 240))
+    data = bytearray(video.read_bytes())
+    data[len(data) * 4 // 10 : len(data) * 5 // 10] = os.urandom(len(data) * 5 // 10 - len(data) * 4 // 10)
+    video.write_bytes(data)
+    request = DecodeRequest(video, image_size=SIZE, sampling=sampling)  # type: ignore[arg-type]
+    windows = list(read_windows(request))
+    assert windows[0].start == 0
+    assert windows[-1].end == pytest.approx(12, abs=0.2)
+
+
+def test_libraries_stay_silent(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    video = make_video(tmp_path / "a.mp4", seconds=3, size=(320, 240))
+    data = bytearray(video.read_bytes())
+    for position in range(3000, len(data) - 3000, 97):
+        data[position] ^= 0xFF
+    video.write_bytes(data)
+    with caplog.at_level(logging.INFO):
+        try:
+            list(read_windows(DecodeRequest(video, image_size=SIZE)))
+        except UnreadableMediaError as error:
+            assert error.reason
+    assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b.mp4", "x%03d.mp4", "http:.mp4", "-.mp4", "new\nline.mp4", "🎬 'q\".mp4"]
+)
+def test_names_that_libraries_might_misread(tmp_path: Path, name: str) -> None:
+    video = make_video(tmp_path / "plain.mp4", seconds=0.2).rename(tmp_path / name)
+    assert len(list(read_windows(DecodeRequest(video, image_size=SIZE)))) == 1
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\xfe")
+    try:
+        make_video(tmp_path / "a.mp4", seconds=0.2).rename(tmp_path / f"{name}.mp4")
+        make_picture(tmp_path / "a.png").rename(tmp_path / f"{name}.png")
+    except OSError:
+        pytest.skip("this file system refuses the name")
+    for found in scan(tmp_path):
+        assert isinstance(found, FoundFile)
+        assert len(list(read_windows(DecodeRequest(found.path, image_size=SIZE)))) == 1
+
+
+def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 1_000_000)
+    (tmp_path / "b").write_bytes(b"abc" * 1_000_000)
+    (tmp_path / "c").write_bytes(b"abc" * 999_999 + b"abd")
+    hashes = [content_hash(tmp_path / name) for name in "abc"]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert all(len(digest) == 32 and int(digest, 16) for digest in hashes)
+    with pytest.raises(UnreadableMediaError, match="no such file"):
+        content_hash(tmp_path / "gone")

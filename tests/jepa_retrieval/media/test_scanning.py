@@ -1,0 +1,148 @@
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media import FoundFile, ScanProblem, scan
+
+
+def names(found: Iterable[FoundFile | ScanProblem], root: Path) -> list[str]:
+    return [str(entry.path.relative_to(root)) for entry in found if isinstance(entry, FoundFile)]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "b.mp4",
+        "a/x.JPG",
+        "a/deep/y.mkv",
+        "a/notes.txt",
+        ".hidden/z.mp4",
+        ".dot.mp4",
+        ".jepa/t.webp",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1234")
+    return tmp_path
+
+
+def test_media_are_found_by_suffix_in_any_case(tree: Path) -> None:
+    assert names(scan([tree]), tree) == ["b.mp4", "a/x.JPG", "a/deep/y.mkv"]
+
+
+def test_size_and_time_are_those_of_the_file(tree: Path) -> None:
+    found = next(entry for entry in scan(tree) if entry.path.name == "b.mp4")
+    status = (tree / "b.mp4").stat()
+    assert isinstance(found, FoundFile)
+    assert (found.size, found.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def test_hidden_files_on_request_but_never_an_index(tree: Path) -> None:
+    assert set(names(scan([tree], hidden=True), tree)) == {
+        "b.mp4", "a/x.JPG", "a/deep/y.mkv", ".hidden/z.mp4", ".dot.mp4"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"exclude": ["*.mkv"]}, ["b.mp4", "a/x.JPG"]),
+        ({"exclude": ["a/"]}, ["b.mp4"]),
+        ({"exclude": ["/b.mp4"]}, ["a/x.JPG", "a/deep/y.mkv"]),
+        ({"exclude": ["*", "!*.mp4"]}, ["b.mp4"]),
+        ({"include": ["deep/**"]}, []),
+        ({"include": ["**/deep/**"]}, ["a/deep/y.mkv"]),
+        ({"include": ["a/**"], "exclude": ["*.JPG"]}, ["a/deep/y.mkv"]),
+    ],
+)
+def test_patterns_work_as_in_gitignore(
+    tree: Path, options: dict[str, list[str]], expected: list[str]
+) -> None:
+    assert names(scan([tree], **options), tree) == expected  # type: ignore[arg-type]
+
+
+def test_a_named_file_is_taken_whatever_its_name(tree: Path) -> None:
+    assert names(scan([tree / "a/notes.txt"], exclude=["*"]), tree) == ["a/notes.txt"]
+
+
+def test_every_file_once_whatever_the_roots(tree: Path) -> None:
+    found = names(scan([tree / "a", tree, tree / "b.mp4", tree / "a" / "deep"]), tree)
+    assert sorted(found) == sorted(set(found)) == ["a/deep/y.mkv", "a/x.JPG", "b.mp4"]
+
+
+def test_a_missing_root_is_named(tree: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere"):
+        scan([tree / "nowhere"])
+
+
+def test_linked_folders_only_on_request_each_once(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "film.mp4").write_bytes(b"1")
+    (tree / "link").symlink_to(outside)
+    (tree / "second").symlink_to(outside)
+    (outside / "loop").symlink_to(tree)
+    assert "link/film.mp4" not in names(scan([tree]), tree)
+    followed = names(scan([tree], follow_links=True), tree)
+    assert followed.count("link/film.mp4") + followed.count("second/film.mp4") == 1
+    assert len(followed) == 4
+
+
+def test_linked_files_are_found_and_broken_links_reported(tree: Path) -> None:
+    (tree / "linked.mp4").symlink_to(tree / "b.mp4")
+    (tree / "broken.mp4").symlink_to(tree / "gone.mp4")
+    entries = list(scan([tree]))
+    assert "linked.mp4" in names(entries, tree)
+    (problem,) = [entry for entry in entries if isinstance(entry, ScanProblem)]
+    assert (problem.path.name, problem.reason) == ("broken.mp4", "there is no such file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_an_unreadable_folder_is_reported(tree: Path) -> None:
+    (tree / "a").chmod(0)
+    try:
+        entries = list(scan([tree]))
+    finally:
+        (tree / "a").chmod(0o755)
+    (problem,) = [entry for entry in entries if isinstance(entry, ScanProblem)]
+    assert (problem.path, problem.reason) == (tree / "a", "permission denied")
+
+
+def test_a_folder_that_vanishes_is_reported(tree: Path) -> None:
+    entries = scan([tree])
+    first = next(entries)
+    (tree / "a" / "x.JPG").unlink()
+    (tree / "a" / "notes.txt").unlink()
+    (tree / "a" / "deep" / "y.mkv").unlink()
+    (tree / "a" / "deep").rmdir()
+    (tree / "a").rmdir()
+    assert isinstance(first, FoundFile)
+    assert [entry.reason for entry in entries if isinstance(entry, ScanProblem)] == ["there is no such file"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"sp ace.mp4", b"quo\"te'.mp4", b"new\nline.mp4", "🎬.mp4".encode(), b"\xff\xfe.mp4"]
+)
+def test_strange_names(tmp_path: Path, name: bytes) -> None:
+    try:
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:  # noqa: PTH118, PTH123 - bytes
+            file.write(b"1")
+    except OSError:
+        pytest.skip("this file system refuses the name")
+    assert [os.fsencode(entry.path.name) for entry in scan([tmp_path])] == [name]
+
+
+def test_typescript_is_no_transport_stream(tmp_path: Path) -> None:
+    (tmp_path / "main.ts").write_text("export const answer = 42\n")
+    (tmp_path / "film.ts").write_bytes(b"\x47" + bytes(187))
+    (tmp_path / "camera.mts").write_bytes(bytes(4) + b"\x47" + bytes(187))
+    assert names(scan([tmp_path]), tmp_path) == ["camera.mts", "film.ts"]
+
+
+def test_pipes_and_sockets_are_left_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert list(scan([tmp_path])) == []
