@@ -46,10 +46,11 @@ def explain(
     from jepa_retrieval.models import load_model
     from jepa_retrieval.tasks.explain import explain as find_explanation
 
-    queries = [VideoQuery(*parse_clip(text)) for text in clips]
-    for path in (before, after, *(query.path for query in queries)):
+    parts = [parse_clip(text) for text in clips]
+    for path in (before, after, *(path for path, _, _ in parts)):
         if not path.is_file():
             raise UsageError(f"{path}: no such file")
+    queries = [VideoQuery(*part) for part in parts]
     found = find_explanation(before, after, queries, load_model(model), prompt=prompt)
     if json:
         console.result_json(

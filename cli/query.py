@@ -18,6 +18,27 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.query import Query
 
 
+def check_usage(
+    *,
+    text: Sequence[str] | None,
+    image: Path | None,
+    video: str | None,
+    plus: Sequence[str],
+) -> None:
+    """What can be said of a query's words before a library is open.
+
+    Raises:
+        UsageError: nothing, or more than one thing, to begin with; an empty text; a part that ends before it starts.
+    """
+    given = bool(text) + (image is not None) + (video is not None)
+    if given > 1 or not (given or plus):
+        raise UsageError("say what to look for: one of TEXT, --image FILE or --video FILE[@START-END]")
+    if text:
+        _of_text(" ".join(text))
+    if video is not None:
+        parse_clip(video)
+
+
 def build_query(
     library: Library,
     *,
@@ -30,13 +51,12 @@ def build_query(
 ) -> Query:
     """What is looked for: TEXT, --image or --video, then the terms that are added and subtracted.
 
+    The words have passed `check_usage`.
+
     Raises:
-        UsageError: nothing, or more than one thing, to begin with; a file that does not exist; an empty text.
+        UsageError: a file that does not exist; an empty text; a weight without a term.
     """
     parts = []
-    given = (bool(text)) + (image is not None) + (video is not None)
-    if given > 1 or not (given or plus):
-        raise UsageError("say what to look for: one of TEXT, --image FILE or --video FILE[@START-END]")
     if image is not None:
         parts.append(_of_file(library, str(image)))
     if video is not None:

@@ -13,7 +13,7 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption, WhereOption
-from cli.query import build_query
+from cli.query import build_query, check_usage
 from cli.values import format_range
 from jepa_retrieval.errors import UsageError
 
@@ -105,6 +105,7 @@ def search(
         raise UsageError("--null works with --filepath-only")
     if json and filepath_only:
         raise UsageError("--json and --filepath-only exclude each other")
+    check_usage(text=text, image=image, video=video, plus=plus or [])
     library = open_library(index)
     query = build_query(
         library,

@@ -10,6 +10,8 @@ JUMP_SECONDS = 10.0
 # A frame that is at most this much older than the last one is late, not a clock that was set back.
 LATE_SECONDS = 1.0
 _FIRST_STEP = 1 / 25
+# A millisecond, the coarsest clock of a container: steps that are smaller would vanish beside large times.
+_SHORTEST_STEP = 1e-3
 
 
 class StreamClock:
@@ -71,7 +73,7 @@ class StreamClock:
         if delta <= 0:
             return None
         if delta < LATE_SECONDS:
-            self._step = delta
+            self._step = max(delta, _SHORTEST_STEP)
         return self._set(time)
 
     def _anchor(self, stamp: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -65,13 +66,14 @@ class QueryEmbedder:
 
     def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
         """The stored vector of a file that is indexed and has not changed since; None for any other."""
-        text = self._root.to_text(source.path)
+        path = Path(source.path)
+        text = self._root.to_text(path)
         if not self._index.clips_of(text):
             return None
         quoted = text.replace("'", "''")
         (known,) = self._index.media(where=f"path = '{quoted}'", columns=["size", "mtime_ns"]).to_pylist()
         try:
-            now = source.path.stat()
+            now = path.stat()
         except OSError:
             return None
         if (now.st_size, now.st_mtime_ns) != (known["size"], known["mtime_ns"]):
@@ -129,7 +131,7 @@ def embed_source(
     from jepa_retrieval.tasks.indexing import WINDOW_SECONDS
 
     request = DecodeRequest(
-        source.path,
+        Path(source.path),
         image_size=model.x_encoder.image_size,
         window=WINDOW_SECONDS,
         frames_per_window=model.frames_per_window,

@@ -76,7 +76,8 @@ def explain(
     queries = [clip if isinstance(clip, VideoQuery) else VideoQuery(Path(clip)) for clip in clips]
     change, _ = encode_windows([change_window(Path(before), Path(after), model)], model, prompt=query)
     embeddings = [
-        encode_part(clip.path, model, prompt=query, start=clip.start, end=clip.end)[0] for clip in queries
+        encode_part(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
+        for clip in queries
     ]
     scores = np.stack(embeddings) @ change
     probabilities = softmax(scores, model.temperature)

@@ -19,13 +19,13 @@ SHORTEST = 1e-3
 class ImageQuery(NamedTuple):
     """Search with a photograph."""
 
-    path: Path
+    path: str | Path
 
 
 class VideoQuery(NamedTuple):
     """Search with a video or a part of it; times in seconds."""
 
-    path: Path
+    path: str | Path
     start: float | None = None
     end: float | None = None
 

@@ -51,7 +51,7 @@ def hit_rate(scores: np.ndarray, relevant: np.ndarray, k: int) -> float:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS)
 def test_recall_is_that_of_torchmetrics(seed: int) -> None:
     scores = random_scores(seed)
@@ -61,7 +61,7 @@ def test_recall_is_that_of_torchmetrics(seed: int) -> None:
         assert recall_at(ranks(scores, answers), k) == pytest.approx(hit_rate(scores, relevant, k), abs=1e-4)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS)
 def test_recall_of_several_right_items_is_that_of_torchmetrics(seed: int) -> None:
     scores = random_scores(seed)
@@ -73,7 +73,7 @@ def test_recall_of_several_right_items_is_that_of_torchmetrics(seed: int) -> Non
         )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS)
 def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
     scores = random_scores(seed)
@@ -103,7 +103,7 @@ def test_a_collapsed_model_finds_nothing() -> None:
     assert mean_average_precision(same, relevant) == pytest.approx(5.0)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(SEEDS)
 def test_accuracy_is_that_of_scikit_learn_and_torchmetrics(seed: int) -> None:
     scores = random_scores(seed, queries=40, pool=8)
@@ -117,7 +117,7 @@ def test_accuracy_is_that_of_scikit_learn_and_torchmetrics(seed: int) -> None:
         assert class_mean_recall_at(scores, labels, k) == pytest.approx(100 * expected, abs=1e-4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(["yes", "no"]), st.sampled_from(["yes", "no"])), min_size=1))
 def test_yes_and_no_figures_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     answers, right = zip(*pairs, strict=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import console
 from cli.main import main
 from tests.real_media import copy_media, photograph
 
@@ -16,6 +17,12 @@ GOLDEN = Path(__file__).parent / "golden"
 ODD_NAME = os.fsdecode(
     b"photos/cat\n[red]\x1b[31m\xff.png"
 )  # newline, rich's markup, an escape, invalid UTF-8
+
+
+@pytest.fixture(autouse=True)
+def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--quiet` holds for the process that it was given to: each test begins without it."""
+    monkeypatch.setattr(console, "settings", console.Settings())
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ Golden = Callable[[str, str], None]
 
 @pytest.fixture
 def jepa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Jepa:
-    """Run a command in this process."""
+    """Run a command in this process. Notes on graphs being compiled, which only a cold cache brings, are dropped."""
     monkeypatch.delenv("JEPA_INDEX", raising=False)
     monkeypatch.delenv("JEPA_MODEL", raising=False)
 
@@ -41,7 +48,8 @@ def jepa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         capsys.readouterr()
         status = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
-        return Done(status, captured.out, captured.err)
+        err = "".join(line for line in captured.err.splitlines(True) if not line.startswith("Preparing "))
+        return Done(status, captured.out, err)
 
     return call
 

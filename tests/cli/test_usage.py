@@ -19,8 +19,6 @@ from tests.cli.conftest import Jepa
         (["search"], "--image FILE"),
         (["search", " "], "empty"),
         (["search", "x", "--image", "y.png"], "--image FILE"),
-        (["search", "--image", "/no/such.png"], "/no/such.png"),
-        (["search", "--video", "/no/such.mp4@1-2"], "/no/such.mp4"),
         (["search", "--video", "/no/such.mp4@2-1"], "before it starts"),
         (["search", "x", "--top", "0"], "--top"),
         (["search", "x", "--top", "many"], "--top"),
@@ -38,6 +36,18 @@ def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
     assert done.err.startswith("Error: ")
     assert named in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--image", "/no/such.png"], ["--video", "/no/such.mp4@1-2"], ["--plus", "/no/such.mp4@1-2"]],
+)
+def test_a_file_that_is_neither_on_disk_nor_in_the_index(
+    jepa: Jepa, library: Path, arguments: list[str]
+) -> None:
+    done = jepa("search", *arguments, "--index", library)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == f"Error: {arguments[1].partition('@')[0]}: no such file\n"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(CHANGES, max_size=14), seed=st.integers(0, 2**32 - 1))
 def test_an_index_equals_a_dict(changes, seed, monkeypatch):
     # Neither waiting for the disk nor the number of clips at which things begin is what is tested here.

@@ -105,7 +105,7 @@ def test_any_filter_and_any_number_of_hits_equal_brute_force(fill, clustered, wa
     index = fill(vectors)
     files = range(0, 600, CLIPS_PER_FILE)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(
         kept=st.sets(st.sampled_from(files), min_size=1),
         first=st.integers(0, CLIPS_PER_FILE - 1),

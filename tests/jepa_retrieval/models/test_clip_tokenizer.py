@@ -56,7 +56,7 @@ def test_ids_are_those_of_open_clip(tokenizer: OpenClipTokenizer) -> None:
     same_as_open_clip(tokenizer, TEXTS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)))
 def test_for_any_text(tokenizer: OpenClipTokenizer, text: str) -> None:
     same_as_open_clip(tokenizer, [text])

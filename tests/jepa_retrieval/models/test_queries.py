@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.models.queries import normal_prompt, normal_question
@@ -13,7 +13,6 @@ def test_every_way_to_write_a_question_is_one_question(written: str) -> None:
     assert normal_question(written) == "What is on the desk?"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_normal_question_stays_as_it_is(text: str) -> None:
     assert normal_question(normal_question(text)) == normal_question(text)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import UsageError
@@ -71,7 +71,6 @@ def test_ranking_keeps_the_best_and_the_asked_for(model: HandModel) -> None:
     assert len(found.ranked(np.array([0.3, 0.9, 0.5]), temperature=0.1, top=9, also="dog")) == 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0.005, 2.0), st.floats(-1, 1))
 def test_probabilities_add_up_keep_the_order_and_ignore_a_shift(
     scores: list[float], temperature: float, shift: float

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import UsageError
@@ -41,7 +41,6 @@ def test_a_model_without_questions_is_told(make_index: MakeIndex) -> None:
         rank_again(hits, unit("dog"), "What?", index=index, model=HandModel(query_conditioned=False))
 
 
-@settings(deadline=None)
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
 def test_the_mean_lies_between_the_two(plain: float, prompted: float, weight: float) -> None:
     mean = combined(plain, prompted, weight)

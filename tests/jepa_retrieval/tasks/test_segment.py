@@ -19,13 +19,13 @@ def lengths_of(runs: list[slice]) -> list[int]:
     return [run.stop - run.start for run in runs]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=8))
 def test_scenes_are_found_at_their_borders(lengths: list[int]) -> None:
     assert lengths_of(segment(make_stream(lengths))) == lengths
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 40), st.floats(0.05, 3.0), st.integers(0, 5))
 def test_runs_cover_the_stream_without_gaps(windows: int, shift: float, seed: int) -> None:
     stream = np.random.default_rng(seed).standard_normal((windows, 8)).astype(np.float32)
@@ -58,7 +58,7 @@ def test_empty_stream_and_impossible_count() -> None:
         segment(np.ones((3, 4), np.float32), count=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=6), st.sampled_from([2, 4]))
 def test_a_shift_means_the_same_at_every_rate(lengths: list[int], times: int) -> None:
     stream = make_stream(lengths, noise=0.0)

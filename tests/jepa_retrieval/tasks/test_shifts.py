@@ -28,7 +28,7 @@ def cut(stream: np.ndarray, options: ShiftOptions = FREE, rate: float = RATE) ->
     return found + segmenter.finish()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(8, 20), min_size=1, max_size=6))
 def test_scenes_are_found_at_their_borders(lengths: list[int]) -> None:
     found = cut(scenes(*lengths))
@@ -36,7 +36,7 @@ def test_scenes_are_found_at_their_borders(lengths: list[int]) -> None:
     assert [segment.cause for segment in found] == ["shift"] * (len(lengths) - 1) + ["end"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 80), st.integers(0, 5), st.sampled_from([0.05, 0.35, 2.0, None]))
 def test_segments_cover_the_stream_in_order_whatever_the_budget(
     windows: int, seed: int, max_rate: float | None
@@ -50,7 +50,7 @@ def test_segments_cover_the_stream_in_order_whatever_the_budget(
     assert sum(segment.windows for segment in found) == windows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from([0.05, 0.1, 0.35]), st.integers(0, 5))
 def test_the_budget_holds_over_every_stretch_of_time(max_rate: float, seed: int) -> None:
     stream = np.random.default_rng(seed).standard_normal((400, 8)).astype(np.float32)

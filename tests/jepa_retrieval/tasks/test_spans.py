@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import UsageError
@@ -81,7 +81,6 @@ def as_spans(rows: list[tuple[str, float, bool, int]]) -> tuple[Spans, np.ndarra
     return spans, scores.reshape(-1, 3)
 
 
-@settings(deadline=None)
 @given(clips)
 def test_pooling_keeps_the_weighted_sum_of_scores(rows: list[tuple[str, float, bool, int]]) -> None:
     spans, scores = as_spans(rows)
@@ -94,7 +93,6 @@ def test_pooling_keeps_the_weighted_sum_of_scores(rows: list[tuple[str, float, b
         assert by_file.clip_ids[row] in np.flatnonzero(own)[lengths == lengths.max()]
 
 
-@settings(deadline=None)
 @given(clips)
 def test_moments_cover_the_clips_and_neighbours_differ(rows: list[tuple[str, float, bool, int]]) -> None:
     spans, scores = as_spans(rows)

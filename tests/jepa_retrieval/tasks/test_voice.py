@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import ModelError, UsageError
@@ -37,7 +37,6 @@ def test_nothing_is_told_of_nothing(voice: Voice) -> None:
     assert voice.line([]) == voice.summary([]) == ""
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcd"), max_size=300))
 def test_notes_are_the_changes_in_order_and_not_too_many(sentences: list[str]) -> None:
     lines = [line.removeprefix("- ") for line in notes(sentences).splitlines()]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -196,7 +196,6 @@ def test_presence_is_asked_evenly_and_truthfully() -> None:
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=6), st.integers(6, 600))
-@settings(deadline=None)
 def test_shares_are_kept_to_one_place(shares: list[float], batch_size: int) -> None:
     counts = split_batch(shares, batch_size)
     assert sum(counts) == batch_size and min(counts) >= 1

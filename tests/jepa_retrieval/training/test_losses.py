@@ -77,7 +77,7 @@ def test_regression_losses(kind: str, expected: float) -> None:
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_first_occurrences_are_where_a_number_first_stands(numbers: list[int]) -> None:
     found = first_occurrences(torch.tensor(numbers)).tolist()
     assert found == [place for place, number in enumerate(numbers) if number not in numbers[:place]]
