@@ -31,6 +31,7 @@ def joined_video(
         if key_frame_seconds is None
         else ["-force_key_frames", f"expr:gte(t,n_forced*{key_frame_seconds})"]
     )
+    target.parent.mkdir(parents=True, exist_ok=True)
     scene = target.with_name(
         f"scene_{'own' if key_frame_seconds is None else f'{key_frame_seconds:g}s'}_{rate}.mp4"
     )
