@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.ward import ward_merges
 
 # Ward distance between two runs of 2 seconds is the Euclidean distance of their means; unit vectors at cosine 0.5 are
 # 1.0 apart.
@@ -47,22 +48,9 @@ def segment(
         return [slice(0, 1)]
     # Between runs of so many windows, Ward's distance grows with the root of their number.
     threshold = shift * math.sqrt(_UNIT_SECONDS / window_seconds)
-    borders = np.flatnonzero(np.diff(_labels(stream, threshold=threshold, count=count))) + 1
+    merges = ward_merges(stream)
+    # Heights may fall again along the merges, so runs are counted, and then the last merges undone.
+    kept = count - 1 if count is not None else int((merges.heights >= threshold).sum())
+    borders = np.sort(merges.borders[windows - 1 - kept :])
     edges = [0, *borders.tolist(), windows]
     return [slice(first, last) for first, last in itertools.pairwise(edges)]
-
-
-def _labels(stream: np.ndarray, *, threshold: float, count: int | None) -> np.ndarray:
-    # scikit-learn takes seconds to import, and a folder of photographs never needs it.
-    from scipy.sparse import diags_array
-    from sklearn.cluster import AgglomerativeClustering
-
-    neighbour = np.ones(len(stream) - 1)
-    clustering = AgglomerativeClustering(
-        n_clusters=count,
-        distance_threshold=None if count is not None else threshold,
-        linkage="ward",
-        connectivity=diags_array([neighbour, neighbour], offsets=[-1, 1]).tocsr(),
-        compute_full_tree=True,
-    )
-    return clustering.fit(np.asarray(stream, dtype=np.float32)).labels_
