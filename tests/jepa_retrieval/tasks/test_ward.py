@@ -11,9 +11,7 @@ from jepa_retrieval.tasks.ward import ward_merges
 def sklearn_labels(points: np.ndarray, **choice: float | int | None) -> np.ndarray:
     neighbour = np.ones(len(points) - 1)
     chain = diags_array([neighbour, neighbour], offsets=[-1, 1]).tocsr()
-    clustering = AgglomerativeClustering(
-        linkage="ward", connectivity=chain, compute_full_tree=True, **choice
-    )
+    clustering = AgglomerativeClustering(linkage="ward", connectivity=chain, compute_full_tree=True, **choice)
     labels: np.ndarray = clustering.fit(points).labels_
     return labels
 
