@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import console
-from cli.decoders import ModelOption, SentencesOption, open_decoder
+from cli.decoders import ModelOption, SentencesOption, VoiceOption, open_decoder, open_voice
 from cli.options import JsonOption
 from cli.values import format_time
 from jepa_retrieval.errors import UsageError
@@ -36,11 +36,12 @@ def chapters(
     ] = False,
     model: ModelOption = None,
     sentences: SentencesOption = None,
+    voice: VoiceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Cut a video into chapters where its meaning changes, and give each a title.
 
-    Prints a line of start and title per chapter, as video sites take them.
+    Prints a line of start and title per chapter, as video sites take them; with --voice, then a summary.
 
     \b
     Examples:
@@ -50,17 +51,22 @@ def chapters(
     """
     if json and ffmetadata:
         raise UsageError("--json and --ffmetadata exclude each other")
+    teller = open_voice(voice)
     loaded, decoder = open_decoder(model, sentences)
     from jepa_retrieval.tasks.chapters import find_chapters
 
-    found = find_chapters(file, loaded, decoder, count=count, least=least)
+    found = find_chapters(file, loaded, decoder, count=count, least=least, voice=teller)
+    summary = None if teller is None else teller.summary([chapter.title for chapter in found])
     if json:
         rows = [{**asdict(chapter), "score": round(chapter.score, 6)} for chapter in found]
-        console.result_json({"path": str(file), "duration": found[-1].end, "chapters": rows})
+        told = {} if summary is None else {"summary": summary}
+        console.result_json({"path": str(file), "duration": found[-1].end, "chapters": rows, **told})
     elif ffmetadata:
         from jepa_retrieval.report.chapters import ffmetadata as as_ffmetadata
 
-        console.results(as_ffmetadata(found).splitlines())
+        console.results(as_ffmetadata(found, summary=summary).splitlines())
     else:
         for chapter in found:
             console.result(f"{format_time(chapter.start)} {console.printable(chapter.title)}")
+        if summary is not None:
+            console.results(["", console.printable(summary)])

@@ -1,4 +1,4 @@
-"""The model and the Y-Decoder that commands with sentences share."""
+"""The model, the Y-Decoder and the voice that commands with sentences share."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jepa_retrieval.errors import ModelError
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model, YDecoder
+    from jepa_retrieval.tasks.voice import Voice
 
 ModelOption = Annotated[
     str | None,
@@ -25,6 +26,23 @@ SentencesOption = Annotated[
         help="Say the nearest of these sentences, one a line, instead of letting the model find words.",
     ),
 ]
+VoiceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--voice",
+        metavar="MODEL.gguf",
+        help="Let this language model retell the sentences; needs the extra 'voice'.",
+    ),
+]
+
+
+def open_voice(path: Path | None) -> Voice | None:
+    """The language model that retells sentences, if one is wanted; without importing its runtime otherwise."""
+    if path is None:
+        return None
+    from jepa_retrieval.tasks.voice import Voice
+
+    return Voice(path)
 
 
 def open_decoder(model_name: str | None, sentences: Path | None) -> tuple[Model, YDecoder]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import console
-from cli.decoders import ModelOption, SentencesOption, open_decoder
-from cli.values import format_range, parse_time
+from cli.decoders import ModelOption, SentencesOption, VoiceOption, open_decoder, open_voice
+from cli.values import parse_time
+from cli.watch_output import Output, open_writers, summary
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
-    from jepa_retrieval.report.subtitles import SpokenWriter
     from jepa_retrieval.report.timeline import Timeline
-    from jepa_retrieval.tasks.watch import WatchCounters, Watcher, WatchEvent
+    from jepa_retrieval.tasks.watch import Watcher
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,6 +57,7 @@ def watch(
     ] = False,
     model: ModelOption = None,
     sentences: SentencesOption = None,
+    voice: VoiceOption = None,
     prompt: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What the model is asked of each window.")
     ] = None,
@@ -154,88 +153,26 @@ def watch(
         timeout=timeout,
         give_up=math.inf if give_up is None else give_up,
     )
-    output = _Output(
+    output = Output(
         json=json,
         command=_command(alert_command),
         timeline=_timeline(timeline, origin.name, shifts.threshold),
+        voice=open_voice(voice),
     )
     loaded, decoder = open_decoder(model, sentences)
-    with _writers(srt, vtt, csv) as output.writers:
-        interrupted = _run(Watcher(origin, loaded, decoder, options), output)
-    if output.timeline is not None and timeline is not None:
-        output.timeline.write(timeline)
-        console.note(f"Wrote {console.printable(str(timeline))}")
+    with open_writers(srt, vtt, csv) as output.writers:
+        try:
+            interrupted = _run(Watcher(origin, loaded, decoder, options), output)
+        finally:  # a stream that was given up after days is drawn too
+            if output.timeline is not None and timeline is not None and output.timeline.segments:
+                output.timeline.write(timeline)
+                console.note(f"Wrote {console.printable(str(timeline))}")
+    output.tell_story()
     if interrupted:
         raise typer.Exit(130)
 
 
-@dataclass
-class _Output:
-    """Where what happens goes."""
-
-    json: bool
-    command: AlertCommand | None
-    timeline: Timeline | None
-    writers: list[SpokenWriter] | None = None
-
-    def take(self, event: WatchEvent) -> None:
-        """Print and write one event."""
-        from jepa_retrieval.media.stream import Lost, Returned
-        from jepa_retrieval.tasks.alerts import Alert
-        from jepa_retrieval.tasks.watch import Observed, Spoken
-
-        match event:
-            case Observed():
-                if self.timeline is not None:
-                    self.timeline.observe(event)
-            case Spoken():
-                self._speak(event)
-            case Alert():
-                self._alert(event)
-            case Lost():
-                console.warning(f"lost: {console.printable(event.reason)}; trying again")
-            case Returned():
-                console.note(f"Back after {event.after:.1f} s.")
-
-    def _speak(self, spoken: Any) -> None:
-        for writer in self.writers or []:  # before it is printed: whoever has seen it finds it in the files
-            writer.add(spoken)
-        if self.json:
-            document = {
-                "start": spoken.start,
-                "end": spoken.end,
-                "text": spoken.text,
-                "score": round(spoken.score, 6),
-                "windows": spoken.windows,
-            }
-            console.result_json(document, one_line=True)
-        else:
-            text = console.printable(spoken.text)
-            console.result(f"{format_range(spoken.start, spoken.end)}\t{spoken.score:.3f}\t{text}")
-            console.flush_results()
-        if self.timeline is not None:
-            self.timeline.add(spoken)
-
-    def _alert(self, alert: Any) -> None:
-        if self.json:
-            document = {
-                "alert": alert.text,
-                "start": alert.start,
-                "end": alert.end,
-                "confidence": round(alert.confidence, 6),
-            }
-            console.result_json(document, one_line=True)
-        else:
-            text = console.printable(alert.text)
-            console.result(f"{format_range(alert.start, alert.end)}\t{alert.confidence:.3f}\tALERT: {text}")
-            console.flush_results()
-        if self.timeline is not None:
-            self.timeline.fire(alert)
-        if self.command is not None:
-            self.command.run(alert)
-
-
-def _run(watcher: Watcher, output: _Output) -> bool:
+def _run(watcher: Watcher, output: Output) -> bool:
     """Watch to the end; whether the user ended it."""
     interrupted = False
     try:
@@ -248,41 +185,9 @@ def _run(watcher: Watcher, output: _Output) -> bool:
     finally:
         if output.command is not None:
             output.command.wait()
-    console.note(summary(watcher.counters))
+        if watcher.counters.windows:
+            console.note(summary(watcher.counters))
     return interrupted
-
-
-def summary(counters: WatchCounters) -> str:
-    """What watching came to, in one line."""
-    stream = counters.stream
-    parts = [
-        f"{console.count(counters.windows, 'window')}, {counters.seconds:.1f} s of video",
-        f"{console.count(counters.decodes, 'decode')} instead of {counters.uniform_decodes:,} at one a second"
-        + (f" ({counters.saved:.1f} times fewer)" if counters.decodes else ""),
-    ]
-    if counters.elapsed > 0 and not stream.live:
-        parts.append(f"{counters.seconds / counters.elapsed:.1f}x real time")
-    if stream.live:
-        parts.append(f"lag {counters.lag:.1f} s, at most {counters.most_lag:.1f} s")
-        parts.append(f"{stream.dropped:,} dropped")
-    for number, what in (
-        (counters.alerts, "alerts"),
-        (counters.losses, "lost connections"),
-        (stream.damaged, "damaged packets"),
-        (stream.clock_jumps, "clock jumps"),
-    ):
-        if number:
-            parts.append(f"{number:,} {what}")
-    return "; ".join(parts) + "."
-
-
-@contextlib.contextmanager
-def _writers(srt: Path | None, vtt: Path | None, csv: Path | None) -> Iterator[list[SpokenWriter]]:
-    from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
-
-    with contextlib.ExitStack() as stack:
-        wanted = ((srt, SrtWriter), (vtt, VttWriter), (csv, CsvWriter))
-        yield [stack.enter_context(writer(path)) for path, writer in wanted if path is not None]
 
 
 def _command(text: str | None) -> AlertCommand | None:
@@ -296,6 +201,8 @@ def _timeline(path: Path | None, title: str, threshold: float) -> Timeline | Non
         return None
     if path.suffix.lower() not in (".png", ".html", ".htm"):
         raise UsageError(f"{path}: a timeline is written as .png or .html")
+    if not os.access(path.parent, os.W_OK):  # told of now, not after days
+        raise UsageError(f"{path}: a file cannot be written there")
     from jepa_retrieval.report.timeline import Timeline
 
     return Timeline(title, threshold=threshold)

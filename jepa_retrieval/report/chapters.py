@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.chapters import Chapter
 
 
-def ffmetadata(chapters: Sequence[Chapter]) -> str:
-    """A metadata file with one CHAPTER section each, in milliseconds."""
+def ffmetadata(chapters: Sequence[Chapter], *, summary: str | None = None) -> str:
+    """A metadata file with one CHAPTER section each, in milliseconds, and the summary as the file's description."""
     lines = [";FFMETADATA1"]
+    if summary is not None:
+        lines.append(f"description={_escaped(summary)}")
     for chapter in chapters:
         lines += [
             "[CHAPTER]",

@@ -21,7 +21,10 @@ _MOST_SEGMENTS = 1024
 _MOST_PICTURES = 96
 _PNG_WIDTH = 15.0  # inches
 _PNG_ROW = 3.2
-_PNG_MARGINS = 1.0
+_PNG_MARGINS = 1.3
+_PNG_LEFT, _PNG_RIGHT = 0.05, 0.93  # of the width
+_LETTER = 0.051  # inches that a letter of a slanted sentence takes
+_MOST_LETTERS = 44
 _SECONDS_PER_ROW = 120.0  # of the PNG, for short videos; long ones have longer rows
 _MOST_ROWS = 12
 
@@ -174,7 +177,9 @@ def write_png(timeline: Timeline, path: Path) -> None:
     FigureCanvasAgg(figure)
     figure.suptitle(timeline.title, y=1 - 0.2 / height)
     panels: Any = figure.subplots(rows, 1, squeeze=False)[:, 0]
-    figure.subplots_adjust(left=0.05, right=0.97, top=1 - 0.6 / height, bottom=1.2 / height, hspace=0.8)
+    figure.subplots_adjust(
+        left=_PNG_LEFT, right=_PNG_RIGHT, top=1 - 0.6 / height, bottom=1.5 / height, hspace=0.85
+    )
     highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
     for number, axes in enumerate(panels):
         _draw_row(axes, timeline, number * end / rows, (number + 1) * end / rows, highest)
@@ -190,7 +195,7 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
     for item in shown:
         axes.axvline(item.start, color="tab:orange", lw=1)
     for item in texts:
-        label = item.text if len(item.text) <= 44 else item.text[:42] + "…"
+        label = _shortened(item.text, (end - item.start) / (end - start))
         axes.text(item.start, -0.09 * highest, label, rotation=-28, fontsize=7, ha="left", va="top")
     for item in texts:
         if item.picture is not None:
@@ -204,6 +209,13 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
     axes.xaxis.set_major_formatter(lambda value, _: clock(value))
     axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=7)
     axes.set_ylabel("variance", fontsize=8)
+
+
+def _shortened(text: str, left: float) -> str:
+    """As much of a sentence as fits below a row of which the share `left` lies to the right of its beginning."""
+    room = _PNG_WIDTH * (left * (_PNG_RIGHT - _PNG_LEFT) + 1 - _PNG_RIGHT)
+    letters = min(_MOST_LETTERS, int(room / _LETTER))
+    return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
 def _spread(items: Sequence[Spoken], distance: float) -> list[Spoken]:

@@ -12,11 +12,13 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.stream import StreamReader
 from jepa_retrieval.media.stream_source import StreamSource
 from jepa_retrieval.media.types import MediaWindow
-from jepa_retrieval.models.parts import Model, YDecoder
+from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.embed import WindowEncoder
 from jepa_retrieval.tasks.segment import DEFAULT_SHIFT, segment
+from jepa_retrieval.tasks.voice import Voice
 from jepa_retrieval.tasks.watch import BATCH_FRAMES, WatchOptions, stream_request
 
+_MOST_NOTES = 8  # sentences that a voice makes a title of
 LEAST_SECONDS = 20.0  # of a chapter on average, unless a number of chapters is asked for
 
 
@@ -46,6 +48,7 @@ def find_chapters(
     count: int | None = None,
     least: float = LEAST_SECONDS,
     rate: float = 2.0,
+    voice: Voice | None = None,
 ) -> list[Chapter]:
     """Cut a video where its meaning changes most, and name the parts.
 
@@ -57,6 +60,7 @@ def find_chapters(
             as the meaning has, and so few that they last `least` seconds on average.
         least: see `count`.
         rate: windows per second to look at.
+        voice: makes each title of the sentences of a chapter's own parts; None: the sentence of its average.
 
     Raises:
         UnreadableMediaError: the file cannot be decoded.
@@ -69,16 +73,15 @@ def find_chapters(
     most = max(1, int(stream.times[-1, 1] // least))
     if count is None and len(runs) > most:
         runs = segment(stream.embeddings, count=most)
-    averages = np.stack([stream.embeddings[run].mean(axis=0) for run in runs])
-    averages /= np.linalg.norm(averages, axis=1, keepdims=True)
+    titles = _titles(stream, runs, model, decoder, voice)
     named = [
         Chapter(
             _rounded(stream.times[run][0, 0]),
             _rounded(stream.times[run][-1, 1]),
-            _title(s.text),
-            s.confidence,
+            _title(title.text),
+            title.confidence,
         )
-        for run, s in zip(runs, decoder.decode(averages), strict=True)
+        for run, title in zip(runs, titles, strict=True)
     ]
     return [_joined(list(alike)) for _, alike in itertools.groupby(named, lambda chapter: chapter.title)]
 
@@ -95,6 +98,31 @@ def read_stream(path: Path, model: Model, *, rate: float = 2.0) -> VideoStream:
             embeddings.append(encoder.encode(batch).embeddings)
             times += [(window.start or 0.0, window.end or 0.0) for window in batch]
     return VideoStream(np.array(times), np.concatenate(embeddings))
+
+
+def _titles(
+    stream: VideoStream, runs: list[slice], model: Model, decoder: YDecoder, voice: Voice | None
+) -> list[Sentence]:
+    averages = _averages(stream.embeddings, runs)
+    if voice is None:
+        return decoder.decode(averages)
+    titles = []
+    for run in runs:
+        inside = stream.embeddings[run]
+        parts = segment(inside, count=min(_MOST_NOTES, len(inside)))
+        titles.append(voice.line([sentence.text for sentence in decoder.decode(_averages(inside, parts))]))
+    cosines = np.einsum("be,be->b", model.y_encoder.encode(titles), averages)
+    return [
+        Sentence(title, float(np.clip(cosine, 0.0, 1.0)))
+        for title, cosine in zip(titles, cosines, strict=True)
+    ]
+
+
+def _averages(embeddings: np.ndarray, runs: list[slice]) -> np.ndarray:
+    """The mean of each run of Ŝ_Y, float32 [R, E], unit length."""
+    means = np.stack([embeddings[run].mean(axis=0) for run in runs])
+    unit: np.ndarray = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
 
 
 def _title(sentence: str) -> str:

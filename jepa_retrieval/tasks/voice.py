@@ -7,6 +7,7 @@ same text. It needs the extra `voice` and a GGUF file of your own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from jepa_retrieval.errors import ModelError, UsageError
 
 MOST_SENTENCES = 60  # of one text: more are thinned out evenly, so that they fit a small model's context
+_MOST_KEPT = 16 * MOST_SENTENCES  # of a stream
 LINE_TOKENS, SUMMARY_TOKENS = 60, 200
 
 _ROLE = "You retell notes about a video in plain English. Say only what the notes say. Add nothing."
@@ -46,7 +48,8 @@ class Voice:
 
     def summary(self, sentences: Sequence[str]) -> str:
         """A paragraph for the decoded sentences of a whole video, in order of time; "" for none."""
-        return " ".join(self._tell(_SUMMARY, sentences, SUMMARY_TOKENS).split())
+        text = " ".join(self._tell(_SUMMARY, sentences, SUMMARY_TOKENS).split())
+        return _without_repeats(text)
 
     def _tell(self, task: str, sentences: Sequence[str], tokens: int) -> str:
         if not sentences:
@@ -70,6 +73,35 @@ class Voice:
         except RuntimeError as error:
             reason = (str(error).strip().splitlines() or ["unknown reason"])[-1]
             raise ModelError(f"{self.path}: the language model cannot be loaded ({reason})") from error
+
+
+def _without_repeats(text: str) -> str:
+    """Each sentence once, and none that the limit of tokens has cut off: small models go round in circles."""
+    told = dict.fromkeys(re.split(r"(?<=[.!?])\s+", text))
+    whole = [sentence for sentence in told if sentence.endswith((".", "!", "?"))]
+    return " ".join(whole or told)
+
+
+class Story:
+    """The sentences of a stream in order of time, to be summed up; of very many it keeps every other."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self._step = 1  # of so many changes one is kept
+        self._changes = 0
+        self._last: str | None = None
+
+    def add(self, text: str) -> None:
+        """Take the next sentence."""
+        if text == self._last:
+            return
+        self._last = text
+        if self._changes % self._step == 0:
+            self.sentences.append(text)
+            if len(self.sentences) > _MOST_KEPT:
+                del self.sentences[1::2]
+                self._step *= 2
+        self._changes += 1
 
 
 def notes(sentences: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -13,6 +14,9 @@ from cli.alerts import AlertCommand
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.alerts import Alert
 from tests.cli.conftest import Golden, Jepa
+from tests.jepa_retrieval.media.stream_server import serve
+from tests.language_model import small_language_model
+from tests.media_factory import make_video
 from tests.real_media import video
 
 SENTENCES = """\
@@ -57,6 +61,32 @@ def test_files_beside_the_output(jepa: Jepa, sentences: Path, tmp_path: Path) ->
     assert (tmp_path / "a.html").read_text().count("<img") == count
 
 
+def test_a_voice_sums_up_what_was_seen(jepa: Jepa, sentences: Path) -> None:
+    voice = small_language_model()
+    done = jepa("watch", video("bikes.mp4"), "--sentences", sentences, "--voice", voice, "--json")
+    *rows, last = [json.loads(line) for line in done.out.splitlines()]
+    assert rows and all("text" in row for row in rows)
+    assert list(last) == ["summary"] and last["summary"]
+
+
+def test_a_timeline_is_drawn_though_the_stream_is_lost_for_good(
+    jepa: Jepa, sentences: Path, tmp_path: Path
+) -> None:
+    data = make_video(tmp_path / "a.ts", seconds=4).read_bytes()
+
+    def send(connection: int, file: IO[bytes]) -> None:
+        if connection == 0:
+            file.write(data)
+
+    with serve(send) as url:
+        done = jepa(
+            "watch", url, "--sentences", sentences, "--give-up", 0.3, "--timeline", tmp_path / "a.html"
+        )
+    assert done.status == 2 and "was given up" in done.err
+    assert "1 lost connections" in done.err and "8 windows" in done.err
+    assert len(done.out.splitlines()) == (tmp_path / "a.html").read_text().count("<img") > 0
+
+
 def test_alerts_run_a_command(jepa: Jepa, sentences: Path, tmp_path: Path) -> None:
     told = tmp_path / "told"
     script = f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(os.environ['JEPA_ALERT_TEXT'])"
@@ -91,6 +121,8 @@ def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) ->
         (["nowhere.mp4"], "nowhere.mp4: there is no such file"),
         (["ftp://host/a"], "ftp:// cannot be watched"),
         (["a.mp4", "--timeline", "a.pdf"], "written as .png or .html"),
+        (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: a file cannot be written there"),
+        (["a.mp4", "--voice", __file__], "is not a language model in GGUF format"),
         (["a.mp4", "--input-option", "x"], "KEY=VALUE"),
         (["a.mp4", "--max-silence", "0"], "max_silence must be"),
         (["a.mp4", "--alert-command", "x"], "works with --alert"),
@@ -110,8 +142,6 @@ def test_an_empty_command_is_refused() -> None:
 def test_ctrl_c_leaves_whole_files(sentences: Path, tmp_path: Path) -> None:
     """A source that never ends: a named pipe would do, a growing file does."""
     growing = tmp_path / "growing.ts"
-    from tests.media_factory import make_video
-
     make_video(growing, seconds=6)
     command = [sys.executable, "-m", "cli.main", "watch", str(growing), "--follow", "--timeout", "60"]
     arguments = [
