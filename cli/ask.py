@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.ask import Answered, Answers
 
 
+CLIPS = 100  # that --search finds, unless --clips says otherwise
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command("ask")(ask)
@@ -47,8 +50,11 @@ def ask(
         str | None, typer.Option(metavar="TEXT", help="Ask only about the clips nearest to this text.")
     ] = None,
     clips: Annotated[
-        int, typer.Option("--clips", min=1, metavar="N", help="With --search: how many clips to ask about.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--clips", min=1, metavar="N", help=f"With --search: how many clips to ask about. [{CLIPS}]"
+        ),
+    ] = None,
     where: WhereOption = None,
     per: PerOption = None,
     top: Annotated[
@@ -73,6 +79,8 @@ def ask(
     """
     *paths, question = words
     _check(paths, question, where=where, search=search)
+    if clips is not None and search is None:
+        raise UsageError("--clips works with --search TEXT")
     candidates = given_candidates(answers, answers_file, option="answers")
     options: dict[str, Any] = {"answers": candidates, "answer": answer, "per": parse_per(per)}
     failed = False
@@ -84,7 +92,7 @@ def ask(
     else:
         options["per"] = options["per"] or "moment"
         options["answer"] = answer or _true_answer(question, candidates)
-        found = open_library(index).ask(question, where=where, search=search, clips=clips, **options)
+        found = open_library(index).ask(question, where=where, search=search, clips=clips or CLIPS, **options)
         top = top or 10
     if failed and not found.items:
         raise UsageError("none of the files can be used")
@@ -93,8 +101,17 @@ def ask(
 
 
 def _check(paths: list[str], question: str, *, where: str | None, search: str | None) -> None:
+    if not question.strip(" ?"):
+        raise UsageError("the question is empty")
     if not paths and (_is_path(question) or _is_stretch(question)):
         raise UsageError(f"what is the question about {question}? Write it behind the path, in quotes")
+    if (
+        paths
+        and not _is_path(paths[0])
+        and not _is_stretch(paths[0])
+        and (_is_path(question) or _is_stretch(question))
+    ):
+        raise UsageError(f"write the question last, behind the path: jepa ask {question} {paths[0]!r}")
     if paths and (where is not None or search is not None):
         raise UsageError("--where and --search choose clips of an index: leave the paths out")
 

@@ -121,7 +121,11 @@ def classify(
 def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path | None) -> Evaluation:
     from jepa_retrieval.tasks.truth import evaluate, read_truth
 
-    judged = evaluate(found, read_truth(truth, media_root=root, labels=found.labels))
+    known = read_truth(truth, media_root=root, labels=found.labels)
+    try:
+        judged = evaluate(found, known)
+    except UsageError as error:
+        raise UsageError(f"{truth}: {error}") from error
     for path in judged.missing:
         console.warning(
             f"{console.printable(path)}: named in {console.printable(str(truth))}, but not classified"

@@ -44,12 +44,10 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
     wanted: list[Path | VideoQuery] = []
     for text in paths:
         path, start, end = parse_clip(text)
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
         whole = start is None and end is None
         wanted.append(path if whole else VideoQuery(path, start, end))
-    first = next(parse_clip(text)[0] for text in paths)
-    library = _library_around(first, index)
+    named = [parse_clip(text)[0] for text in paths]
+    library = _library_around(next((path for path in named if path.exists()), named[0]), index)
     if model is not None and library is not None and model != library.records.manifest.model:
         library = None
     if library is None:

@@ -11,7 +11,7 @@ from typing import Literal
 from jepa_retrieval.errors import UsageError
 
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)")
-_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.*)", re.DOTALL)
+_WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.DOTALL)
 _SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 
 
@@ -81,7 +81,9 @@ def parse_weighted(text: str) -> tuple[float, str]:
         return 1.0, text
     weight = float(weighted["weight"])
     if not 0 < weight <= 1000:
-        raise UsageError(f"'{text}': a weight must be above 0 and at most 1000")
+        raise UsageError(
+            f"'{text}': a weight must be above 0 and at most 1000; to lead away from something, use --minus"
+        )
     return weight, weighted["rest"].strip()
 
 

@@ -9,6 +9,8 @@ from indexes.errors import FilterError
 from indexes.reasons import reason
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
+# The engine wraps what its parser says into the statement that it made of the filter.
+_PARSER = re.compile(r"^Error parsing statement: .*\(sql parser error: (.*)\)$", re.DOTALL)
 
 
 def check_filter(where: str) -> None:
@@ -32,6 +34,8 @@ def is_filters_fault(error: ValueError) -> bool:
 def filter_error(where: str, error: Exception, columns: Sequence[str]) -> FilterError:
     """What the engine said about `where`, as one sentence that lists the columns there are."""
     said = reason(error).split(" Valid fields are ")[0].rstrip(". ")
+    parser = _PARSER.search(said)
+    said = parser.group(1) if parser else said
     shown = where if len(where) <= 200 else where[:200] + "..."
     return FilterError(
         f"the filter {shown!r} is not valid: {said}; columns are {', '.join(columns)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import DEFAULT_MODEL, Library, VideoQuery
 from jepa_retrieval.tasks.ask import Answers, Asker
 from jepa_retrieval.tasks.candidates import Candidate
@@ -86,7 +87,8 @@ def open_media(
 ) -> Iterator[MediaSet]:
     """Make files ready for questions: stored tokens where an index has them, else they are decoded and encoded.
 
-    Files that are not indexed go through the same code as `Library.index`, into an index in a temporary folder.
+    Files that are not indexed go through the same code as `Library.index`, into an index in a temporary folder. What
+    does not exist or cannot be read is in `failed`; the rest goes on.
 
     Args:
         paths: files and folders, and stretches of files as `VideoQuery`.
@@ -95,27 +97,57 @@ def open_media(
         on_progress: called while files are encoded.
 
     Raises:
-        UsageError: a path does not exist, or none of them leads to a media file that can be used.
+        UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
     from jepa_retrieval.tasks.loose import sort_media
+    from jepa_retrieval.tasks.update import missing_files
 
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
-    whole = [path for path in paths if not isinstance(path, VideoQuery)]
+    missing = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])
+    gone = {failure.path for failure in missing}
+    whole = [path for path in paths if not isinstance(path, VideoQuery) and os.path.abspath(path) not in gone]
     media = sort_media(whole, None if known is None else known.records, root)
     with tempfile.TemporaryDirectory(prefix="jepa-media-") as scratch:
         parts = [] if known is None else [(known, Selection(paths=media.known))] if media.known else []
         loose = _scratch_library(Path(scratch), root, known, model)
-        failed = list(media.failed)
+        failed = [*missing, *media.failed]
         if media.loose:
             failed += loose.index(media.loose, on_progress=on_progress).failed
             parts.append((loose, Selection()))
-        stretches = [path for path in paths if isinstance(path, VideoQuery)]
-        tokens = [_tokens(stretch, loose) for stretch in stretches]
+        wanted = [
+            path for path in paths if isinstance(path, VideoQuery) and os.path.abspath(path.path) not in gone
+        ]
+        stretches, tokens, unreadable = _encode(wanted, loose)
+        failed += unreadable
         if not parts and not stretches:
-            raise UsageError(f"{', '.join(map(str, paths))}: no media files there")
+            raise UsageError(_nothing(paths, failed))
         prompt = loose.records.manifest.prompt
         yield MediaSet(loose.model, prompt, root, parts, failed, _spans(stretches, root), tokens)
+
+
+def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure]) -> str:
+    """Why there is nothing to look at."""
+    if failed:
+        return "; ".join(f"{failure.path}: {failure.error}" for failure in failed)
+    named = (str(path.path if isinstance(path, VideoQuery) else path) for path in paths)
+    return f"{', '.join(named)}: no media files there"
+
+
+def _encode(
+    stretches: Sequence[VideoQuery], library: Library
+) -> tuple[list[VideoQuery], list[np.ndarray], list[FileFailure]]:
+    """Those stretches that can be read, S_V of each, and the others with the reason."""
+    from jepa_retrieval.tasks.indexing import FileFailure
+
+    read, tokens, failed = [], [], []
+    for stretch in stretches:
+        try:
+            tokens.append(_tokens(stretch, library))
+            read.append(stretch)
+        except UnreadableMediaError as error:
+            failed.append(FileFailure(str(stretch.path), error.reason))
+    return read, tokens, failed
 
 
 def _scratch_library(folder: Path, root: MediaRoot, known: Library | None, model: str | None) -> Library:

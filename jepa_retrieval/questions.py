@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jepa_retrieval.errors import UsageError
+
 if TYPE_CHECKING:
     from indexes import Index
     from jepa_retrieval.models.parts import Model
@@ -95,8 +97,8 @@ class Questions(ABC):
             clips: with `search`, how many.
 
         Raises:
-            UsageError: an empty question, an answer that is no candidate, a model that takes no questions, an index
-                without tokens.
+            UsageError: an empty question or search, an answer that is no candidate, a model that takes no questions,
+                an index without tokens.
             FilterError: `where` is not valid.
         """
         from jepa_retrieval.tasks.ask import ask
@@ -104,6 +106,8 @@ class Questions(ABC):
 
         chosen = Selection(where)
         if search is not None:
+            if not search.strip():
+                raise UsageError("the text to search for is empty")
             vector = self.model.y_encoder.encode([search])
             hits = self.records.search(vector, k=clips, where=where)[0]
             chosen = Selection(clip_ids=[hit.clip_id for hit in hits])

@@ -36,11 +36,11 @@ class Selection:
 
     def sql(self) -> str | None:
         """The condition on clips as one SQL expression; None for all."""
-        parts = [] if self.where is None else [f"({self.where})"]
-        if self.paths is not None:
-            quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
-            parts.append(f"path IN ({quoted})" if quoted else "false")
-        return " AND ".join(parts) or None
+        if self.paths is None:
+            return self.where  # as it is, so that an error shows what was written
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
+        among = f"path IN ({quoted})" if quoted else "false"
+        return among if self.where is None else f"({self.where}) AND {among}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -50,8 +50,10 @@ def read_truth(path: Path, *, media_root: MediaRoot, labels: Sequence[str]) -> d
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: not a readable CSV file ({error})") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: not a CSV file in UTF-8 ({error})") from error
     truth: dict[str, str] = {}
     for number, row in enumerate(rows):
         if len(row) < 2:
@@ -60,7 +62,8 @@ def read_truth(path: Path, *, media_root: MediaRoot, labels: Sequence[str]) -> d
         if number == 0 and (name.lower(), label.lower()) == ("path", "label"):
             continue
         if label not in labels:
-            raise UsageError(f"{path}: the label {label!r} is not among the candidates: {', '.join(labels)}")
+            shown = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
+            raise UsageError(f"{path}: the label {label!r} is not among the candidates: {shown}")
         truth[_stored(name, path.parent, media_root)] = label
     if not truth:
         raise UsageError(f"{path}: names no files")
@@ -83,9 +86,7 @@ def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
 
     judged = [item for item in found.items if item.path in truth]
     if not judged:
-        raise UsageError(
-            "the truth file names none of the classified files; paths are relative to the media root"
-        )
+        raise UsageError("the truth names none of the classified files; paths are relative to the media root")
     right = [truth[item.path] for item in judged]
     given = [item.labels[0].name for item in judged]
     labels = list(found.labels)

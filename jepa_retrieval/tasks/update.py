@@ -49,10 +49,18 @@ class Roots:
     def of(cls, paths: Sequence[Path | str]) -> Roots:
         """Sort paths by whether they exist. Raises UsageError if none does."""
         absolute = [Path(os.path.abspath(path)) for path in paths]
-        missing = [FileFailure(str(path), "no such file or folder") for path in absolute if not path.exists()]
+        missing = missing_files(absolute)
         if len(missing) == len(absolute):
             raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in missing))
-        return cls([path for path in absolute if path.exists()], missing)
+        gone = {failure.path for failure in missing}
+        return cls([path for path in absolute if str(path) not in gone], missing)
+
+
+def missing_files(paths: Sequence[Path | str]) -> list[FileFailure]:
+    """A failure, with its absolute path, for each path that does not exist."""
+    absolute = dict.fromkeys(os.path.abspath(path) for path in paths)
+    # Unlike this one, Path.exists raises for a name that is too long.
+    return [FileFailure(p, "no such file or folder") for p in absolute if not os.path.exists(p)]  # noqa: PTH110
 
 
 def plan_update(

@@ -104,11 +104,14 @@ def test_an_index_without_tokens_says_how_to_mend_it(jepa: Jepa, tmp_path: Path)
         (["."], "what is the question"),
         (["/no/such.mp4", "What?"], "/no/such.mp4"),
         ([".", "What?", "--where", "true"], "--where"),
+        (["What?", "--clips", 5], "--search"),
+        ([""], "the question is empty"),
+        (["What?", "."], "write the question last"),
         (["x" * 400 + "?", "--answers-file", "/no/such"], "/no/such"),
         (["What?", "--answers", "a", "--answers-file", "b"], "--answers-file"),
     ],
 )
-def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
+def test_wrong_usage(jepa: Jepa, arguments: list[object], named: str) -> None:
     done = jepa("ask", *arguments)
     assert (done.status, done.out) == (2, "")
     assert named in done.err
@@ -119,3 +122,4 @@ def test_wrong_answers_are_named(jepa: Jepa, library: Path) -> None:
     done = jepa("ask", "What is it?", "--answers", "a cat", "--answer", "a dog", "--index", library)
     assert (done.status, "'a dog' is not among the candidates: a cat" in done.err) == (2, True)
     assert "empty" in jepa("ask", "?", "--index", library).err
+    assert "search for is empty" in jepa("ask", "What?", "--search", " ", "--index", library).err

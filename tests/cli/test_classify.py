@@ -140,6 +140,26 @@ def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
     assert len(done.err.splitlines()) == 1
 
 
+def test_a_file_that_is_not_there_is_named_and_the_rest_goes_on(jepa: Jepa, library: Path) -> None:
+    photo = library / "photos" / "coffee.png"
+    done = jepa("classify", photo, library / "gone.mp4", "--labels", LABELS, "--json")
+    assert done.status == 1
+    assert "gone.mp4: no such file or folder" in done.err
+    assert [item["path"] for item in json.loads(done.out)] == ["photos/coffee.png"]
+
+
+def test_errors_of_a_truth_file_name_it(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    command = ["classify", library / "photos" / "coffee.png", "--labels", LABELS, "--truth", truth]
+    assert f"{truth}: cannot be read" in jepa(*command).err
+    for text, said in (("gone.png,a cat\n", "names none"), ("gone.png,a horse\n", "'a horse' is not among")):
+        truth.write_text(text)
+        done = jepa(*command)
+        assert (done.status, done.out) == (2, "")
+        assert f"{truth}: " in done.err
+        assert said in done.err
+
+
 def test_a_stretch_of_a_video(jepa: Jepa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = jepa("classify", f"{video('bikes.mp4')}@1-3", "--labels", "a street,a cat", "--json")

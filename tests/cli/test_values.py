@@ -120,7 +120,6 @@ def test_what_gets_a_line() -> None:
         (".5: a dog", (0.5, "a dog")),
         ("1:30 pm", (1.0, "30 pm")),
         ("dog: a puppy", (1.0, "dog: a puppy")),
-        ("-2:dog", (1.0, "-2:dog")),
     ],
 )
 def test_weights(text: str, expected: tuple[float, str]) -> None:
@@ -130,3 +129,5 @@ def test_weights(text: str, expected: tuple[float, str]) -> None:
 def test_a_weight_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="above 0"):
         parse_weighted("0:dog")
+    with pytest.raises(UsageError, match="--minus"):
+        parse_weighted("-1:dog")

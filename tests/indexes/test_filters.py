@@ -47,7 +47,7 @@ def test_only_matching_clips_are_found(library, vector, where, paths):
         ("", "empty"),
         ("  ", "empty"),
         ("colour = 'red'", "No field named colour"),
-        ("duration >", "an expression"),
+        ("duration >", "not valid: Expected: an expression, found: EOF; columns are"),
         ("duration > 'abc'", "abc"),
         ("path", "boolean"),
         ("path like 'unfinished", "Unterminated"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jepa_retrieval.errors import UnreadableMediaError, UsageError
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library, VideoQuery
 from jepa_retrieval.media_set import open_media
 from jepa_retrieval.tasks.loose import encode_part, sort_media
@@ -91,10 +91,29 @@ def test_files_that_cannot_be_read_are_named(library: Library, tmp_path: Path) -
         assert [Path(failure.path).name for failure in media.failed] == ["bad.png"]
         assert [Path(item.path).name for item in media.classify(["a wall"]).items] == ["good.png"]
     with (
-        pytest.raises(UnreadableMediaError, match=r"bad\.png"),
+        pytest.raises(UsageError, match=r"bad\.png: "),
         open_media([VideoQuery(tmp_path / "bad.png", 0, 1)]),
     ):
         pass
+
+
+def test_what_is_not_there_does_not_stop_the_rest(library: Library, tmp_path: Path) -> None:
+    file = library.resolve("both.mp4")
+    wanted = [
+        tmp_path / "gone.mp4", VideoQuery(tmp_path / "lost.mp4", 0, 1), VideoQuery(file, 60, 70),
+        VideoQuery(file, 0, 4), library.resolve("red.png"),
+    ]  # fmt: skip
+    with open_media(wanted, library=library) as media:
+        assert [(Path(failure.path).name, failure.error) for failure in media.failed] == [
+            ("gone.mp4", "no such file or folder"),
+            ("lost.mp4", "no such file or folder"),
+            ("both.mp4", "there is no frame between 60 s and 70 s"),
+        ]
+        items = media.classify(["a wall"]).items
+        assert [(item.path, item.start, item.end) for item in items] == [
+            ("both.mp4", 0.0, 4.0),
+            ("red.png", None, None),
+        ]
 
 
 def test_nothing_to_look_at_is_an_error(tmp_path: Path) -> None:
