@@ -5,6 +5,8 @@
 The bank of the retrieval decoder is the 30,000 captions of the training photographs. CIDEr is CIDEr-D times 100, its
 corpus the five references of every photograph of the split. `--truth` decodes the mean of each photograph's true
 captions instead: the limit that a better Predictor could reach.
+
+`jepa bench captioning DATASET` scores the Y-Decoder on other sets, videos among them: see `evaluate`.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import numpy as np
 from benchmarks.cider import Cider
 from benchmarks.common import print_table, save_result, shared_data, timed
 from benchmarks.datasets import flickr8k
-from benchmarks.datasets.shapes import Clip
+from benchmarks.datasets.shapes import Clip, RetrievalSet
 from benchmarks.embedder import Embedder
+from benchmarks.outcome import Outcome
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model, Sentence
 from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
@@ -28,6 +32,34 @@ from jepa_retrieval.models.runtime.decoding import GraphYDecoder
 
 TIMED = 100  # sentences, one by one
 Decode = Callable[[np.ndarray], list[Sentence]]
+
+
+def evaluate(data: RetrievalSet, embedder: Embedder) -> Outcome:
+    """CIDEr-D times 100 of one greedy sentence a clip, all captions of the clips that were read being the corpus.
+
+    Raises:
+        UsageError: the model has no Y-Decoder, or there are fewer than two clips.
+    """
+    decoder = embedder.model.y_decoder
+    if decoder is None:
+        raise UsageError(f"{embedder.model.name} has no Y-Decoder: it cannot say what it sees")
+    predicted, readable = embedder.clips(data.clips)
+    references: list[list[str]] = [[] for _ in data.clips]
+    for caption, owner in zip(data.captions, data.owners, strict=True):
+        references[owner].append(caption)
+    known = [group for group, could in zip(references, readable, strict=True) if could]
+    if len(known) < 2:
+        raise UsageError(
+            f"{data.title}: CIDEr needs the captions of at least two clips, here is {len(known)}"
+        )
+    scores = _scores(decoder.decode(predicted[readable]), known, Cider(known))
+    counts = {"clips named": data.named, "clips found": len(data.clips), "clips read": len(known)}
+    return Outcome(
+        {"Y-Decoder": {"clips": len(known), **scores}},
+        "CIDEr",
+        scores["CIDEr"],
+        {**counts, "captions": sum(map(len, known))},
+    )
 
 
 def main() -> None:

@@ -24,15 +24,16 @@ Progress = Callable[[str, int, int], None]  # what is being done, how many are d
 
 
 class Embedder:
-    """A model with its cache. `unreadable` collects files that could not be read, and why."""
+    """A model with its cache in `folder`. `unreadable` collects files that could not be read, and why."""
 
     def __init__(
         self, model: Model, *, cache: Path | None = None, on_progress: Progress | None = None
     ) -> None:
         self.model = model
         self.unreadable: dict[str, str] = {}
-        self._cache = EmbeddingCache(cache or default_cache(), model.fingerprint())
-        self._on_progress = on_progress or (lambda activity, done, total: None)
+        self.folder = cache or default_cache()
+        self._cache = EmbeddingCache(self.folder, model.fingerprint())
+        self.on_progress = on_progress or (lambda activity, done, total: None)
 
     def close(self) -> None:
         """Close the cache."""
@@ -90,7 +91,7 @@ class Embedder:
             if sum(len(frames) for _, frames in batch) >= FRAMES_PER_BATCH:
                 found |= self._predict(batch, wanted)
                 batch = []
-            self._on_progress("clips", done, len(wanted))
+            self.on_progress("clips", done, len(wanted))
         return found | self._predict(batch, wanted)
 
     def _predict(
@@ -126,7 +127,7 @@ class Embedder:
         missing = [(key, pair) for key, pair in zip(keys, pairs, strict=True) if key not in known]
         for start in range(0, len(missing), STATES_PER_BATCH):
             known |= self._predict_states(dict(missing[start : start + STATES_PER_BATCH]))
-            self._on_progress("states", min(start + STATES_PER_BATCH, len(missing)), len(missing))
+            self.on_progress("states", min(start + STATES_PER_BATCH, len(missing)), len(missing))
         readable = np.array([key in known for key in keys], dtype=bool)
         nothing = np.zeros(self.model.embedding_size, dtype=np.float32)
         return np.array([known.get(key, nothing) for key in keys]), readable
@@ -181,7 +182,7 @@ class Embedder:
             computed = {keys[text]: row for text, row in zip(part, compute(part), strict=True)}
             self._cache.put(computed.items())
             known |= computed
-            self._on_progress(kind, start + len(part), len(missing))
+            self.on_progress(kind, start + len(part), len(missing))
         return np.array([known[keys[text]] for text in texts])
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.cache import key_of
 from benchmarks.common import shared_data
 from jepa_retrieval.media import MediaWindow
 from jepa_retrieval.media.stream import StreamReader, StreamRequest
@@ -24,6 +25,7 @@ from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
 
 TOLERANCE = 1.0  # seconds between a found border and the true one
+BATCH = 32  # windows
 JOINED = "long_"  # how the names of joined videos begin
 
 
@@ -79,27 +81,52 @@ def read_events() -> list[TimedEvent]:
 def read_streams(model: RuntimeModel, cache: Path, *, rate: float = 2.0) -> list[TimedStream]:
     """The stream of every video at `rate` windows per second."""
     videos = list(dict.fromkeys(event.video for event in read_events()))
-    return [_stream(_folder() / video, model, cache, rate=rate) for video in videos]
+    return [read_stream(_folder() / video, model, cache, rate=rate) for video in videos]
 
 
 def _folder() -> Path:
     return shared_data() / "videos" / "long-timed"
 
 
-def _stream(path: Path, model: RuntimeModel, cache: Path, *, rate: float) -> TimedStream:
+def read_stream(
+    path: Path, model: RuntimeModel, cache: Path, *, rate: float = 2.0, name: str | None = None
+) -> TimedStream:
+    """The stream of one video at `rate` windows per second, called `name` (default: the file's name)."""
     cache.mkdir(parents=True, exist_ok=True)
-    kept = cache / f"{path.stem}-{rate:g}-{fingerprint_of_x_encoder(model.config)[:12]}.npz"
+    kept = cache / f"{_key(path)}-{rate:g}-{fingerprint_of_x_encoder(model.config)[:12]}.npz"
     if not kept.exists():
         request = StreamRequest(StreamSource("file", str(path)), model.x_encoder.image_size, rate=rate)
         with StreamReader(request) as reader:
-            windows = [event for event in reader if isinstance(event, MediaWindow)]
-        frames = np.stack([window.frames for window in windows])
-        times = np.array([(window.start, window.end) for window in windows])
-        np.savez(kept, tokens=model.x_encoder.encode(frames), times=times)
+            batches = _batches(event for event in reader if isinstance(event, MediaWindow))
+            # Frames are let go batch by batch: those of an hour would fill the memory.
+            encoded = [(model.x_encoder.encode(np.stack(frames)), times) for frames, times in batches]
+        tokens = np.concatenate([part for part, _ in encoded])
+        times = np.array([time for _, part in encoded for time in part])
+        unfinished = kept.with_suffix(".new.npz")
+        np.savez(unfinished, tokens=tokens, times=times)
+        unfinished.replace(kept)
     with np.load(kept) as data:
         tokens, times = data["tokens"], data["times"]
     embeddings = model.predictor.predict(tokens, [model.prompt] * len(tokens))
-    return TimedStream(path.name, times[:, 0], times[:, 1], embeddings)
+    return TimedStream(path.name if name is None else name, times[:, 0], times[:, 1], embeddings)
+
+
+def _batches(
+    windows: Iterable[MediaWindow],
+) -> Iterator[tuple[list[np.ndarray], list[tuple[float, float]]]]:
+    """Frames and times of up to BATCH windows at a time."""
+    rest = iter(windows)
+    while part := list(itertools.islice(rest, BATCH)):
+        yield (
+            [window.frames for window in part],
+            [(window.start or 0.0, window.end or 0.0) for window in part],
+        )
+
+
+def _key(path: Path) -> str:
+    """The name of a video's cached tokens; videos of different takes may have the same file name."""
+    status = path.stat()
+    return f"{path.stem}-{key_of(path.resolve(), status.st_size, status.st_mtime_ns).hex()[:12]}"
 
 
 def true_borders(video: str, events: Sequence[TimedEvent]) -> list[float]:

@@ -52,6 +52,26 @@ REPORTED: dict[tuple[str, str], Figures] = {
     ("hard-negatives", "sugarcrepe-pp"): {"CLIP ViT-L": 44.5, "PE-Core ViT-G": 58.6, "VL-JEPA_BASE": 63.9},
     ("hard-negatives", "visla"): {"CLIP ViT-L": 34.5, "PE-Core ViT-G": 38.3, "VL-JEPA_BASE": 42.9},
     ("world-prediction", "worldprediction-wm"): {"VL-JEPA_BASE": 63.9, "VL-JEPA_SFT": 65.7},
-    ("anticipation", "epic100-anticipation"): {"VL-JEPA_SFT": 34.2},  # 1 s; 26.0, 19.4, 11.7 at 2, 4, 10 s
+    ("anticipation", "epic100-anticipation"): {"VL-JEPA_SFT": 34.2},  # 1 s ahead
     ("anticipation", "coin-next-step"): {"VL-JEPA_SFT": 56.2},
+}
+
+# Figures of parts of a data set, by the name of the result's row.
+PARTS: dict[tuple[str, str], dict[str, Figures]] = {
+    ("anticipation", "epic100-anticipation"): {
+        "2 s": {"VL-JEPA_SFT": 26.0},
+        "4 s": {"VL-JEPA_SFT": 19.4},
+        "10 s": {"VL-JEPA_SFT": 11.7},
+    },
+    ("hard-negatives", "sugarcrepe-pp"): {
+        "replace attribute": {"VL-JEPA_BASE": 72.2},
+        "replace object": {"VL-JEPA_BASE": 90.1},
+        "replace relation": {"VL-JEPA_BASE": 52.2},
+        "swap attribute": {"VL-JEPA_BASE": 62.9},
+        "swap object": {"VL-JEPA_BASE": 42.0},
+    },
+    ("hard-negatives", "visla"): {
+        "generic": {"VL-JEPA_BASE": 49.8},
+        "spatial": {"VL-JEPA_BASE": 35.9},
+    },
 }

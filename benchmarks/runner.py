@@ -27,6 +27,8 @@ MODULES = {
     "hard-negatives": "benchmarks.hard_negatives",
     "world-prediction": "benchmarks.world_prediction",
     "anticipation": "benchmarks.anticipation",
+    "captioning": "benchmarks.captioning",
+    "selective-decoding": "benchmarks.selective_decoding",
 }
 TEXT_ONLY = "hard-negatives"
 

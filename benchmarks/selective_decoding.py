@@ -15,7 +15,8 @@ natural and joined videos apart, with bootstrap intervals over the events:
 - cosine of both in all-MiniLM-L6-v2's own space, before any head of ours;
 - coverage: the share of events with a decode point inside them.
 
-Writes selective_decoding.csv, .png and .json to `results`.
+Writes selective_decoding.csv, .png and .json to `results`. `jepa bench selective-decoding DATASET` gives the short
+figures of any set of timed videos: see `evaluate`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ import numpy as np
 
 from benchmarks.cider import Cider
 from benchmarks.common import REPOSITORY, print_table, save_result, shared_data
-from benchmarks.long_timed import TimedEvent, TimedStream, read_events, read_streams
+from benchmarks.datasets.shapes import TimedSet
+from benchmarks.embedder import Embedder
+from benchmarks.long_timed import TimedEvent, TimedStream, read_events, read_stream, read_streams
+from benchmarks.outcome import Figures, Outcome
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import YDecoder
 from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
@@ -89,6 +94,73 @@ def main() -> None:
         "average_minus_exact": better,
     }
     print(save_result("selective_decoding", result))
+
+
+def evaluate(data: TimedSet, embedder: Embedder) -> Outcome:
+    """Uniform decoding at 1 Hz and selective decoding of averages: how many times fewer decodes reach its scores.
+
+    The headline is of the kind of videos, natural or joined, with more events.
+
+    Raises:
+        UsageError: the model has no Y-Decoder, or fewer than two events are annotated.
+    """
+    model = embedder.model
+    assert isinstance(model, RuntimeModel)
+    if model.y_decoder is None:
+        raise UsageError(f"{model.name} has no Y-Decoder: it cannot say what it sees")
+    streams, events = _streams(data, embedder, model)
+    if len(events) < 2:
+        raise UsageError(f"{data.title}: CIDEr needs at least two events, here is {len(events)}")
+    say, score = _remembering(model.y_decoder), Scorer(model, events)
+    kinds = sorted({stream.joined for stream in streams})
+    # A moment has no inside that a decode point could lie in.
+    metrics = [metric for metric in METRICS if metric != "coverage" or any(e.start < e.end for e in events)]
+    rows: dict[str, Figures] = {}
+    for joined in kinds:
+        inside = [stream for stream in streams if stream.joined == joined]
+        group = "all" if len(kinds) == 1 else "joined" if joined else "natural"
+        uniform = _curve(inside, events, "uniform", "exact", say, score)
+        selective = _curve(inside, events, "selective", "average", say, score)
+        rows |= {f"{group}, {_UNITS[metric]}": _short(metric, uniform, selective) for metric in metrics}
+    counts = {"videos named": data.named, "videos read": len(streams), "events": len(events)}
+    of_cider = [row for name, row in rows.items() if name.endswith(_UNITS["cider"])]
+    steadiest = max(of_cider, key=lambda row: row["events"])
+    return Outcome(rows, "times fewer decodes at equal CIDEr", steadiest["times fewer"], counts)
+
+
+_UNITS = {"cider": "CIDEr", "cosine": "cosine x 100", "coverage": "coverage, %"}
+
+
+def _streams(
+    data: TimedSet, embedder: Embedder, model: RuntimeModel
+) -> tuple[list[TimedStream], list[TimedEvent]]:
+    """Streams of the videos that can be read, and their events."""
+    names = [video.path.name for video in data.videos]
+    streams, events = [], []
+    for number, video in enumerate(data.videos):
+        name = video.path.name if names.count(video.path.name) == 1 else str(video.path)
+        try:
+            streams.append(read_stream(video.path, model, embedder.folder / "streams", rate=RATE, name=name))
+        except UnreadableMediaError as error:
+            embedder.unreadable[str(video.path)] = error.reason
+            continue
+        events += [TimedEvent(name, event.start, event.end, event.text) for event in video.events]
+        embedder.on_progress("videos", number + 1, len(names))
+    return streams, events
+
+
+def _short(metric: str, uniform: Curve, selective: Curve) -> Figures:
+    """One score of uniform decoding at the reference rate, and where selective decoding reaches it."""
+    row = RATES.index(REFERENCE)
+    goal = float(uniform.scores[metric][row].mean())
+    scale = 1 if metric == "cider" else 100
+    reached = _first_rate(selective.rates, selective.scores[metric].mean(axis=1), goal)
+    return {
+        "events": uniform.scores[metric].shape[1],
+        f"uniform at {REFERENCE:g} Hz": scale * goal,
+        "selective at 0.35 Hz": scale * float(selective.scores[metric][RATES.index(0.35)].mean()),
+        "times fewer": float(uniform.rates[row] / reached),
+    }
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,6 +13,7 @@ from benchmarks.datasets.registry import ENTRIES
 from jepa_retrieval.errors import UsageError
 
 ALL_ROWS = ("text to video", "all")  # the row of a result that is of everything
+Row = tuple[str, str, str, str]  # task, data set, part of it or "", metric
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
@@ -37,23 +38,33 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 def results_table(documents: Iterable[dict[str, Any]]) -> list[str]:
     """A line for every data set with a result, a column for every model; the paper's models come last.
 
-    Results of part of a data set (`--limit`) say so.
+    Parts of a data set of which the paper reports a figure get lines of their own. Results of part of a data set
+    (`--limit`) say so.
     """
-    cells: dict[tuple[str, str, str], dict[str, str]] = {}
+    cells: dict[Row, dict[str, str]] = {}
     for document in documents:
-        row = (document["task"], document["dataset"], document["metric"])
-        cells.setdefault(row, {})[_column(document)] = _cell(document)
+        for part, cell in _cells(document).items():
+            row = (document["task"], document["dataset"], part, document["metric"])
+            cells.setdefault(row, {})[_column(document)] = cell
     columns = list(dict.fromkeys(name for row in cells.values() for name in row))
     order: dict[tuple[str, str], int] = {
         (entry.task, entry.name): place for place, entry in enumerate(ENTRIES)
     }
     rows = []
-    for task, dataset, metric in sorted(cells, key=lambda row: order.get(row[:2], len(order))):
-        own = cells[task, dataset, metric]
-        reported = paper.REPORTED.get((task, dataset), {})
+    for task, dataset, part, metric in sorted(cells, key=lambda row: order.get(row[:2], len(order))):
+        own = cells[task, dataset, part, metric]
+        reported = _reported(task, dataset, part)
         theirs = [f"{reported[model]:.1f}" if model in reported else "" for model in paper.MODELS]
-        rows.append([task, dataset, metric, *(own.get(column, "") for column in columns), *theirs])
+        name = f"{dataset}, {part}" if part else dataset
+        rows.append([task, name, metric, *(own.get(column, "") for column in columns), *theirs])
     return markdown_table(["task", "data set", "metric", *columns, *paper.MODELS], rows)
+
+
+def _reported(task: str, dataset: str, part: str) -> paper.Figures:
+    """The paper's figures; of a whole data set if `part` is ""."""
+    if part:
+        return paper.PARTS[task, dataset][part]
+    return paper.REPORTED.get((task, dataset), {})
 
 
 def _column(document: dict[str, Any]) -> str:
@@ -61,10 +72,15 @@ def _column(document: dict[str, Any]) -> str:
     return " ".join(filter(None, (str(document["model"]), document.get("variant", ""))))
 
 
-def _cell(document: dict[str, Any]) -> str:
-    """The figure with the size of what it was measured on."""
+def _cells(document: dict[str, Any]) -> dict[str, str]:
+    """The headline by "", with the size of what it was measured on; parts that the paper reports by their name."""
     rows = document["rows"]
     whole: dict[str, float] = next((rows[name] for name in ALL_ROWS if name in rows), {})
     size = f" (pool {whole['pool']:,})" if "pool" in whole else ""
     limit = f" (--limit {document['limit']})" if document.get("limit") else ""
-    return f"{document['value']:.1f}{size}{limit}"
+    parts = paper.PARTS.get((document["task"], document["dataset"]), {})
+    return {"": f"{document['value']:.1f}{size}{limit}"} | {
+        part: f"{rows[part][document['metric']]:.1f}{limit}"
+        for part in parts
+        if document["metric"] in rows.get(part, {})
+    }

@@ -163,6 +163,44 @@ def anticipation_command(
     _run("anticipation", dataset, model, data, limit, cache, results, json=json)
 
 
+@app.command("captioning")
+def captioning_command(
+    dataset: DatasetArgument,
+    model: ModelOption = "nano",
+    data: DataOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = None,
+    results: ResultsOption = RESULTS,
+    json: JsonOption = False,
+) -> None:
+    """One sentence a clip from the Y-Decoder: CIDEr against the clip's captions.
+
+    \b
+    Examples:
+      jepa bench captioning msrvtt-full --data ~/data/MSRVTT
+    """
+    _run("captioning", dataset, model, data, limit, cache, results, json=json)
+
+
+@app.command("selective-decoding")
+def selective_decoding_command(
+    dataset: DatasetArgument,
+    model: ModelOption = "nano",
+    data: DataOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = None,
+    results: ResultsOption = RESULTS,
+    json: JsonOption = False,
+) -> None:
+    """Decoding where the meaning changes against decoding at equal steps: how many times fewer decodes it takes.
+
+    \b
+    Examples:
+      jepa bench selective-decoding egoexo4d-descriptions --data ~/data/egoexo4d --limit 20
+    """
+    _run("selective-decoding", dataset, model, data, limit, cache, results, json=json)
+
+
 @app.command("list")
 def list_command(json: JsonOption = False) -> None:
     """List the data sets: task, name, and where each comes from.

@@ -18,13 +18,28 @@ class DataSetError(UsageError):
     """A file of a data set is missing or not as published; the message says where it comes from."""
 
 
+DEPTH = 3  # folders below the one that is named, in which annotation files are looked for
+
+
+def find_file(folder: Path, *names: str) -> Path | None:
+    """The first of `names` in `folder`, in its folder `annotations`, or else a little further down; None without any.
+
+    Archives are published and unpacked in folders of their own, such as `labels` or `captions`.
+    """
+    for pattern in ("", "annotations/", *("*/" * depth for depth in range(1, DEPTH + 1))):
+        for name in names:
+            found = min(folder.glob(f"{pattern}{name}"), default=None)
+            if found is not None:
+                return found
+    return None
+
+
 def require(folder: Path, *names: str, source: str) -> Path:
-    """The first of `names` that lies in `folder` or in its folder `annotations`; DataSetError without any."""
-    for name in names:
-        for place in (folder / name, folder / "annotations" / name):
-            if place.exists():
-                return place
-    raise DataSetError(f"{folder / names[0]}: no such file; it comes from {source}")
+    """What `find_file` finds; DataSetError that names the file and where it comes from if that is nothing."""
+    found = find_file(folder, *names)
+    if found is None:
+        raise DataSetError(f"{folder / names[0]}: no such file; it comes from {source}")
+    return found
 
 
 def _open(path: Path) -> str:

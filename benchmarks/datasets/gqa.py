@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.datasets.builders import Asked, question_set
-from benchmarks.datasets.files import MediaFolder, read_json, require
+from benchmarks.datasets.files import MediaFolder, find_file, read_json, require
 from benchmarks.datasets.shapes import QuestionSet
 
 SOURCE = "cs.stanford.edu/people/dorarad/gqa/download.html"
@@ -27,8 +27,8 @@ def parse(path: Path) -> list[Asked]:
 def load(folder: Path) -> QuestionSet:
     """12,578 questions."""
     rows = parse(require(folder, "testdev_balanced_questions.json", source=SOURCE))
-    training = folder / "train_balanced_questions.json"
-    known = parse(training) if training.exists() else rows
+    training = find_file(folder, "train_balanced_questions.json")
+    known = parse(training) if training else rows
     return question_set(
         "GQA testdev-balanced",
         rows,

@@ -6,6 +6,7 @@ FOLDER/FILE
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from benchmarks.datasets.files import MediaFolder, read_table, require
@@ -13,13 +14,14 @@ from benchmarks.datasets.shapes import Event, TimedSet, TimedVideo
 
 SOURCE = "this project's shared data, videos/long-timed"
 COLUMNS = ("file", "start_s", "end_s", "caption")
+ANNOTATOR = re.compile(r"^\(\w+ annotator\) ")  # whose caption it is, where two people described a video
 
 
 def parse(path: Path) -> dict[str, tuple[Event, ...]]:
     """Events by file, in order of time."""
     events: dict[str, list[Event]] = {}
     for row in read_table(path, COLUMNS, separators="\t"):
-        event = Event(float(row["start_s"]), float(row["end_s"]), row["caption"])
+        event = Event(float(row["start_s"]), float(row["end_s"]), ANNOTATOR.sub("", row["caption"]))
         events.setdefault(row["file"], []).append(event)
     return {name: tuple(sorted(told, key=lambda event: event.start)) for name, told in events.items()}
 

@@ -19,6 +19,7 @@ Task = Literal[
     "hard-negatives",
     "world-prediction",
     "anticipation",
+    "captioning",
     "selective-decoding",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -78,7 +79,11 @@ ENTRIES = (
     Entry("crosstask-step", "classification", "crosstask", "load_steps"),
     Entry("crosstask-task", "classification", "crosstask", "load_tasks"),
     Entry("ucf101", "classification", "ucf101"),
+    Entry("ucf101-split2", "classification", "ucf101", "load_2"),
+    Entry("ucf101-split3", "classification", "ucf101", "load_3"),
     Entry("hmdb51", "classification", "hmdb51"),
+    Entry("hmdb51-split2", "classification", "hmdb51", "load_2"),
+    Entry("hmdb51-split3", "classification", "hmdb51", "load_3"),
     Entry("imagenet-samples", "classification", "imagenet_samples", shared="imagenet1k-samples"),
     Entry(
         "imagenet-samples-80", "classification", "imagenet_samples", "load_clip", shared="imagenet1k-samples"
@@ -96,6 +101,12 @@ ENTRIES = (
     Entry("worldprediction-wm", "world-prediction", "world_prediction"),
     Entry("epic100-anticipation", "anticipation", "epic_kitchens", "load_anticipation"),
     Entry("coin-next-step", "anticipation", "coin", "load_next_step"),
+    Entry("msrvtt-full", "captioning", "msrvtt", "load_full"),
+    Entry("msvd", "captioning", "msvd"),
+    Entry("activitynet", "captioning", "activitynet"),
+    Entry("pvd-bench", "captioning", "pvd_bench"),
+    Entry("flickr8k", "captioning", "flickr8k", shared="flickr8k"),
+    Entry("panda70m", "captioning", "panda70m", shared="videos/panda70m"),
     Entry("egoexo4d-descriptions", "selective-decoding", "egoexo4d", "load_descriptions"),
     Entry("long-timed", "selective-decoding", "long_timed", shared="videos/long-timed"),
 )

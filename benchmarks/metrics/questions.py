@@ -14,12 +14,29 @@ _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _STOP = re.compile(r"\.(?!\d)")  # what the pattern of the official script comes to
 
+# Words that the official script gives their apostrophe back, where they lack one.
+_CONTRACTIONS = (
+    "ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't "
+    "he'd he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am might've mightn't mightn't've "
+    "must've mustn't needn't not've o'clock oughtn't shan't she'd've should've shouldn't shouldn't've "
+    "somebody'd've somebody'll somebody's someone'd someone'd've someone'll someone's something'd "
+    "something'd've something'll that's there'd there'd've there're there's they'd they'd've they'll they're "
+    "they've 'twas wasn't we'd've we've weren't what'll what're what's what've when's where'd where's "
+    "where've who'd who'd've who'll who's who've why'll why're why's won't would've wouldn't wouldn't've "
+    "y'all y'all'll y'all'd've you'd you'd've you'll you're you've"
+)
+_APOSTROPHES = {
+    word[:place] + word[place + 1 :]: word
+    for word in _CONTRACTIONS.split()
+    for place, letter in enumerate(word)
+    if letter == "'"
+}
+
 
 def normal_answer(text: str) -> str:
     """An answer as VQA's evaluation compares it: lower case, digits, without articles and punctuation.
 
-    Rules of the official script (visualqa.org/evaluation.html), without its list of contractions that lack their
-    apostrophe.
+    Rules of the official script (visualqa.org/evaluation.html).
     """
     text = text.replace("\n", " ").replace("\t", " ").strip()
     joined = _COMMA_IN_NUMBER.search(text) is not None
@@ -28,7 +45,8 @@ def normal_answer(text: str) -> str:
         alone = f"{mark} " in text or f" {mark}" in text
         plain = plain.replace(mark, "" if alone or joined else " ")
     words = _STOP.sub("", plain).lower().split()
-    return " ".join(_NUMBERS.get(word, word) for word in words if word not in _ARTICLES)
+    digits = [_NUMBERS.get(word, word) for word in words]
+    return " ".join(_APOSTROPHES.get(word, word) for word in digits if word not in _ARTICLES)
 
 
 def vqa_accuracy(given: str, answers: Sequence[str]) -> float:

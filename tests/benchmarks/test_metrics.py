@@ -1,12 +1,14 @@
 """Every metric against a well-kept implementation, or against its definition spelled out."""
 
 import itertools
+import statistics
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -83,6 +85,19 @@ def test_average_precision_is_that_of_scikit_learn(seed: int) -> None:
     assert mean_average_precision(scores, relevant) == pytest.approx(100 * expected)
 
 
+@settings(max_examples=10)
+@given(SEEDS)
+def test_ranks_are_those_of_scipy_with_equal_scores_as_bad_as_can_be(seed: int) -> None:
+    scores = random_scores(seed).round(1)  # some are equal
+    answers = np.random.default_rng(seed).integers(scores.shape[1], size=len(scores))
+    expected = rankdata(-scores, method="max", axis=1)[np.arange(len(scores)), answers]
+    found = ranks(scores, answers)
+    assert found.tolist() == expected.tolist()
+    figures = rank_figures(found)
+    assert figures["median rank"] == statistics.median(map(float, expected))
+    assert figures["mean rank"] == pytest.approx(statistics.mean(map(float, expected)))
+
+
 def test_ranks_have_their_median_and_mean() -> None:
     figures = rank_figures(np.array([1, 1, 2, 7, 100]))
     assert figures == {
@@ -156,6 +171,10 @@ def test_one_answer_alone_counts_whole() -> None:
         ("3.5", "3.5"),
         ("t-shirt", "t shirt"),
         (" yes ", "yes"),
+        ("dont know", "don't know"),
+        ("the oclock", "o'clock"),
+        ("couldnt've", "couldn't've"),
+        ("well", "well"),
     ],
 )
 def test_answers_are_compared_as_the_official_script_does(text: str, normal: str) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import runner
+from benchmarks import paper, runner
+from benchmarks.datasets import registry
 from benchmarks.runner import Settings, report, run
 from benchmarks.table import read_results, results_table
 from jepa_retrieval.errors import UsageError
@@ -97,7 +98,7 @@ def test_the_table_puts_results_beside_the_paper(loaded: ColourModel, flickr: Pa
         "variant": "tower",
         "metric": "accuracy",
         "value": 51.96,
-        "rows": {},
+        "rows": {"spatial": {"triplets": 5, "accuracy": 45.05}},
         "limit": 10,
     }
     results = tmp_path / "results"
@@ -109,6 +110,35 @@ def test_the_table_puts_results_beside_the_paper(loaded: ColourModel, flickr: Pa
     assert rows[2][:5] == ["retrieval", "flickr8k", "recall@1", "100.0 (pool 4)", ""]
     assert rows[3][:5] == ["hard-negatives", "visla", "accuracy", "", "52.0 (--limit 10)"]
     assert rows[3][rows[0].index("VL-JEPA_BASE")] == "42.9"
+    assert rows[4][:5] == ["hard-negatives", "visla, spatial", "accuracy", "", "45.0 (--limit 10)"]
+    assert rows[4][rows[0].index("VL-JEPA_BASE")] == "35.9"  # the paper's figure of the same part
+
+
+# The averages that the paper states beside its figures.
+AVERAGES = {
+    "retrieval": (35.3, 47.5, 58.1, 63.7, 63.8),
+    "classification": (30.7, 39.8, 44.7, 52.5, 75.4),
+}
+
+
+@pytest.mark.parametrize("task", AVERAGES)
+def test_the_figures_of_the_paper_have_the_averages_that_it_states(task: str) -> None:
+    reported = [figures for key, figures in paper.REPORTED.items() if key[0] == task]
+    assert len(reported) == 8
+    for model, average in zip(paper.MODELS, AVERAGES[task], strict=True):
+        assert sum(figures[model] for figures in reported) / 8 == pytest.approx(average, abs=0.1)
+
+
+def test_parts_of_the_paper_average_to_the_whole() -> None:
+    for name in ("sugarcrepe-pp", "visla"):
+        parts = [figures["VL-JEPA_BASE"] for figures in paper.PARTS["hard-negatives", name].values()]
+        whole = paper.REPORTED["hard-negatives", name]["VL-JEPA_BASE"]
+        assert sum(parts) / len(parts) == pytest.approx(whole, abs=0.1)
+
+
+def test_every_figure_of_the_paper_is_of_a_data_set_that_there_is() -> None:
+    known = {(entry.task, entry.name) for entry in registry.ENTRIES}
+    assert {*paper.REPORTED, *paper.PARTS} <= known
 
 
 def test_an_empty_folder_has_no_table(tmp_path: Path) -> None:

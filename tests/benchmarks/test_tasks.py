@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import anticipation, classification, hard_negatives, questions, retrieval, world_prediction
+from benchmarks import (
+    anticipation,
+    captioning,
+    classification,
+    hard_negatives,
+    questions,
+    retrieval,
+    world_prediction,
+)
+from benchmarks.cider import Cider
 from benchmarks.datasets.shapes import (
     AnticipationSet,
     ClassificationSet,
@@ -20,7 +29,9 @@ from benchmarks.datasets.shapes import (
     TripletSet,
 )
 from benchmarks.embedder import Embedder
-from tests.benchmarks.conftest import COLOURS
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.parts import Sentence
+from tests.benchmarks.conftest import COLOURS, ColourModel, unit
 from tests.media_factory import make_picture
 
 
@@ -157,6 +168,35 @@ def test_anticipation_reports_each_horizon(embedder: Embedder, clips: tuple[Clip
     assert outcome.rows["1 s"]["top-1"] == outcome.value == 100.0
     assert outcome.rows["2 s"]["top-1"] == 0.0
     assert outcome.metric == "recall@5, mean of classes"
+
+
+class ColourYDecoder:
+    """Says the nearest colour."""
+
+    def decode(self, embeddings: np.ndarray) -> list[Sentence]:
+        named = unit(np.array(list(COLOURS.values())) / 255 - 0.5)
+        return [
+            Sentence(f"a {list(COLOURS)[row]} thing", 1.0) for row in (embeddings @ named.T).argmax(axis=1)
+        ]
+
+
+def test_captioning_scores_a_sentence_of_each_clip_that_can_be_read(
+    model: ColourModel, embedder: Embedder, clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    captions = ("a red thing", "a scarlet thing", "a green thing", "a blue sea", "yellow", "not seen")
+    gone = Clip(tmp_path / "gone.png")
+    data = RetrievalSet("t", (*clips, gone), captions, (0, 0, 1, 2, 3, 4), 5)
+    with pytest.raises(UsageError, match="colours has no Y-Decoder"):
+        captioning.evaluate(data, embedder)
+    model.y_decoder = ColourYDecoder()  # type: ignore[assignment]
+    outcome = captioning.evaluate(data, embedder)
+    groups = [["a red thing", "a scarlet thing"], ["a green thing"], ["a blue sea"], ["yellow"]]
+    said = [f"a {name} thing" for name in COLOURS]
+    assert outcome.value == pytest.approx(Cider(groups).scores(said, groups).mean())
+    assert outcome.rows["Y-Decoder"]["clips"] == 4
+    assert outcome.counts == {"clips named": 5, "clips found": 5, "clips read": 4, "captions": 5}
+    with pytest.raises(UsageError, match="at least two clips"):
+        captioning.evaluate(data.limited(1), embedder)
 
 
 def test_limits_take_an_even_share(clips: tuple[Clip, ...]) -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.datasets.shapes import Clip, RetrievalSet
+from benchmarks import selective_decoding
+from benchmarks.datasets.shapes import Clip, Event, RetrievalSet, TimedSet, TimedVideo
+from benchmarks.embedder import Embedder
 from benchmarks.indexed_retrieval import search_all
 from benchmarks.text_tower import tower_encoder
+from jepa_retrieval.models import load_model
 from tests.real_media import copy_media
 
 
@@ -24,6 +27,23 @@ def test_captions_are_searched_in_an_index_of_the_files(tmp_path: Path) -> None:
     assert [path.rsplit("/", 1)[-1] for path in ranking.failed] == ["broken.png"]
     assert [sorted(found) for found in ranking.found] == [list(range(len(photographs)))] * 2
     assert [found[0] for found in ranking.found] == list(owners)
+
+
+def test_selective_decoding_measures_any_set_of_timed_videos(tmp_path: Path) -> None:
+    media = copy_media(tmp_path)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    moments = (Event(1.0, 1.0, "bikes in a street"), Event(4.0, 4.0, "people walk in a city"))
+    videos = (
+        TimedVideo(media / "videos" / "bikes.mp4", moments),
+        TimedVideo(tmp_path / "broken.mp4", moments),
+    )
+    embedder = Embedder(load_model("nano"), cache=tmp_path / "cache")
+    outcome = selective_decoding.evaluate(TimedSet("t", videos, named=3), embedder)
+    assert list(outcome.rows) == ["all, CIDEr", "all, cosine x 100"]  # a moment cannot be covered
+    assert outcome.rows["all, cosine x 100"]["events"] == 2
+    assert outcome.value == outcome.rows["all, CIDEr"]["times fewer"] > 0
+    assert outcome.counts == {"videos named": 3, "videos read": 1, "events": 2}
+    assert list(embedder.unreadable) == [str(tmp_path / "broken.mp4")]
 
 
 def test_the_tower_alone_has_its_own_width_and_knows_what_is_alike() -> None:

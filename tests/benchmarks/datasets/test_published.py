@@ -93,7 +93,7 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_data_sets_that_are_here(name: str, shared_data: Path) -> None:
-    (entry,) = [entry for entry in registry.ENTRIES if entry.name == name]
+    entry = next(entry for entry in registry.ENTRIES if entry.name == name)
     data = entry.load(shared_data / entry.shared)
     assert _counts(data) == COUNTS[name]
 

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from benchmarks.datasets import registry
-from benchmarks.datasets.files import DataSetError, MediaFolder, clock, read_table, words
+from benchmarks.datasets.files import DataSetError, MediaFolder, clock, find_file, read_table, words
 from benchmarks.datasets.shapes import (
     AnticipationSet,
     ClassificationSet,
@@ -192,9 +192,8 @@ def test_kinetics_finds_clips_by_id_and_times(tmp_path: Path) -> None:
 
 def test_ssv2_classes_are_templates_without_brackets(tmp_path: Path) -> None:
     files = {
-        "labels/something-something-v2-labels.json": {},
-        "something-something-v2-labels.json": {"Holding something": "1", "Closing something": "0"},
-        "something-something-v2-validation.json": [
+        "labels/labels.json": {"Holding something": "1", "Closing something": "0"},
+        "labels/validation.json": [
             {"id": "74225", "label": "holding a pen", "template": "Holding [something]"}
         ],
         "20bn-something-something-v2/74225.webm": None,
@@ -349,18 +348,21 @@ def test_crosstask_has_steps_and_tasks(tmp_path: Path) -> None:
     assert [(clip.start, clip.end) for clip in tasks.clips] == [(3.0, 12.0), (None, None)]
 
 
-def test_ucf101_takes_the_test_list(tmp_path: Path) -> None:
-    files = {
-        "ucfTrainTestlist/testlist01.txt": "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi\n",
-        "ucfTrainTestlist/classInd.txt": "1 ApplyEyeMakeup\n2 YoYo\n",
-        "UCF-101/ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi": None,
+@pytest.mark.parametrize(("name", "split"), [("ucf101", 1), ("ucf101-split2", 2), ("ucf101-split3", 3)])
+def test_ucf101_takes_the_test_list(tmp_path: Path, name: str, split: int) -> None:
+    files: dict[str, object] = {
+        f"ucfTrainTestlist/testlist0{number}.txt": f"ApplyEyeMakeup/v_ApplyEyeMakeup_g0{number}_c01.avi\n"
+        for number in (1, 2, 3)
     }
-    data = classification("ucf101", lay_out(tmp_path, files))
+    files["ucfTrainTestlist/classInd.txt"] = "1 ApplyEyeMakeup\n2 YoYo\n"
+    files |= {f"UCF-101/ApplyEyeMakeup/v_ApplyEyeMakeup_g0{number}_c01.avi": None for number in (1, 2, 3)}
+    data = classification(name, lay_out(tmp_path, files))
     assert data.classes == ("apply eye makeup", "yo yo")
-    assert labelled(data) == [("v_ApplyEyeMakeup_g01_c01.avi", "apply eye makeup")]
+    assert labelled(data) == [(f"v_ApplyEyeMakeup_g0{split}_c01.avi", "apply eye makeup")]
 
 
-def test_hmdb51_takes_what_is_marked_as_test(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "video"), [("hmdb51", "a#b(c)_1.avi"), ("hmdb51-split2", "x.avi")])
+def test_hmdb51_takes_what_is_marked_as_test(tmp_path: Path, name: str, video: str) -> None:
     lists = "testTrainMulti_7030_splits"
     files = {
         f"{lists}/ride_bike_test_split1.txt": "a#b(c)_1.avi 2 \nx.avi 1 \ny.avi 0 \n",
@@ -368,8 +370,10 @@ def test_hmdb51_takes_what_is_marked_as_test(tmp_path: Path) -> None:
         "ride_bike/a#b(c)_1.avi": None,
         "ride_bike/x.avi": None,
     }
-    data = classification("hmdb51", lay_out(tmp_path, files))
-    assert labelled(data) == [("a#b(c)_1.avi", "ride bike")]
+    lay_out(tmp_path, files)
+    assert labelled(classification(name, tmp_path)) == [(video, "ride bike")]
+    with pytest.raises(DataSetError, match=r"has no lists \*_test_split3\.txt"):
+        classification("hmdb51-split3", tmp_path)
 
 
 def test_imagenet_samples_have_the_classes_in_order_of_their_ids(tmp_path: Path) -> None:
@@ -556,7 +560,8 @@ def test_world_prediction_must_say_what_is_right(tmp_path: Path) -> None:
 
 
 def test_long_timed_sorts_events(tmp_path: Path) -> None:
-    text = "file\tstart_s\tend_s\tcaption\na.mp4\t5\t6.5\tlater\na.mp4\t0\t5\tsooner\n"
+    heading = "file\tstart_s\tend_s\tcaption\n"
+    text = f"{heading}a.mp4\t5\t6.5\t(2nd annotator) later\na.mp4\t0\t5\tsooner\n"
     data = load("selective-decoding", "long-timed", lay_out(tmp_path, {"MANIFEST.tsv": text, "a.mp4": None}))
     assert isinstance(data, TimedSet)
     assert data.videos[0].events == (Event(0.0, 5.0, "sooner"), Event(5.0, 6.5, "later"))
@@ -580,6 +585,15 @@ def test_every_data_set_is_documented() -> None:
     page = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
     missing = [entry.name for entry in registry.ENTRIES if f"`{entry.name}`" not in page]
     assert not missing
+
+
+def test_annotation_files_are_found_a_little_further_down(tmp_path: Path) -> None:
+    lay_out(tmp_path, {"b/c/d/list.csv": "deep", "b/a/list.csv": "nearer", "b/c/d/e/other.csv": "too deep"})
+    assert find_file(tmp_path, "list.csv") == tmp_path / "b/a/list.csv"
+    assert find_file(tmp_path, "none.csv", "list.csv") == tmp_path / "b/a/list.csv"
+    assert find_file(tmp_path, "other.csv") is None
+    lay_out(tmp_path, {"annotations/list.csv": "usual"})
+    assert find_file(tmp_path, "list.csv") == tmp_path / "annotations/list.csv"
 
 
 def test_media_are_found_by_path_then_by_stem(tmp_path: Path) -> None:
