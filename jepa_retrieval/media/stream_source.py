@@ -108,7 +108,9 @@ class StreamSource:
                 timeout=patience,
             )
         except Exception as error:
-            raise UnreadableMediaError(self.name, stream_reason(error)) from error
+            missing = self.kind == "camera" and isinstance(error, FileNotFoundError)
+            reason = f"there is no such camera ({address})" if missing else stream_reason(error)
+            raise UnreadableMediaError(self.name, reason) from error
         return Video(self.name, container)
 
     def _libav(self) -> tuple[str, str | None, dict[str, str]]:

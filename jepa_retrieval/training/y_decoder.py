@@ -49,9 +49,6 @@ class RunConfig:
     output: str
     steps: int
     batch_size: int
-    init: str = (
-        ""  # output of another run with the same [decoder] and captions, whose weights this one begins with
-    )
     seed: int = 0
     log_every: int = 50
     checkpoint_every: int = 200
@@ -79,9 +76,7 @@ def load_recipe(path: Path) -> Recipe:
     run, text, base = recipe.run, recipe.text, path.resolve().parent
     return dataclasses.replace(
         recipe,
-        run=dataclasses.replace(
-            run, output=resolve_path(run.output, base=base), init=resolve_path(run.init, base=base)
-        ),
+        run=dataclasses.replace(run, output=resolve_path(run.output, base=base)),
         text=dataclasses.replace(
             text, captions=resolve_path(text.captions, base=base), names=resolve_path(text.names, base=base)
         ),
@@ -97,8 +92,6 @@ def train(recipe: Recipe) -> Path:
     section = dataclasses.replace(recipe.decoder, vocabulary=corpus.tokenizer.size)
     torch.manual_seed(recipe.run.seed)
     module = YDecoder(section, embedding_size=corpus.embeddings.shape[1])
-    if recipe.run.init:
-        module.load_state_dict(_weights_of(Path(recipe.run.init)))
     average = Trainer(recipe, corpus, module, output).run()
     average.swap()
     memory = None if corpus.memory is None else corpus.memory.numpy()
@@ -206,14 +199,6 @@ class Trainer:
         self._average.load(state["average"])
         checkpoint.set_random_state(state["random"])
         logger.info("going on at step %d", self._step)
-
-
-def _weights_of(run: Path) -> dict[str, Tensor]:
-    state = checkpoint.load(run)
-    if state is None:
-        raise UsageError(f"{run}: holds no run that run.init could begin with")
-    weights: dict[str, Tensor] = state["module"]
-    return weights
 
 
 def main() -> None:
