@@ -71,7 +71,7 @@ def main() -> None:
     model = load_model(options.model)
     events, streams = read_events(), read_streams(model, options.cache, rate=RATE)
     say = _remembering(_decoder(model, options.captions))
-    score = Scorer(model, events)
+    score = Scorer(events)
     curves: list[tuple[str, Curve]] = []
     for group, joined in (("natural", False), ("joined", True)):
         inside = [stream for stream in streams if stream.joined == joined]
@@ -117,7 +117,7 @@ def evaluate(data: TimedSet, embedder: Embedder) -> Outcome:
     streams, events = _streams(data, embedder, model)
     if len(events) < 2:
         raise UsageError(f"{data.title}: CIDEr needs at least two events, here is {len(events)}")
-    say, score = _remembering(model.y_decoder), Scorer(model, events)
+    say, score = _remembering(model.y_decoder), Scorer(events)
     kinds = sorted({stream.joined for stream in streams})
     # A moment has no inside that a decode point could lie in.
     metrics = [metric for metric in METRICS if metric != "coverage" or any(e.start < e.end for e in events)]
@@ -222,9 +222,9 @@ def _remembering(decoder: YDecoder) -> Callable[[str, TimedStream, Parts], list[
 class Scorer:
     """CIDEr and cosine of sentences against the annotations of events."""
 
-    def __init__(self, model: RuntimeModel, events: Sequence[TimedEvent]) -> None:
+    def __init__(self, events: Sequence[TimedEvent]) -> None:
         self._cider = Cider([[event.caption] for event in events])
-        self._encode = _raw_minilm(model)
+        self._encode = _raw_minilm()
         self._known: dict[str, np.ndarray] = {}
 
     def cider(self, sentences: Sequence[str], events: Sequence[TimedEvent]) -> np.ndarray:
@@ -240,16 +240,14 @@ class Scorer:
         return np.array([self._known[a] @ self._known[b] for a, b in zip(sentences, captions, strict=True)])
 
 
-def _raw_minilm(model: RuntimeModel) -> Callable[[Sequence[str]], np.ndarray]:
-    """Texts to unit vectors of nano's frozen text tower, without the head."""
+def _raw_minilm() -> Callable[[Sequence[str]], np.ndarray]:
+    """Texts to unit vectors of the text tower that nano begins with, as its makers published it."""
     from jepa_retrieval.models.modules.vl_jepa import VLJEPA
-    from jepa_retrieval.models.registry import trained_folder
+    from jepa_retrieval.models.registry import CONFIGS, model_config
     from jepa_retrieval.training.frozen import fingerprint_of_module, text_tower_of
 
-    folder = trained_folder("nano")
-    assert folder is not None, "nano's weights are in the package"
-    whole = VLJEPA.from_pretrained(folder)
-    encode = text_tower_of(whole, fingerprint=fingerprint_of_module(whole.y_encoder.tower))
+    untrained = VLJEPA.initialise(model_config("nano"), base=CONFIGS)
+    encode = text_tower_of(untrained, fingerprint=fingerprint_of_module(untrained.y_encoder.tower))
 
     def unit(texts: Sequence[str]) -> np.ndarray:
         vectors = encode(list(texts)).numpy()
