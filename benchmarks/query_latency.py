@@ -9,9 +9,7 @@ Cold: `jepa search TEXT`, a new process each time, the disk cache warm. Warm: `L
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 
 from benchmarks.common import print_table, save_result
 from benchmarks.made_index import fill_index
+from benchmarks.processes import jepa_program
 from jepa_retrieval.library import Library
 
 QUERIES = ("a dog on the beach", "two men playing football", "a red car in the snow", "people at a wedding")
@@ -28,14 +27,15 @@ QUERIES = ("a dog on the beach", "two men playing football", "a red car in the s
 def main() -> None:
     """Measure both and print one table."""
     options = _arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        small = _make(Path(folder) / "small", clips=options.small)
-        large = _make(Path(folder) / "large", clips=options.large)
-        table = [
-            [f"cold, `jepa search`, {options.small:,} clips", *_row(_cold(small, options.cold_runs))],
-            [f"cold, `jepa search`, {options.large:,} clips", *_row(_cold(large, options.cold_runs))],
-            [f"warm, `Library.search`, {options.large:,} clips", *_row(_warm(large, options.warm_runs))],
-        ]
+    table = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        for clips in (options.small, options.large):
+            library = made_library(folder / f"{clips} clips", clips=clips)
+            cold = cold_searches(library, options.cold_runs)
+            table.append([f"cold, `jepa search`, {clips:,} clips", *_row(cold)])
+        warm = warm_searches(library, options.warm_runs)
+        table.append([f"warm, `Library.search`, {clips:,} clips", *_row(warm)])
     print_table(["text search", "median ms", "90% ms", "worst ms", "runs"], table)
     print(save_result("query_latency", {"rows": table}))
 
@@ -46,22 +46,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--large", type=int, default=100_000)
     parser.add_argument("--cold-runs", type=int, default=15)
     parser.add_argument("--warm-runs", type=int, default=200)
+    parser.add_argument("--folder", type=Path, help="keep the indexes that are made here and use them again")
     return parser.parse_args()
 
 
-def _make(folder: Path, *, clips: int) -> Path:
-    library = Library.create(folder, model="nano")
-    fill_index(library, clips=clips)
+def made_library(folder: Path, *, clips: int) -> Path:
+    """A library of made-up clips in `folder`, kept if it is there already."""
+    if not folder.exists():
+        fill_index(Library.create(folder, model="nano"), clips=clips)
     return folder
 
 
-def _cold(folder: Path, runs: int) -> np.ndarray:
-    command = shutil.which("jepa", path=str(Path(sys.executable).parent)) or "jepa"
+def cold_searches(folder: Path, runs: int) -> np.ndarray:
+    """Seconds of `jepa search TEXT`, each in a new process, float [runs]."""
     times = []
     for run in range(runs + 1):  # the first one warms the disk cache
         began = time.perf_counter()
         arguments = [
-            command,
+            jepa_program(),
             "search",
             QUERIES[run % len(QUERIES)],
             "--index",
@@ -73,7 +75,8 @@ def _cold(folder: Path, runs: int) -> np.ndarray:
     return np.array(times[1:])
 
 
-def _warm(folder: Path, runs: int) -> np.ndarray:
+def warm_searches(folder: Path, runs: int) -> np.ndarray:
+    """Seconds of `Library.search` in this process, each with a text of its own, float [runs]."""
     library = Library.open(folder)
     library.search(QUERIES[0])
     times = []

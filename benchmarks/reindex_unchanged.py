@@ -9,27 +9,42 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.common import print_table, save_result, timed
+from benchmarks.processes import jepa_program
+
+
+class Run(NamedTuple):
+    """One `jepa index` of the folder."""
+
+    name: str
+    seconds: float
+    indexed: int
+    unchanged: int
 
 
 def main() -> None:
     """Index twice and print both times."""
     options = _arguments()
     with tempfile.TemporaryDirectory() as folder:
-        media = Path(folder)
-        _make_photographs(media, options.files)
-        rows = [_run(media, "first run"), *(_run(media, "second run, nothing changed") for _ in range(3))]
+        runs = measure(Path(folder), files=options.files)
+    rows = [[name, f"{seconds:.2f}", indexed, unchanged] for name, seconds, indexed, unchanged in runs]
     print_table(["`jepa index`, tiny photographs", "seconds", "indexed", "unchanged"], rows)
     print(save_result("reindex_unchanged", {"files": options.files, "rows": rows}))
+
+
+def measure(folder: Path, *, files: int, again: int = 3) -> list[Run]:
+    """Make photographs in `folder`, index them, then index them `again` times."""
+    _make_photographs(folder, files)
+    first = _run(folder, "first run")
+    return [first, *(_run(folder, "second run, nothing changed") for _ in range(again))]
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,18 +57,17 @@ def _make_photographs(folder: Path, count: int) -> None:
     random = np.random.default_rng(0)
     for number in range(count):
         place = folder / f"{number // 500:03}"
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 255, (16, 16, 3), np.uint8)).save(place / f"{number:05}.png")
 
 
-def _run(folder: Path, name: str) -> list[object]:
-    command = shutil.which("jepa", path=str(Path(sys.executable).parent)) or "jepa"
+def _run(folder: Path, name: str) -> Run:
     with timed() as run:
         done = subprocess.run(
-            [command, "index", str(folder), "--json"], check=True, capture_output=True, text=True
+            [jepa_program(), "index", str(folder), "--json"], check=True, capture_output=True, text=True
         )
     report = json.loads(done.stdout)
-    return [name, f"{run.seconds:.2f}", report["indexed"], report["unchanged"]]
+    return Run(name, run.seconds, report["indexed"], report["unchanged"])
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes import Index
+from indexes import Index, IndexWriter
+from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import Sampling, scan
 from jepa_retrieval.models.parts import Model
@@ -106,6 +107,7 @@ def update_index(
             writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
         if plan.gone:
             writer.remove(plan.gone)
+        _note_problems(writer, plan, index.known_files(), media_root)
         run = IndexingRun(
             model,
             writer,
@@ -127,6 +129,17 @@ def update_index(
         FileFailure(media_root.to_text(problem.path), problem.reason) for problem in plan.problems
     ]
     return report
+
+
+def _note_problems(
+    writer: IndexWriter, plan: Plan, known: Mapping[str, MediaRecord], media_root: MediaRoot
+) -> None:
+    """Store what the scan could not look at as failed; what is known of such a path from better days stays."""
+    for problem in plan.problems:
+        text = media_root.to_text(problem.path)
+        before = known.get(text)
+        if before is None or (before.state == "failed" and before.error != problem.reason):
+            writer.put(MediaRecord(text, size=0, mtime_ns=0, state="failed", error=problem.reason), [])
 
 
 def rebuild_index(

@@ -32,6 +32,11 @@ def small_library(tmp_path: Path) -> Library:
     return made
 
 
+def failures(library: Library) -> dict[str, str | None]:
+    known = library.records.known_files()
+    return {path: record.error for path, record in known.items() if record.state == "failed"}
+
+
 def paths_of(library: Library, query: object, **options: object) -> list[str]:
     return [hit.path for hit in library.search(query, **options).hits]
 
@@ -320,3 +325,27 @@ def test_find_index_looks_upwards(small_library: Library, tmp_path: Path) -> Non
     assert find_index(deep) == small_library.folder
     with pytest.raises(IndexNotFoundError):
         Library.open(deep)
+
+
+def test_what_the_scan_cannot_look_at_is_listed_until_it_can(small_library: Library, tmp_path: Path) -> None:
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "coffee, later.png")
+    for _ in range(2):
+        report = small_library.index()
+        assert [(failure.path, failure.error) for failure in report.failed] == [
+            ("link.png", "there is no such file")
+        ]
+        assert failures(small_library) == {"link.png": "there is no such file"}
+    commits = small_library.records.manifest.commit
+    small_library.index()
+    assert small_library.records.manifest.commit == commits, "nothing new was to be written"
+    shutil.copy(photograph("coffee.png"), tmp_path / "coffee, later.png")
+    assert small_library.index().failed == []
+    assert failures(small_library) == {}
+    link.unlink()
+    link.symlink_to("nowhere")
+    small_library.index()
+    assert failures(small_library) == {}, "what was indexed before is kept"
+    link.unlink()
+    assert small_library.index().removed == 1
+    assert failures(small_library) == {}

@@ -26,10 +26,21 @@ class NormaliseFrames(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 or float [M, H, W, 3] in 0..255 to float [M, 3, S, S]."""
         pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
-        if pixels.shape[-1] != self.image_size or pixels.shape[-2] != self.image_size:
-            size = (self.image_size, self.image_size)
-            pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+        height, width = int(pixels.shape[-2]), int(pixels.shape[-1])
+        if height != self.image_size:
+            pixels = resizing(height, self.image_size).to(pixels) @ pixels
+        if width != self.image_size:
+            pixels = pixels @ resizing(width, self.image_size).to(pixels).T
         return (pixels - self.mean) / self.std
+
+
+def resizing(size: int, target: int) -> Tensor:
+    """Antialiased bilinear interpolation along one side as a matrix, float [target, size].
+
+    Two products with it resize a picture as `interpolate` does, several times faster on a CPU.
+    """
+    columns = torch.eye(size)[None, None]
+    return functional.interpolate(columns, size=(target, size), mode="bilinear", antialias=True)[0, 0]
 
 
 def from_unit_range(values: tuple[float, ...]) -> tuple[float, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BLOB = "compiled.blob"
-FORMAT = 1  # raised when a graph's inputs, outputs or conversion change
+FORMAT = 2  # raised when a graph's inputs, outputs or conversion change
 
 # Inputs of the parts, by name: shape (-1: any) and element type. None is filled in from the model.
 Inputs = dict[str, tuple[tuple[int, ...], str]]

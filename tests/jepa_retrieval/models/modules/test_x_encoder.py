@@ -11,6 +11,7 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig, VJepa2Config
 from jepa_retrieval.models.modules import efficientnet_lite, vjepa2
+from jepa_retrieval.models.modules.frames import NormaliseFrames
 from jepa_retrieval.models.modules.x_encoder import build_x_encoder
 from jepa_retrieval.models.sources import locate
 
@@ -131,3 +132,13 @@ def test_package_weights_know_imagenet(shared_data: Path, name: Any, size: int) 
     best = (features @ classifier["weight"].T + classifier["bias"]).argmax(dim=1)
     right = [wordnet_ids[index] in file.name for index, file in zip(best.tolist(), chosen, strict=True)]
     assert np.mean(right) > 0.6
+
+
+@pytest.mark.parametrize(("shape", "target"), [((26, 26), 22), ((20, 30), 24), ((16, 16), 20)])
+def test_frames_are_resized_as_interpolation_does(shape: tuple[int, int], target: int) -> None:
+    frames = torch.randint(0, 256, (2, *shape, 3), dtype=torch.uint8)
+    expected = torch.nn.functional.interpolate(
+        frames.permute(0, 3, 1, 2).float(), size=(target, target), mode="bilinear", antialias=True
+    )
+    resized = NormaliseFrames((10.0,), (2.0,), image_size=target)(frames)
+    torch.testing.assert_close(resized, (expected - 10) / 2, atol=1e-3, rtol=0)

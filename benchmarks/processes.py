@@ -1,0 +1,73 @@
+"""Commands that are measured from outside: wall time and memory of a process with all its children."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLE_SECONDS = 0.2  # between two looks at the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Wall time and peak memory of one command."""
+
+    seconds: float
+    peak_mb: float  # largest sum of the proportional set sizes of the process and its children; 0 off Linux
+
+
+def jepa_program() -> str:
+    """The `jepa` that was installed beside this Python."""
+    return shutil.which("jepa", path=str(Path(sys.executable).parent)) or "jepa"
+
+
+def run_index(file: Path, sampling: str = "auto") -> Run:
+    """`jepa index` of one file into a new index, in a new process."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = f"{folder}/index"
+        options = ["--index", index, "--sampling", sampling, "--quiet"]
+        return measure([jepa_program(), "index", str(file), *options])
+
+
+def run_ffmpeg(file: Path) -> Run:
+    """`ffmpeg -i FILE -f null -`: every frame is decoded, on all cores, and nothing else is done."""
+    return measure(["ffmpeg", "-nostdin", "-v", "error", "-i", str(file), "-f", "null", "-"])
+
+
+def measure(command: Sequence[str]) -> Run:
+    """Run a command to its end; the script ends if it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, sum(_proportional_mb(pid) for pid in _family(process.pid)))
+        time.sleep(SAMPLE_SECONDS if time.perf_counter() - began > 1 else 0.01)
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
+    return Run(seconds, peak)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all its children; they may have been started by any of its threads."""
+    children: list[str] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += task.read_text().split()
+        except OSError:  # it has ended meanwhile
+            continue
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _proportional_mb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
