@@ -1,6 +1,6 @@
 """Does a search say that nothing matches, when what is asked for is not there?
 
-    python -m benchmarks.abstention [--model nano]
+    python -m benchmarks.abstention [--model nano] [--index DIR]
 
 The library: the photographs of Flickr8k's test split and the Panda-70M videos. A thing, such as a dog, is in a
 file whose captions name it. Each thing is searched for twice: in the library without any file that has it,
@@ -16,7 +16,6 @@ cannot serve.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 
 from benchmarks.caption_words import WORDS, mentions, read_split
 from benchmarks.common import print_table, save_result, shared_data
+from benchmarks.panda70m import panda70m_library, panda70m_rows
 from benchmarks.photographs import encode_photographs, predict
 from indexes.records import ClipRecord, MediaRecord
 from jepa_retrieval.library import Library
@@ -83,7 +83,7 @@ def main() -> None:
     """Make the libraries, search, print how much is kept and how much is refused."""
     options = _arguments()
     with tempfile.TemporaryDirectory() as folder:
-        videos = _panda(Path(folder) / "panda", options.model)
+        videos = _panda(options.model, options.index)
         photographs = _flickr(options.model)
         answers = {
             "things": _things(Path(folder) / "things", [*photographs, *videos], options.model),
@@ -106,21 +106,18 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", default="nano")
+    parser.add_argument("--index", type=Path, help="folder of the index of Panda-70M; it is kept there")
     return parser.parse_args()
 
 
-def _panda(folder: Path, model: str) -> list[Item]:
-    source = shared_data() / "videos" / "panda70m"
-    with (source / "MANIFEST.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    library = Library.create(source, index=folder, model=model)
-    library.index()
+def _panda(model: str, index: Path | None) -> list[Item]:
     items = []
-    for row in rows:
-        clips = library.records.clips_of(row["file"])
-        vectors = library.records.embeddings([clip.clip_id for clip in clips])
-        records = [ClipRecord(clip.start, clip.end, v) for clip, v in zip(clips, vectors, strict=True)]
-        items.append(Item(row["file"], records, [row["caption"]], row["category"]))
+    with panda70m_library(model, index) as library:
+        for row in panda70m_rows():
+            clips = library.records.clips_of(row["file"])
+            vectors = library.records.embeddings([clip.clip_id for clip in clips])
+            records = [ClipRecord(clip.start, clip.end, v) for clip, v in zip(clips, vectors, strict=True)]
+            items.append(Item(row["file"], records, [row["caption"]], row["category"]))
     return items
 
 

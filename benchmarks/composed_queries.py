@@ -20,7 +20,7 @@ from benchmarks.caption_words import WORDS, mentions, read_split
 from benchmarks.common import print_table, save_result, shared_data
 from benchmarks.photographs import encode_photographs, predict
 from jepa_retrieval.models import load_model
-from jepa_retrieval.tasks.embed_query import join_texts
+from jepa_retrieval.tasks.embed_query import join_texts, soften
 from jepa_retrieval.tasks.query import Query, compose
 
 WHO = ("dog", "person", "child", "woman", "man")
@@ -122,7 +122,7 @@ def _ways() -> dict[str, Callable[[np.ndarray, Made, Encode], float]]:
             query = query + made.two
         if made.without is not None:
             query = query - made.without
-        terms = join_texts(query.terms)
+        terms = soften(join_texts(query.terms))
         vectors = np.stack([encode(str(term.source)) for term in terms])
         vector, _ = compose(vectors, [term.weight for term in terms])
         return _recall(images @ vector, made.right)

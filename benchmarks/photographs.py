@@ -8,16 +8,35 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.cache import EmbeddingCache, default_cache, key_of
 from jepa_retrieval.media import DecodeRequest, MediaWindow, read_windows
+from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.tasks.embed import WindowEncoder
 
 BATCH = 64
 
 
-def encode_photographs(model: Model, paths: Sequence[Path]) -> np.ndarray:
-    """S_V of each photograph, float32 [len(paths), N, D]."""
-    return encode_pictures(model, (read_photograph(model, path) for path in paths))
+def encode_photographs(model: RuntimeModel, paths: Sequence[Path]) -> np.ndarray:
+    """S_V of each photograph, float32 [len(paths), N, D]; kept in the user's cache for the next script."""
+    cache = EmbeddingCache(default_cache() / "photographs", fingerprint_of_x_encoder(model.config))
+    keys = [_key(path) for path in paths]
+    known = cache.get(keys)
+    missing = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in known]
+    for start in range(0, len(missing), BATCH):
+        part = missing[start : start + BATCH]
+        tokens = encode_pictures(model, (read_photograph(model, path) for _, path in part))
+        rows = [(key, clip.ravel()) for (key, _), clip in zip(part, tokens, strict=True)]
+        cache.put(rows)
+        known |= dict(rows)
+    cache.close()
+    return np.stack([known[key] for key in keys]).reshape(len(paths), -1, model.x_encoder.token_size)
+
+
+def _key(path: Path) -> bytes:
+    status = path.stat()
+    return key_of("photograph", path.name, status.st_size, status.st_mtime_ns)
 
 
 def encode_pictures(model: Model, pictures: Iterable[np.ndarray]) -> np.ndarray:

@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.common import print_table, save_result, shared_data
 from benchmarks.datasets import flickr8k
-from benchmarks.embedder import Embedder
 from benchmarks.metrics.retrieval import ranks, recall_at
 from benchmarks.panda70m import panda70m_library, panda70m_rows
+from benchmarks.photographs import encode_photographs, predict
 from jepa_retrieval.library import Library
 from jepa_retrieval.models import load_model
 from jepa_retrieval.tasks.prompted import WEIGHT, rank_again
@@ -76,14 +76,13 @@ def _texts(recalls: list[float]) -> list[str]:
 
 def _choose(name: str) -> None:
     """Recall@1 on Flickr8k dev, 5,000 captions over 1,000 photographs, by prompt and weight."""
+    model = load_model(name)
     data = flickr8k.load_dev(shared_data() / "flickr8k")
-    embedder = Embedder(load_model(name))
-    texts, owner, count = embedder.texts(data.captions), np.array(data.owners), len(data.clips)
-    asked = (embedder.model.prompt, *PROMPTS)
-    # All prompts at once, so that every photograph is decoded once.
-    predicted, _ = embedder.clips(data.clips * len(asked), [prompt for prompt in asked for _ in data.clips])
-    embedder.close()
-    plain, *prompted = (texts @ part.T for part in predicted.reshape(len(asked), count, -1))
+    texts, owner = model.y_encoder.encode(data.captions), np.array(data.owners)
+    tokens = encode_photographs(model, [clip.path for clip in data.clips])
+    plain, *prompted = (
+        texts @ predict(model, tokens, [prompt] * len(tokens)).T for prompt in (model.prompt, *PROMPTS)
+    )
     base = recall_at(ranks(plain, owner), 1)
     rows: list[list[object]] = []
     for prompt, scores in zip(PROMPTS, prompted, strict=True):

@@ -68,7 +68,8 @@ def ask(
 
     Without --answers, a question that wants yes or no gets one of these, any other one of the words that the model
     was taught to answer with. Over an index, a question of yes or no finds the moments for which it is true, most
-    probable first. Probabilities are a softmax over the answers at the model's temperature; they are not calibrated.
+    probable first. Probabilities are a softmax over the answers at the model's temperature; they are not calibrated,
+    apart from yes and no.
 
     \b
     Examples:

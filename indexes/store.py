@@ -130,8 +130,9 @@ class Index:
         else:
             difference = f"model {model!r}"
         raise FingerprintMismatchError(
-            f"the index {self.folder} holds embeddings of model {mine.model!r} (fingerprint {mine.fingerprint}), "
-            f"these are of {difference} (fingerprint {fingerprint}): use the index's own model, "
+            f"the index {self.folder} holds embeddings of model {mine.model!r} "
+            f"(fingerprint {mine.fingerprint[:12]}), "
+            f"these are of {difference} (fingerprint {fingerprint[:12]}): use the index's own model, "
             "or make the index again with `jepa index --rebuild`"
         )
 

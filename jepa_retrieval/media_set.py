@@ -73,7 +73,7 @@ class MediaSet:
             asker.over(library.records, per=per, selection=selection) for library, selection in self.parts
         ]
         if self.stretch_tokens:
-            found.append(asker.of(self.stretches, self.stretch_tokens))
+            found.append(asker.of(self.stretches, self.stretch_tokens, prompt=self.prompt))
         return reduce(Answers.joined, found)
 
 

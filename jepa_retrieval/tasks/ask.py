@@ -1,4 +1,8 @@
-"""Questions: the Predictor runs over stored tokens with the question as X_Q, and the nearest answer is taken."""
+"""Questions: the Predictor runs over stored tokens with the question as X_Q, and the nearest answer is taken.
+
+For a question of yes or no, what the Predictor answers counts together with how well the clip fits the question as a
+statement.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,9 @@ from jepa_retrieval.tasks.spans import (
     predict,
     predicted_embeddings,
     require_queries,
+    stored_embeddings,
 )
+from jepa_retrieval.tasks.statements import StatementEvidence
 
 YES_NO = ("yes", "no")
 # A question that begins with one of these, and offers no choice, wants yes or no.
@@ -108,20 +114,46 @@ class Asker:
             raise UsageError(f"the answer {answer!r} is not among the candidates: {shown}{more}")
         self.answer = answer
         self.candidates = CandidateSet(candidates, model)
+        asks = wants_yes_or_no(self.question) and sorted(self.candidates.names) == sorted(YES_NO)
+        self._evidence = StatementEvidence(self.question, model) if asks else None
 
     def over(self, index: Index, *, per: Per = "moment", selection: Selection | None = None) -> Answers:
         """Ask about clips of an index; see `ask`."""
         began = time.perf_counter()
-        spans, predicted = predicted_embeddings(index, self.model, self.question, selection or Selection())
-        spans, scores = pool(spans, self.candidates.scores(predicted), per)
+        chosen = selection or Selection()
+        spans, predicted = predicted_embeddings(index, self.model, self.question, chosen)
+        # The same clips in the same order.
+        plain = None if self._evidence is None else stored_embeddings(index, chosen)[1]
+        spans, scores = pool(spans, self._scores(predicted, plain), per)
         return self._result(spans, scores, began=began)
 
-    def of(self, spans: Spans, tokens: Sequence[np.ndarray]) -> Answers:
-        """Ask about stretches of media that no index has, by their S_V, float [N, D] each."""
+    def of(self, spans: Spans, tokens: Sequence[np.ndarray], *, prompt: str) -> Answers:
+        """Ask about stretches of media that no index has.
+
+        Args:
+            spans: where they are.
+            tokens: S_V of each, float [N, D].
+            prompt: under which embeddings of clips are predicted.
+        """
         began = time.perf_counter()
         require_queries(self.model)
         predicted = predict(tokens, self.question, self.model)
-        return self._result(spans, self.candidates.scores(predicted), began=began)
+        plain = None if self._evidence is None else predict(tokens, prompt, self.model)
+        return self._result(spans, self._scores(predicted, plain), began=began)
+
+    def _scores(self, predicted: np.ndarray, plain: np.ndarray | None) -> np.ndarray:
+        """Of each clip for each candidate, [C, K]: cosines; to that of yes, what the statement adds.
+
+        Args:
+            predicted: Ŝ_Y under the question.
+            plain: Ŝ_Y under the captioning prompt; None if the question has no statement.
+        """
+        scores = self.candidates.scores(predicted)
+        if self._evidence is not None and plain is not None:
+            # In the softmax over cosines / temperature, this adds to the log odds.
+            added = self.model.temperature * self._evidence.log_odds(plain)
+            scores[:, self.candidates.names.index("yes")] += added
+        return scores
 
     def _result(self, spans: Spans, scores: np.ndarray, *, began: float) -> Answers:
         items = [

@@ -1,8 +1,8 @@
 """How sure a hit is: its score against what unrelated queries score on the same index.
 
-A score says little by itself. Some queries lie near everything and some clips do too, and both differ from index to
-index. So what a query and a clip have beyond that is compared with the same of neutral texts; docs/search.md has the
-formulas and the data behind the constants.
+A score says little by itself: what unrelated texts score differs from model to model and from index to index, and the
+best of many unrelated clips scores higher than the best of few. docs/search.md has the formulas and the data behind
+the constants.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ EncodeTexts = Callable[[Sequence[str]], np.ndarray]
 
 
 # P(right) = 1 / (1 + exp(-(offset + slope * x))). Fitted by `python -m benchmarks.fit_confidence` on Flickr8k's
-# training photographs and Caltech-101. For texts x is the z-score less this share of the best of N by chance;
-# for pictures and clips x is the centred cosine.
-TEXT_OFFSET, TEXT_SLOPE, TEXT_CROWD = -2.01, 1.68, 0.75
-CLIP_OFFSET, CLIP_SLOPE = -7.38, 9.58
+# dev photographs and Caltech-101. For texts x is the z-score less that of the best of N by chance; for pictures and
+# clips x is the centred cosine.
+TEXT_OFFSET, TEXT_SLOPE = -0.80, 1.28
+CLIP_OFFSET, CLIP_SLOPE = -7.90, 11.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,16 +48,14 @@ class NullDistribution:
     clips: int  # N, all clips of the index
     clip_mean: np.ndarray  # float32 [E]: mean embedding of the clips
     text_mean: np.ndarray  # float32 [E]: mean embedding of the neutral texts
-    text_spread: float  # standard deviation of neutral texts' scores, query and clip means taken out
+    score_spread: float  # standard deviation of the scores of all neutral texts on all clips
 
     def background(self, vector: np.ndarray) -> float:
         """The mean score of a query, float32 [E], over the clips."""
         return float(vector @ self.clip_mean)
 
     def z_scores(self, query: EmbeddedQuery, clips: np.ndarray) -> np.ndarray:
-        """How far a text's scores stand out from those of neutral texts, in standard deviations.
-
-        What a query scores on all clips alike, and a clip with all texts alike, is taken out of both.
+        """How far a query's scores lie above those of neutral texts on this index, in standard deviations.
 
         Args:
             query: one that looks for texts.
@@ -69,9 +67,10 @@ class NullDistribution:
         weights = np.array([term.weight for term in query.terms], np.float64) / query.length
         texts = np.array([isinstance(term.source, str) for term in query.terms])
         # Neutral texts, and clips of this index, in the place of the terms would sum to this, with this spread.
-        mean = weights[texts].sum() * self.text_mean + weights[~texts].sum() * self.clip_mean
-        spread = self.text_spread * float(np.linalg.norm(weights))
-        return ((clips - self.clip_mean) @ (query.vector - mean)).astype(np.float64) / max(spread, 1e-9)
+        neutral = weights[texts].sum() * self.text_mean + weights[~texts].sum() * self.clip_mean
+        spread = self.score_spread * float(np.linalg.norm(weights))
+        above = clips @ query.vector - float(neutral @ self.clip_mean)
+        return above.astype(np.float64) / max(spread, 1e-9)
 
     def centred_cosines(self, vector: np.ndarray, clips: np.ndarray) -> np.ndarray:
         """Cosines of a query, float32 [E], and clips, float32 [n, E], seen from the mean clip; float64 [n]."""
@@ -88,13 +87,12 @@ def measure_null(embeddings: np.ndarray, texts: np.ndarray, *, clips: int) -> Nu
     """
     size = texts.shape[1]
     clip_mean = embeddings.mean(axis=0) if len(embeddings) else np.zeros(size, np.float32)
-    text_mean = texts.mean(axis=0)
-    centred = embeddings - clip_mean
+    scores = texts @ embeddings.T
     return NullDistribution(
         clips=clips,
         clip_mean=clip_mean.astype(np.float32),
-        text_mean=text_mean.astype(np.float32),
-        text_spread=_rms((texts - text_mean) @ centred.T),
+        text_mean=texts.mean(axis=0).astype(np.float32),
+        score_spread=float(scores.std(dtype=np.float64)) if scores.size else 0.0,
     )
 
 
@@ -132,7 +130,7 @@ def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray)
     wanted = [term for term in query.terms if term.weight > 0] or query.terms
     if all(isinstance(term.source, str) for term in wanted):
         by_chance = math.sqrt(2 * math.log(null.clips))
-        x = null.z_scores(query, clips) - TEXT_CROWD * by_chance
+        x = null.z_scores(query, clips) - by_chance
         return [_logistic(TEXT_OFFSET + TEXT_SLOPE * value) for value in x.tolist()]
     cosines = null.centred_cosines(query.vector, clips)
     return [_logistic(CLIP_OFFSET + CLIP_SLOPE * value) for value in cosines.tolist()]
@@ -149,10 +147,6 @@ def neutral_texts() -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) if values.size else 0.0
-
-
 @cache
 def _bank() -> str:
     return hashlib.sha256("\n".join(neutral_texts()).encode()).hexdigest()[:16]
@@ -164,7 +158,7 @@ def _document(null: NullDistribution) -> dict[str, Any]:
         "clips": null.clips,
         "clip_mean": [round(float(value), 7) for value in null.clip_mean],
         "text_mean": [round(float(value), 7) for value in null.text_mean],
-        "text_spread": null.text_spread,
+        "score_spread": null.score_spread,
     }
 
 
@@ -177,7 +171,7 @@ def _parse(content: dict[str, Any] | None) -> NullDistribution | None:
             clips=int(content["clips"]),
             clip_mean=np.array(content["clip_mean"], np.float32),
             text_mean=np.array(content["text_mean"], np.float32),
-            text_spread=float(content["text_spread"]),
+            score_spread=float(content["score_spread"]),
         )
     except (KeyError, TypeError, ValueError):
         return None

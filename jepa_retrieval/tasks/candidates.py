@@ -39,7 +39,7 @@ class Scored:
     """How near one candidate lies."""
 
     name: str
-    score: float  # cosine, -1 to 1
+    score: float  # cosine, -1 to 1; of a yes, with what the question as a statement adds
     probability: float  # softmax over all candidates at the model's temperature; not calibrated
 
 

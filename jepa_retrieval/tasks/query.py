@@ -68,7 +68,8 @@ class Query:
 
     A term's vector is the embedding of its source, of unit length. The query's vector is the sum of weight times
     vector over all terms, scaled to unit length: a point on the sphere between the terms, away from negative ones.
-    Positive texts are encoded together, as one sentence.
+    Positive texts are encoded together, as one sentence; a text that is subtracted counts less
+    (`jepa_retrieval.tasks.embed_query`).
     """
 
     terms: tuple[Term, ...]

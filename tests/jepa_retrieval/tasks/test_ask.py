@@ -55,6 +55,20 @@ def test_questions_of_yes_or_no(question: str, wanted: bool) -> None:
     assert wants_yes_or_no(question) == wanted
 
 
+def test_a_yes_is_likely_where_the_question_is_true_as_a_statement(
+    make_index: MakeIndex, model: HandModel
+) -> None:
+    # This model knows neither yes nor no: both lie on the axis "other".
+    index = make_index(FILES)
+    found = ask(index, model, "Is there a cat?", answer="yes", per="clip")
+    assert [(item.path, item.start) for item in found.items[:1]] == [("night.mp4", 2.0)]
+    assert found.items[0].probability_of("yes") > 0.5 > found.items[1].probability_of("yes")
+    for item in found.items:
+        assert item.probability_of("yes") + item.probability_of("no") == pytest.approx(1.0)
+    others = ask(index, model, "Is there a cat?", answers=["yes", "no", "perhaps"], answer="yes", per="clip")
+    assert len({round(item.probability_of("yes"), 6) for item in others.items}) == 1
+
+
 def test_the_models_own_answers_are_the_default(model: HandModel) -> None:
     assert default_answers("What is it?", model) == model.answers
     assert default_answers("Is it a dog?", model) == ("yes", "no")

@@ -129,7 +129,7 @@ def test_numbers_are_stored_and_measured_again_when_the_index_has_changed(tmp_pa
     assert calls == [len(neutral_texts())]
     assert (first.clips, again.clips) == (100, 100)
     assert np.allclose(first.clip_mean, again.clip_mean, atol=1e-6)
-    assert first.text_spread == again.text_spread
+    assert first.score_spread == again.score_spread
     put(100, 105)
     assert null_of(index, encode).clips == 100
     put(105, 130)

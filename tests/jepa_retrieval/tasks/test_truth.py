@@ -47,7 +47,7 @@ def test_the_truth_may_be_relative_to_the_media_or_to_its_own_folder(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "not a readable CSV"),
+        (None, "cannot be read"),
         ("a.jpg\n", "no second column"),
         ("a.jpg,horse\n", "'horse' is not among the candidates: dog, cat, car"),
         ("path,label\n", "names no files"),
