@@ -90,8 +90,8 @@ def main() -> None:
     rows = [row for row in ROWS if options.only in row.name or options.only in row.group]
     if not rows:
         sys.exit(f"--only {options.only}: no such row; there are {', '.join(row.name for row in ROWS)}")
-    for row in rows:
-        for seed in range(options.seeds):
+    for seed in range(options.seeds):  # every row once, then again: a run that is cut short still compares all
+        for row in rows:
             began = time.monotonic()
             scores.setdefault(row, []).append(score(row, seed, options))
             print(f"{row.name}, seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
@@ -200,6 +200,7 @@ def _config(
             output=str((options.work / f"{_name(row, seed, options)}-{stage}").resolve()),
             seed=seed,
             threads=options.threads,
+            precision="bf16",
             device="cpu",
             evaluate_every=10**6,
             checkpoint_every=steps,

@@ -16,7 +16,7 @@ def write_gradients(recipe: Path, output: Path) -> None:
     trainer = build_trainer(load_config(recipe), "pretrain", state)
     trainer.learner.model.eval()  # without dropout, which each process draws for itself
     batch = trainer.batches(0)[0]
-    loss = trainer.backward(batch)
+    loss = trainer.backward(batch, micro_batch=trainer.config.phases[0].micro_batch)
     gradients = {name: value.grad for name, value in trainer.named.items()}
     torch.save(
         {"loss": loss, "gradients": gradients, "size": len(batch.queries)},

@@ -10,7 +10,7 @@ from tests.jepa_retrieval.training.conftest import Recipe
 
 
 def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Path) -> None:
-    """Everything that couples rows: several positives, equal texts on both sides, soft targets, a trained tower."""
+    """All that couples rows: several positives, equal texts on both sides, cached gradients, a trained tower."""
     path = recipe(
         model="trainable.json",
         loss="[loss]\npositives = 2\nlabel_smoothing = 0.1",

@@ -1,0 +1,1 @@
+"""The paper's controlled comparison: predicting an embedding against predicting tokens."""
