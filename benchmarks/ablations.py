@@ -90,7 +90,9 @@ def main() -> None:
     rows = [row for row in ROWS if options.only in row.name or options.only in row.group]
     if not rows:
         sys.exit(f"--only {options.only}: no such row; there are {', '.join(row.name for row in ROWS)}")
-    for seed in range(options.seeds):  # every row once, then again: a run that is cut short still compares all
+    for seed in range(
+        options.seeds
+    ):  # every row once, then again: a run that is cut short still compares all
         for row in rows:
             began = time.monotonic()
             scores.setdefault(row, []).append(score(row, seed, options))

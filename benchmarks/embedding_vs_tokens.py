@@ -130,6 +130,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         noise=options.noise,
         split=options.split,
         threads=options.threads,
+        limit=options.limit,
     )
 
 
@@ -144,6 +145,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--split", default="test", choices=["dev", "test"], help="of Flickr8k")
     parser.add_argument(
         "--queries", type=int, default=100, help="captions whose photograph is searched; 0: none"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=0, help="pictures of every part, in a work folder of its own"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("runs/embedding_vs_tokens"))

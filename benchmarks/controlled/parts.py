@@ -93,6 +93,7 @@ class Settings:
     noise: float  # of the Y-Decoder's training
     split: str  # of Flickr8k, that captions are scored on
     threads: int
+    limit: int  # of the pictures of every part, for a quick trial; 0: all
 
 
 def build_shared(settings: Settings, seed: int) -> Trainer:
@@ -179,8 +180,9 @@ def _decoder_recipe(settings: Settings, seed: int, start: Path) -> y_decoder.Rec
         ),
         text=TextConfig(
             captions=str(folder / "Flickr8k.token.txt"),
-            names=str(folder / "Flickr_8k.trainImages.txt"),
+            names=str(_training_names(settings)),
             noise=settings.noise,
+            held_out=0,
         ),
         decoder=DECODER,
         optim=OptimConfig(
@@ -200,8 +202,9 @@ def _train_config(settings: Settings, seed: int) -> TrainConfig:
         format="captions",
         path=str(data / "flickr8k" / "Flickr8k.token.txt"),
         media=str(data / "flickr8k" / "images"),
-        names=str(data / "flickr8k" / "Flickr_8k.trainImages.txt"),
+        names=str(_training_names(settings)),
         share=3.0,
+        limit=settings.limit,
     )
     labels = SourceConfig(
         name="labels",
@@ -210,6 +213,7 @@ def _train_config(settings: Settings, seed: int) -> TrainConfig:
         templates=(TEMPLATE,),
         hold_out=0.3,
         share=1.0,
+        limit=settings.limit,
     )
     names = str(data / "flickr8k" / f"Flickr_8k.{settings.split}Images.txt")
     return TrainConfig(
@@ -229,9 +233,19 @@ def _train_config(settings: Settings, seed: int) -> TrainConfig:
         evaluate=(
             EvaluateConfig(**{**dataclasses.asdict(captions), "name": "captions", "names": names}),
             EvaluateConfig(**{**dataclasses.asdict(labels), "name": "labels", "part": "held-out"}),
-            EvaluateConfig(name="unseen", format="jsonl", path=str(_unseen(work))),
+            EvaluateConfig(name="unseen", format="jsonl", path=str(_unseen(work)), limit=settings.limit),
         ),
     )
+
+
+def _training_names(settings: Settings) -> Path:
+    """The list of Flickr8k's training photographs, or of the first of them."""
+    every = shared_data() / "flickr8k" / "Flickr_8k.trainImages.txt"
+    if not settings.limit:
+        return every
+    some = settings.work / "names.txt"
+    some.write_text("\n".join(every.read_text().split()[: settings.limit]) + "\n")
+    return some.resolve()
 
 
 def _unseen(work: Path) -> Path:

@@ -149,7 +149,8 @@ def _embed(texts: Sequence[str], model: Model, path: Path) -> np.ndarray:
 
 
 def _fit_memory(embeddings: np.ndarray, size: int, *, seed: int) -> Tensor | None:
-    """The centres of `size` clusters of captions, float32 [M, E], unit length; None for 0."""
+    """The centres of `size` clusters of captions, at most as many as captions: [M, E], unit length; None for 0."""
+    size = min(size, len(embeddings))
     if not size:
         return None
     import faiss
