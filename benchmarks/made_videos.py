@@ -39,7 +39,8 @@ def joined_video(
         clips: folder of .mp4 files, taken in order of their names.
         target: the file to make; if it is there already, it is kept.
         minutes: length of the result.
-        key_frame_seconds: distance of key frames; None leaves them to the encoder (x264's 250 frames and scene cuts).
+        key_frame_seconds: distance of key frames, whatever is shown, as streams have them; None leaves them
+            to the encoder (x264's 250 frames and scene cuts).
         rate: frames per second.
     """
     if target.exists():
@@ -49,7 +50,7 @@ def joined_video(
     keys = (
         []
         if key_frame_seconds is None
-        else ["-force_key_frames", f"expr:gte(t,n_forced*{key_frame_seconds})"]
+        else ["-g", str(round(rate * key_frame_seconds)), "-sc_threshold", "0"]
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     scene = target.with_name(

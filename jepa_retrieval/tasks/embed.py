@@ -29,6 +29,10 @@ class WindowEncoder:
         self.model = model
         self.prompt = model.prompt if prompt is None else prompt
 
+    def prepare(self) -> None:
+        """Load what `encode` needs now rather than at its first call."""
+        _ = self.model.x_encoder, self.model.predictor
+
     def encode(self, windows: Sequence[MediaWindow]) -> EncodedWindows:
         """Encode B windows, each with 1 to `frames_per_window` frames.
 

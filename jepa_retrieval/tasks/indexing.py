@@ -31,7 +31,8 @@ from jepa_retrieval.tasks.plan import Plan
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 2.0
-BATCH_FRAMES = 16  # larger batches are no faster on a CPU
+WORKERS = 2  # decoding processes, unless the caller says otherwise
+BATCH_FRAMES = 32  # two batches that run side by side; larger ones are no faster on a CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ class IndexingRun:
 
     def embed(self, files: Mapping[str, FoundFile]) -> IndexReport:
         """Decode, embed and store every file; a file that fails is stored with the reason and the run goes on."""
+        if not files:
+            return self._report
         self._files_total = len(files)
         opened: dict[Path, _OpenFile] = {}
 
@@ -124,7 +127,8 @@ class IndexingRun:
                 opened[found.path] = _OpenFile(text, found, ClipBuilder())
                 yield self._request(found.path)
 
-        with DecodePool(**({} if self._workers is None else {"workers": self._workers})) as pool:
+        with DecodePool(min(self._workers or WORKERS, len(files))) as pool:
+            self._encoder.prepare()  # while the workers start
             for event in pool.run(requests()):
                 file = opened[event.request.path]
                 match event:

@@ -117,7 +117,7 @@ def update_index(
             workers=options.workers,
             on_progress=on_progress,
         )
-        report = run.embed(plan.embed) if plan.embed else IndexReport()
+        report = run.embed(plan.embed)
         if decoder is not None:
             report.captioned = caption_clips(index, writer, decoder)
     report.unchanged = plan.unchanged + len(plan.touched)

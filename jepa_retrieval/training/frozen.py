@@ -14,7 +14,7 @@ from jepa_retrieval.models.modules.y_encoder import YEncoder
 from jepa_retrieval.models.runtime.graphs import XEncoderGraph
 from jepa_retrieval.models.runtime.model import part_inputs
 from jepa_retrieval.models.runtime.openvino_graph import cached_graph
-from jepa_retrieval.models.runtime.parts import GraphXEncoder
+from jepa_retrieval.models.runtime.parts import CPU_CALLS, GraphXEncoder
 
 TEXT_BATCH = 64
 
@@ -33,8 +33,9 @@ def x_encoder_of(model: VLJEPA, *, fingerprint: str) -> Callable[[np.ndarray], n
             build=lambda: XEncoderGraph(model.x_encoder),
             inputs=part_inputs(model.config, "x_encoder"),
             reduced_precision=True,
+            side_by_side=True,
         )
-        return GraphXEncoder(model.config.x_encoder, graph).encode
+        return GraphXEncoder(model.config.x_encoder, graph, calls=CPU_CALLS).encode
 
     @torch.inference_mode()
     def encode(frames: np.ndarray) -> np.ndarray:

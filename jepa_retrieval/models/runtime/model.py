@@ -19,7 +19,14 @@ from jepa_retrieval.models.config import (
 from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.decoding import GraphYDecoder
 from jepa_retrieval.models.runtime.device import Device, choose_device
-from jepa_retrieval.models.runtime.parts import Graph, GraphPredictor, GraphXEncoder, GraphYEncoder, Tokenise
+from jepa_retrieval.models.runtime.parts import (
+    CPU_CALLS,
+    Graph,
+    GraphPredictor,
+    GraphXEncoder,
+    GraphYEncoder,
+    Tokenise,
+)
 from jepa_retrieval.models.sentences import SentenceTokenizer
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TextTokenizer
@@ -112,7 +119,8 @@ class RuntimeModel:
 
     @cached_property
     def _x_encoder(self) -> GraphXEncoder:
-        return GraphXEncoder(self.config.x_encoder, self._graph("x_encoder"))
+        calls = 1 if self.device_of("x_encoder") == "cuda" else CPU_CALLS
+        return GraphXEncoder(self.config.x_encoder, self._graph("x_encoder"), calls=calls)
 
     @cached_property
     def _predictor(self) -> GraphPredictor:
@@ -169,6 +177,7 @@ class RuntimeModel:
             # open_clip's users compare numbers with open_clip's own; bfloat16 would differ in the third decimal.
             reduced_precision=part == "x_encoder"
             and not isinstance(self.config.x_encoder, OpenClipImageConfig),
+            side_by_side=part == "x_encoder",
         )
 
     def _graph_name(self, part: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -16,18 +17,26 @@ Tokenise = Callable[[Sequence[str]], TokenIds]
 # A graph prepares itself anew for every batch size it meets: so it meets only these.
 BATCH_SIZES = (16, 8, 4, 2, 1)
 TEXT_BATCH = 32
+PADDED_SHARE = (
+    0.6  # of a batch that has to be there before the rest is filled up: a call costs more than rows
+)
+CPU_CALLS = 2  # batches of frames that run at once on a CPU, each on its share of the cores
+SHARED_BATCH = 8  # frames, at most, where several batches run at once: larger ones are no faster on a CPU
 
 
 class GraphXEncoder:
     """Visual input X_V to visual tokens S_V."""
 
-    def __init__(self, config: XEncoderConfig, graph: Graph) -> None:
+    def __init__(self, config: XEncoderConfig, graph: Graph, *, calls: int = 1) -> None:
+        """`calls`: how many batches to run at once; threads inside one call wait for each other."""
         self.image_size = config.image_size
         self.token_size = config.token_size
         self.tokens_per_frame = config.tokens_per_frame
         self.framewise = not isinstance(config, VJepa2Config)
         self.centre = config.centre if isinstance(config, EfficientNetLiteConfig) else 0.0
         self._graph = graph
+        self._calls = calls
+        self._threads = ThreadPoolExecutor(calls, thread_name_prefix="x-encoder")
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Uint8 [B, T, H, W, 3] to float32 S_V [B, N, D]; `UsageError` for another shape or type."""
@@ -40,9 +49,17 @@ class GraphXEncoder:
         if batch == 0 or count == 0:
             raise UsageError("there are no frames to encode")
         if not self.framewise:
-            return in_batches(self._graph, frames)
-        tokens = in_batches(self._graph, frames.reshape(batch * count, 1, size, size, 3))
+            return self._in_batches(frames)
+        tokens = self._in_batches(frames.reshape(batch * count, 1, size, size, 3))
         return tokens.reshape(batch, count * self.tokens_per_frame, self.token_size)
+
+    def _in_batches(self, frames: np.ndarray) -> np.ndarray:
+        """Run the graph over frames, a few at a time."""
+        if self._calls == 1:
+            return in_batches(self._graph, frames)
+        share = min(SHARED_BATCH, -(-len(frames) // self._calls))
+        parts = [part for part, _ in _batches(frames, np.arange(len(frames)), most=share)]
+        return np.concatenate(list(self._threads.map(self._graph, parts)))
 
 
 class GraphPredictor:
@@ -66,9 +83,9 @@ class GraphPredictor:
         numbers = {query: number for number, query in enumerate(different)}
         ids, mask = self._tokenise(different)
         rows = np.array([numbers[query] for query in queries], dtype=np.int64)
-        return np.concatenate(
-            [self._graph(part, *_shared(ids, mask, which)) for part, which in _batches(tokens, rows)]
-        )
+        padded = _padded(tokens), _padded(rows)
+        predicted = [self._graph(part, *_shared(ids, mask, which)) for part, which in _batches(*padded)]
+        return np.concatenate(predicted)[: len(tokens)]
 
 
 class GraphYEncoder:
@@ -105,14 +122,25 @@ def in_batches(graph: Graph, inputs: np.ndarray) -> np.ndarray:
     return np.concatenate([graph(part) for part, _ in _batches(inputs, rows)])
 
 
-def _batches(inputs: np.ndarray, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _batches(
+    inputs: np.ndarray, rows: np.ndarray, *, most: int = BATCH_SIZES[0]
+) -> list[tuple[np.ndarray, np.ndarray]]:
     parts, start = [], 0
     while start < len(inputs):
-        size = next(size for size in BATCH_SIZES if size <= len(inputs) - start)
+        size = next(size for size in BATCH_SIZES if size <= min(most, len(inputs) - start))
         chosen = slice(start, start + size)
         parts.append((np.ascontiguousarray(inputs[chosen]), rows[chosen]))
         start += size
     return parts
+
+
+def _padded(rows: np.ndarray) -> np.ndarray:
+    """Repeat the last row so that the rest makes one batch rather than several, if few rows are missing for that."""
+    rest = len(rows) % BATCH_SIZES[0]
+    size = next((size for size in reversed(BATCH_SIZES) if size >= rest), 0)
+    if not rest or rest < PADDED_SHARE * size:
+        return rows
+    return np.concatenate([rows, np.repeat(rows[-1:], size - rest, axis=0)])
 
 
 def _shared(ids: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

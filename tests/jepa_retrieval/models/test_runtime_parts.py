@@ -45,6 +45,24 @@ def test_frames_are_encoded_one_by_one_and_put_back_in_order() -> None:
     assert all(shape[1] == 1 for shape in sizes)
 
 
+def test_frames_are_encoded_side_by_side_and_put_back_in_order() -> None:
+    both = threading.Barrier(2, timeout=20)
+    sizes = []
+
+    def graph(frames: np.ndarray) -> np.ndarray:
+        both.wait()  # never comes back unless two calls run at once
+        sizes.append(len(frames))
+        return np.repeat(frames[:, :, 0, 0, :1].astype(np.float32), 1280, axis=2)
+
+    frames = np.zeros((32, 1, 8, 8, 3), dtype=np.uint8)
+    frames[:, 0, 0, 0, 0] = np.arange(32)
+    encoder = GraphXEncoder(LITE, graph, calls=2)
+    np.testing.assert_array_equal(encoder.encode(frames)[:, 0, 0], np.arange(32))
+    assert sizes == [8, 8, 8, 8]
+    np.testing.assert_array_equal(encoder.encode(frames[:2])[:, 0, 0], [0, 1])
+    assert sizes[4:] == [1, 1]
+
+
 @pytest.mark.parametrize(
     "frames",
     [
@@ -70,8 +88,24 @@ def test_a_predictor_computes_each_different_query_of_a_batch_once() -> None:
     tokens = np.zeros((21, 1, 2), dtype=np.float64)
     queries = ["four five"] * 20 + ["a"]
     out = GraphPredictor(graph, tokenise).predict(tokens, queries)
-    assert seen == [1, 1, 1]
+    assert seen == [1, 2]
     np.testing.assert_array_equal(out[:, 0], [8] * 20 + [1])
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(27, [16, 16]), (25, [16, 8, 1]), (30, [16, 16]), (5, [8]), (3, [4]), (16, [16])]
+)
+def test_a_predictor_fills_up_what_is_nearly_a_batch(count: int, sizes: list[int]) -> None:
+    seen = []
+
+    def graph(tokens: np.ndarray, ids: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        seen.append(len(rows))
+        return tokens[:, 0]
+
+    tokens = np.arange(count, dtype=np.float32).reshape(count, 1, 1)
+    out = GraphPredictor(graph, tokenise).predict(tokens, ["a"] * count)
+    np.testing.assert_array_equal(out[:, 0], np.arange(count))
+    assert seen == sizes
 
 
 def test_queries_must_be_as_many_as_token_sets() -> None:
