@@ -34,7 +34,14 @@ from jepa_retrieval.models.y_decoder_files import save_y_decoder
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.config import OptimConfig, resolve_path
 from jepa_retrieval.training.curves import Curves
-from jepa_retrieval.training.data.caption_points import Corpus, TextConfig, move_about, prepare, project
+from jepa_retrieval.training.data.caption_points import (
+    Corpus,
+    TextConfig,
+    choose,
+    move_about,
+    prepare,
+    project,
+)
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
 from jepa_retrieval.training.strict import parse
 
@@ -160,8 +167,7 @@ class Trainer:
 
     def _loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         corpus = self._corpus
-        counts = corpus.counts[rows]
-        chosen = corpus.first[rows] + (torch.rand(len(rows), generator=generator) * counts).long()
+        chosen = choose(corpus, rows, generator)
         asked = move_about(corpus, rows, self._recipe.text.noise, generator)
         if corpus.memory is not None:
             asked = project(asked, corpus.memory, self._recipe.decoder.temperature)

@@ -34,6 +34,7 @@ class TextConfig:
     captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
     names: str = ""  # file with one picture's name a line: only their captions are used
     noise: float = 1.4  # length of what is added to a mean of unit length
+    central: float = 0.0  # a caption is learnt exp(central * cosine to its picture's mean) times as often
     held_out: int = 100  # pictures whose captions only measure the loss
 
 
@@ -48,6 +49,7 @@ class Corpus:
     means: Tensor  # of the captions of a picture, float32 [P, E], unit length
     first: Tensor  # int64 [P]: where the captions of a picture begin
     counts: Tensor  # int64 [P]: how many they are
+    chances: Tensor  # float32 [P, most captions of a picture]: weight of each in training; 0 as padding
     memory: Tensor | None  # float32 [M, E], unit length
 
 
@@ -67,17 +69,27 @@ def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, folder: Pat
     embeddings = torch.from_numpy(_embed(texts, model, folder / "embeddings.npy"))
     counts = torch.tensor([len(group) for group in groups])
     means = torch.stack([rows.mean(dim=0) for rows in embeddings.split(counts.tolist())])
+    means = functional.normalize(means, dim=-1)
     learnt = int(counts[: len(counts) - text.held_out].sum())
     return Corpus(
         tokenizer,
         ids,
         lengths,
         embeddings,
-        functional.normalize(means, dim=-1),
+        means,
         counts.cumsum(0) - counts,
         counts,
+        _chances(embeddings, means, counts, text.central),
         _fit_memory(embeddings[:learnt].numpy(), decoder.memory, seed=seed),
     )
+
+
+def choose(corpus: Corpus, rows: Tensor, generator: torch.Generator) -> Tensor:
+    """A caption for each picture, int [B]: the more often, the more it says what the others say too.
+
+    People write both the common and the odd; a sentence that is to stand for a picture should be of the common kind.
+    """
+    return corpus.first[rows] + torch.multinomial(corpus.chances[rows], 1, generator=generator)[:, 0]
 
 
 def move_about(corpus: Corpus, rows: Tensor, noise: float, generator: torch.Generator) -> Tensor:
@@ -146,6 +158,13 @@ def _embed(texts: Sequence[str], model: Model, path: Path) -> np.ndarray:
     np.save(path, embeddings)
     note.write_text(json.dumps(key))
     return embeddings
+
+
+def _chances(embeddings: Tensor, means: Tensor, counts: Tensor, central: float) -> Tensor:
+    """How often each caption of a picture is chosen, beside the others: float32 [P, most captions]."""
+    cosines = (embeddings * means.repeat_interleave(counts, dim=0)).sum(dim=1)
+    weights = torch.exp(central * (cosines - 1))
+    return torch.nn.utils.rnn.pad_sequence(list(weights.split(counts.tolist())), batch_first=True)
 
 
 def _fit_memory(embeddings: np.ndarray, size: int, *, seed: int) -> Tensor | None:

@@ -17,6 +17,7 @@ from jepa_retrieval.models.config import load_config
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.training import checkpoint
+from jepa_retrieval.training.data import caption_points
 from jepa_retrieval.training.y_decoder import Recipe, Trainer, load_recipe, train
 from tests.jepa_retrieval.training.conftest import COLOURS, THINGS
 
@@ -156,6 +157,16 @@ def test_a_run_that_goes_on_ends_with_the_same_weights(
         load_file(folder / "y_decoder.safetensors") for folder in (train(broken), expected)
     )
     assert all(torch.equal(resumed[name], tensor) for name, tensor in uninterrupted.items())
+
+
+@pytest.mark.parametrize(("central", "outlier"), [(0.0, 1 / 3), (5.0, 0.01)])
+def test_captions_like_the_others_are_learnt_more_often(central: float, outlier: float) -> None:
+    embeddings = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, -1.0], [0.6, 0.8]])
+    counts = torch.tensor([3, 1])
+    means = torch.tensor([[1.0, 0.0], [0.6, 0.8]])
+    chances = caption_points._chances(embeddings, means, counts, central)
+    assert chances.shape == (2, 3) and (chances[1, 1:] == 0).all() and (chances[:, 0] > 0).all()
+    assert float(chances[0, 2] / chances[0].sum()) == pytest.approx(outlier, abs=0.01)
 
 
 @pytest.mark.parametrize("damage", ["weights", "tokenizer", "other embeddings"])
