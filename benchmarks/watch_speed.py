@@ -5,8 +5,9 @@
 The file is joined from shared clips, h264 with the encoder's own key frames. `jepa watch` runs as a new process from
 beginning to end, beside `ffmpeg -i FILE -f null -`, which decodes every frame on all cores, and does nothing else.
 
-The live stream is the same file over HTTP from this machine, sent at several times its own pace: a camera of which
-this machine has so many. Where watching cannot keep up it must drop windows, count them, and stay near the present.
+The live stream is the same file over HTTP from this machine, sent at several times its own pace: as many cameras as
+that. Windows that are dropped are counted; but a sender over TCP waits for a slow reader, so a pace beyond what
+watching can do shows as a longer run rather than as drops.
 """
 
 from __future__ import annotations
