@@ -19,7 +19,9 @@ class Run:
     """Wall time and peak memory of one command."""
 
     seconds: float
-    peak_mb: float  # largest sum of the proportional set sizes of the process and its children; 0 off Linux
+    peak_mb: (
+        float  # largest sum of the proportional set sizes of the process and its children; 0 if not looked at
+    )
 
 
 def jepa_program() -> str:
@@ -27,12 +29,12 @@ def jepa_program() -> str:
     return shutil.which("jepa", path=str(Path(sys.executable).parent)) or "jepa"
 
 
-def run_index(file: Path, sampling: str = "auto") -> Run:
+def run_index(file: Path, sampling: str = "auto", *, memory: bool = False) -> Run:
     """`jepa index` of one file into a new index, in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         index = f"{folder}/index"
         options = ["--index", index, "--sampling", sampling, "--quiet"]
-        return measure([jepa_program(), "index", str(file), *options])
+        return measure([jepa_program(), "index", str(file), *options], memory=memory)
 
 
 def run_ffmpeg(file: Path) -> Run:
@@ -40,14 +42,17 @@ def run_ffmpeg(file: Path) -> Run:
     return measure(["ffmpeg", "-nostdin", "-v", "error", "-i", str(file), "-f", "null", "-"])
 
 
-def measure(command: Sequence[str]) -> Run:
-    """Run a command to its end; the script ends if it fails."""
+def measure(command: Sequence[str], *, memory: bool = False) -> Run:
+    """Run a command to its end; the script ends if it fails. Looking at the memory slows the command down."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     peak = 0.0
     while process.poll() is None:
-        peak = max(peak, sum(_proportional_mb(pid) for pid in _family(process.pid)))
-        time.sleep(SAMPLE_SECONDS if time.perf_counter() - began > 1 else 0.01)
+        if memory:
+            peak = max(peak, sum(_proportional_mb(pid) for pid in _family(process.pid)))
+            time.sleep(SAMPLE_SECONDS)
+        else:
+            time.sleep(0.01)
     seconds = time.perf_counter() - began
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")

@@ -125,9 +125,7 @@ def _indexing(file: Path, minutes: int, limit: float) -> Panel:
     bars = [Bar("ffmpeg -f null", minutes * 60 / limit, "the limit of decoding every frame")]
     for sampling in (f"{RATE:g}", "auto"):
         run = run_index(file, sampling)
-        bars.append(
-            Bar(f"jepa index --sampling {sampling}", minutes * 60 / run.seconds, f"{run.peak_mb:.0f} MB")
-        )
+        bars.append(Bar(f"jepa index --sampling {sampling}", minutes * 60 / run.seconds))
     return Panel(
         "Indexing, a new process",
         "x real time",

@@ -39,7 +39,7 @@ def test_decoders_take_one_frame_a_slot(name: str, three_seconds: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a process family is read from /proc")
 def test_memory_of_children_counts() -> None:
     began = time.perf_counter()
-    run = processes.measure([sys.executable, "-c", HUNGRY])
+    run = processes.measure([sys.executable, "-c", HUNGRY], memory=True)
     assert 1.5 <= run.seconds <= time.perf_counter() - began
     assert 150 < run.peak_mb < 400
 
