@@ -3,7 +3,8 @@
     python -m benchmarks.panda70m_categories [--model nano] [--index DIR]
 
 The label texts below were written once, on paper, from the eight names alone, before anything was measured with them,
-and were not changed since. A category's score is that of its nearest text; the names alone are measured beside them.
+and were not changed since. A category has the probability of its texts together; the names alone are measured beside
+them.
 """
 
 from __future__ import annotations

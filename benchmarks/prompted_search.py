@@ -21,7 +21,7 @@ from benchmarks.panda70m import panda70m_library, panda70m_rows
 from benchmarks.photographs import encode_photographs, predict
 from jepa_retrieval.library import Library
 from jepa_retrieval.models import load_model
-from jepa_retrieval.tasks.prompted import WEIGHT, rank_again
+from jepa_retrieval.tasks.prompted import MARGIN, WEIGHT, rank_again
 
 PROMPTS = (
     "What is happening?",
@@ -85,10 +85,11 @@ def _choose(name: str) -> None:
     )
     base = recall_at(ranks(plain, owner), 1)
     rows: list[list[object]] = []
+    bonus = MARGIN * (plain == plain.max(axis=1, keepdims=True))
     for prompt, scores in zip(PROMPTS, prompted, strict=True):
-        mixed = [(1 - weight) * plain + weight * scores for weight in WEIGHTS]
+        mixed = [(1 - weight) * plain + weight * scores + bonus for weight in WEIGHTS]
         gains = [recall_at(ranks(mean, owner), 1) - base for mean in mixed]
-        rows.append([prompt, *(f"{gain:+.1f}" for gain in gains)])
+        rows.append([prompt, *(f"{gain:+.2f}" for gain in gains)])
     print(f"{name}, Flickr8k dev: recall@1 {base:.1f} without a prompt; gain by the prompt's weight")
     print_table(["prompt", *map(str, WEIGHTS)], rows)
     print(save_result("prompted_search_weight", {"model": name, "base": base, "gains": rows}))

@@ -40,7 +40,7 @@ def classify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Labels, one a line. Behind a tab: texts that stand for the label, the nearest one counts.",
+            help="Labels, one a line. Behind a tab: texts that stand for the label.",
         ),
     ] = None,
     template: Annotated[

@@ -24,7 +24,7 @@ PLAIN = ("{}",)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A label or an answer, and the texts that stand for it: of several, the nearest one counts.
+    """A label or an answer, and the texts that stand for it: of several, the probabilities are added.
 
     A broad category is told better by what it holds ("a dog", "a bird") than by its name: CHiLS, Novack et al.,
     arXiv 2302.02551.
@@ -39,7 +39,7 @@ class Scored:
     """How near one candidate lies."""
 
     name: str
-    score: float  # cosine, -1 to 1; of a yes, with what the question as a statement adds
+    score: float  # cosine, -1 to 1; more for a yes, or a label of several texts, by what `CandidateSet` and `ask` add
     probability: float  # softmax over all candidates at the model's temperature; not calibrated
 
 
@@ -91,6 +91,7 @@ class CandidateSet:
         if not templates:
             raise UsageError("there are no templates: give at least one, such as '{}'")
         self.names = tuple(candidate.name for candidate in candidates)
+        self._temperature = model.temperature
         counts = [len(candidate.texts) for candidate in candidates]
         self._first = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         texts = [text for candidate in candidates for text in candidate.texts]
@@ -99,9 +100,16 @@ class CandidateSet:
         self.embeddings: np.ndarray = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)  # [T, E]
 
     def scores(self, embeddings: np.ndarray) -> np.ndarray:
-        """Cosine of each embedding, float [B, E], to each candidate: float32 [B, K]."""
+        """Cosine of each embedding, float [B, E], to each candidate: float32 [B, K].
+
+        Of a candidate with several texts it is the one cosine that has the probability of all of them together:
+        temperature * log of the sum of exp(cosine / temperature).
+        """
         cosines = embeddings.astype(np.float32) @ self.embeddings.T
-        return np.maximum.reduceat(cosines, self._first, axis=1) if len(cosines) else cosines[:, self._first]
+        if not len(cosines) or len(self._first) == cosines.shape[1]:
+            return cosines[:, self._first]
+        together: np.ndarray = np.logaddexp.reduceat(cosines / self._temperature, self._first, axis=1)
+        return (together * self._temperature).astype(np.float32)
 
     def ranked(
         self, scores: np.ndarray, *, temperature: float, top: int, also: str | None = None

@@ -55,10 +55,15 @@ def test_a_template_needs_a_place_for_the_label(model: HandModel, templates: lis
         CandidateSet(parse_candidates(["dog"]), model, templates=templates)
 
 
-def test_of_several_texts_the_nearest_counts(model: HandModel) -> None:
+def test_probabilities_of_several_texts_are_added(model: HandModel) -> None:
+    seen = np.stack([unit("cat"), unit("car"), unit("dog", "cat", "car")])
+    alone = CandidateSet(parse_candidates(["dog", "cat", "car"]), model)
     found = CandidateSet(parse_candidates(["pet\tdog\tcat", "car"]), model)
-    scores = found.scores(np.stack([unit("cat"), unit("car"), unit("dog", "car")]))
-    np.testing.assert_allclose(scores, [[1, 0], [0, 1], [0.5**0.5, 0.5**0.5]], atol=1e-6)
+    scores = found.scores(seen)
+    np.testing.assert_allclose(scores[:, 1], alone.scores(seen)[:, 2], atol=1e-6)
+    apart = softmax(alone.scores(seen), model.temperature)
+    together = softmax(scores, model.temperature)
+    np.testing.assert_allclose(together[:, 0], apart[:, 0] + apart[:, 1], rtol=1e-5)
     assert found.scores(np.zeros((0, 6), np.float32)).shape == (0, 2)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.prompted import PromptRerank, clips_to_fetch, combined, rank_again
+from jepa_retrieval.tasks.prompted import MARGIN, PromptRerank, clips_to_fetch, combined, rank_again
 from tests.jepa_retrieval.tasks.conftest import HandModel, MakeIndex, unit
 
 FILES = {
@@ -24,10 +24,22 @@ def test_the_prompt_decides_between_what_scores_alike(make_index: MakeIndex, mod
     scores = {hit.path: hit.score for hit in asked}
     plain = {hit.path: hit.score for hit in hits}
     assert scores["b.mp4"] == pytest.approx(0.5 * plain["b.mp4"] + 0.5 * 0.5**0.5, abs=1e-3)
-    assert scores["a.mp4"] == pytest.approx(0.5 * plain["a.mp4"], abs=1e-3)
+    assert scores["a.mp4"] == pytest.approx(0.5 * plain["a.mp4"] + MARGIN, abs=1e-3)  # it was the first hit
     assert len(model.asked) == 3
     stage = PromptRerank(index, model, "how bright is it?", weight=0.5)
     assert stage(unit("dog", "dark"), hits) == asked
+
+
+def test_the_first_hit_gives_way_only_to_one_that_is_clearly_better(
+    make_index: MakeIndex, model: HandModel
+) -> None:
+    index = make_index(FILES)
+    hits = index.search(unit("dog", "dark", "light")[None], k=3)[0]
+    light, dark = (next(hit for hit in hits if hit.path == path) for path in ("a.mp4", "b.mp4"))
+    for first, second in ((light, dark), (dark, light)):
+        # The prompt does not speak of brightness, so that both dogs stay alike.
+        asked = rank_again([first, second], unit("dog"), "What is it?", index=index, model=model)
+        assert [hit.path for hit in asked] == [first.path, second.path]
 
 
 def test_nothing_found_stays_nothing(make_index: MakeIndex, model: HandModel) -> None:
