@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,10 +15,12 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
-from cli.values import format_time
+from cli.values import format_time, parse_size
+from indexes.vectors.kinds import KINDS
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
+    from indexes import IndexStats, Wanted
     from jepa_retrieval.library import Library
 
 
@@ -97,24 +99,80 @@ def verify(index: IndexOption = None, json: JsonOption = False) -> None:
     raise typer.Exit(1 if problems else 0)
 
 
-def optimize(index: IndexOption = None, json: JsonOption = False) -> None:
+def optimize(
+    index: IndexOption = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory", metavar="SIZE", help="Most memory that searches may take, such as 4GB; or 'any'."
+        ),
+    ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option("--recall", help="Share of the true ten best that a search is to find, such as 0.98."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help=f"A kind of vector index by name: {', '.join(KINDS)}; or 'auto'."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Make an index smaller and faster: compact its tables, drop old versions, rebuild the vector index.
+
+    The kind of vector index follows from the number of clips, the memory and the recall; it is printed with the
+    recall that was measured on sample queries. What is asked for here holds until it is asked for otherwise.
 
     \b
     Examples:
       jepa optimize
+      jepa optimize --memory 4GB
+      jepa optimize --memory any --recall 0.995
     """
     library = open_library(index)
+    wanted = _wanted(library.records.wanted, memory, recall, kind)
+    plan = library.records.plan(wanted)
+    expected = f"recall@10 of {plan.expected_recall:.2f} expected"
+    console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
     before = library.status()
-    library.optimize()
+    library.optimize(wanted)
     after = library.status()
     if json:
-        console.result_json({"bytes_before": before.total_bytes, "bytes_after": after.total_bytes})
+        search = {
+            "vector_kind": after.vector_kind,
+            "search_memory_bytes": after.search_memory_bytes,
+            "recall_expected": after.recall_expected,
+            "recall_measured": after.recall_measured,
+        }
+        sizes = {"bytes_before": before.total_bytes, "bytes_after": after.total_bytes}
+        console.result_json({**sizes, **search})
     else:
         console.result(
             f"{console.printable(str(library.folder))}: {console.bytes_text(before.total_bytes)} before, "
             f"{console.bytes_text(after.total_bytes)} now; versions of the last hour are kept for their readers."
         )
+        console.result(f"Search: {_search_line(after)}.")
+
+
+def _wanted(stored: Wanted, memory: str | None, recall: float | None, kind: str | None) -> Wanted:
+    """What was asked of the search before, with what is asked of it now in its place."""
+    if recall is not None and not 0 < recall <= 1:
+        raise UsageError(f"--recall must be above 0 and at most 1, not {recall}")
+    if kind is not None and kind != "auto" and kind not in KINDS:
+        raise UsageError(f"--kind must be auto or one of {', '.join(KINDS)}, not '{kind}'")
+    if memory is not None:
+        stored = replace(stored, memory=None if memory == "any" else parse_size(memory))
+    if recall is not None:
+        stored = replace(stored, recall=recall)
+    if kind is not None:
+        stored = replace(stored, kind=None if kind == "auto" else kind)
+    return stored
+
+
+def _search_line(stats: IndexStats) -> str:
+    line = f"{stats.vector_kind}, {console.bytes_text(stats.search_memory_bytes)} of memory"
+    if stats.recall_measured is None or stats.recall_expected is None:
+        return line
+    return f"{line}; recall@10 {stats.recall_expected:.2f} expected, {stats.recall_measured:.3f} measured"
 
 
 def status(
@@ -167,7 +225,7 @@ def _status_lines(library: Library) -> Iterator[str]:
             ("clips", f"{stats.clips:,}"),
             (
                 "search",
-                f"{stats.vector_kind}, {stats.vectors_covered:,} of {stats.clips:,} clips in the vector index",
+                f"{_search_line(stats)}; {stats.vectors_covered:,} of {stats.clips:,} clips in the vector index",
             ),
             ("indexed", _last_indexed(library)),
             ("on disk", console.bytes_text(stats.total_bytes)),

@@ -12,6 +12,7 @@ from jepa_retrieval.errors import UsageError
 
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)")
 _WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.DOTALL)
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[kMGT]?)(?P<binary>i?)B?", re.IGNORECASE)
 _SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 
 
@@ -24,6 +25,15 @@ def parse_time(text: str) -> float:
     if clock is None:
         raise UsageError(f"'{text}' is not a time: write seconds (90.5) or hours:minutes:seconds (1:02:03.5)")
     return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + float(clock["seconds"])
+
+
+def parse_size(text: str) -> float:
+    """Bytes in `4GB`, `512 MB`, `1.5g` or `4000000`; `GB` is a power of 1,000, `GiB` of 1,024."""
+    size = _SIZE.fullmatch(text.strip())
+    if size is None or not float(size["number"]):
+        raise UsageError(f"'{text}' is not a size: write one like 4GB or 512MB")
+    power = ("", "k", "m", "g", "t").index(size["unit"].lower())
+    return float(size["number"]) * (1024.0 if size["binary"] else 1000.0) ** power
 
 
 def format_time(seconds: float) -> str:

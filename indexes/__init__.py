@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
     from indexes.stats import IndexStats
     from indexes.store import Index
+    from indexes.vectors.kinds import Plan, Wanted
     from indexes.writer import IndexWriter
 
 __all__ = [
@@ -43,7 +44,9 @@ __all__ = [
     "JepaError",
     "Manifest",
     "MediaRecord",
+    "Plan",
     "Problem",
+    "Wanted",
 ]
 
 _MODULES = {
@@ -55,7 +58,9 @@ _MODULES = {
     "IndexWriter": "writer",
     "Manifest": "manifest",
     "MediaRecord": "records",
+    "Plan": "vectors.kinds",
     "Problem": "health",
+    "Wanted": "vectors.kinds",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ from indexes.errors import FilterError, IndexStoreError
 from indexes.filters import check_filter, filter_error, is_filters_fault
 from indexes.manifest import Manifest
 from indexes.records import ClipHit, ClipWindows, MediaRecord
-from indexes.vectors import build
+from indexes.vectors import build, growth
 from indexes.vectors.files import DamagedVectorsError
-from indexes.vectors.search import VectorSearch
+from indexes.vectors.kinds import HIT_BYTES
+from indexes.vectors.search import StoredFast, VectorSearch
+from indexes.wanted import read_wanted
 
 if TYPE_CHECKING:
     import lance
@@ -172,8 +174,14 @@ class Snapshot:
         return build.load_any(self.folder, self.manifest, self.clips_table)
 
     def _load_vectors(self) -> VectorSearch:
-        graph, rows = build.read_graph(self.folder, self.loaded.description)
-        return VectorSearch(self.loaded.embeddings, graph=graph, graph_rows=rows)
+        embeddings, description = self.loaded.embeddings, self.loaded.description
+        if description is None or description.fast is None:
+            return VectorSearch(embeddings)
+        memory = read_wanted(self.folder).memory
+        held = description.fast.part.bytes + embeddings.nbytes + HIT_BYTES * len(self.loaded.hits)
+        fits = memory is None or held <= memory
+        read = partial(growth.read, self.folder, description.fast)
+        return VectorSearch(embeddings, StoredFast(read, description.fast.effort, fits))
 
     def _matching(self, where: str) -> np.ndarray:
         from indexes.schema import clip_filter_columns

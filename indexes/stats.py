@@ -12,6 +12,9 @@ from indexes.manifest import FILE_NAME
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build
 from indexes.vectors.files import FOLDER as VECTORS
+from indexes.vectors.files import Description
+from indexes.vectors.kinds import EXACT, HIT_BYTES
+from indexes.wanted import QUERIES_FILE, WANTED_FILE
 
 if TYPE_CHECKING:
     import lance
@@ -39,8 +42,13 @@ class IndexStats:
     streams_bytes: int  # embeddings and times of the windows
     vectors_bytes: int  # derived files for search
     total_bytes: int  # of the whole folder, with old versions that are still kept
-    vector_kind: str  # "hnsw", "exact", or "none" if the files for search are missing or of an older commit
+    vector_kind: (
+        str  # "exact", "hnsw" and so on; "none" if the files for search are missing or of an older commit
+    )
     vectors_covered: int  # clips that the files for search hold
+    search_memory_bytes: int  # that a search takes, about
+    recall_expected: float | None  # recall@10 before the vector index was built; None: exact
+    recall_measured: float | None  # recall@10 with sample queries after it was built; None: exact
 
 
 def collect_stats(snapshot: Snapshot) -> IndexStats:
@@ -48,8 +56,9 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
     files = snapshot.media(where=None, columns=["kind", "state", "duration", "clips"]).to_pylist()
     ok = [file for file in files if file["state"] == "ok"]
     columns = _bytes_per_column(snapshot.clips_table)
-    kind, covered = build.coverage(snapshot.folder, snapshot.manifest)
     manifest = snapshot.manifest
+    vectors = build.description_of(snapshot.folder, manifest)
+    fast = vectors.fast if vectors else None
     return IndexStats(
         model=manifest.model,
         prompt=manifest.prompt,
@@ -67,10 +76,20 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         streams_bytes=columns["window_embeddings"] + columns["window_times"],
         vectors_bytes=bytes_below(snapshot.folder / VECTORS),
         total_bytes=sum(bytes_below(snapshot.folder / part) for part in (MEDIA, CLIPS, VECTORS))
-        + sum(_size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION)),
-        vector_kind=kind,
-        vectors_covered=covered,
+        + sum(_size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION, WANTED_FILE, QUERIES_FILE)),
+        vector_kind="none" if vectors is None else fast.kind if fast else EXACT.name,
+        vectors_covered=vectors.hits.rows if vectors else 0,
+        search_memory_bytes=_search_memory(vectors),
+        recall_expected=fast.expected_recall if fast else None,
+        recall_measured=fast.recall if fast else None,
     )
+
+
+def _search_memory(vectors: Description | None) -> int:
+    if vectors is None:
+        return 0
+    held = vectors.fast.part.bytes if vectors.fast else vectors.embeddings.bytes
+    return held + HIT_BYTES * vectors.hits.rows
 
 
 def _size(path: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from indexes.manifest import CAPTIONS_FORMAT, Manifest, read_manifest
 from indexes.reasons import is_file_failure, reason
 from indexes.records import ClipHit, ClipWindows, MediaRecord
 from indexes.snapshot import Snapshot
+from indexes.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Index:
+class Index(Upkeep):
     """Vectors and records of a collection of media, in a folder.
 
     Every read sees one commit: the newest at `open`, or at the last `refresh`. Other processes may read and one may
@@ -279,27 +280,9 @@ class Index:
 
         return IndexWriter(self)
 
-    def build_vectors(self) -> None:
-        """Build the files for vector search anew.
-
-        Raises:
-            IndexLockedError, IndexWriteError: as `writer`.
-        """
-        with self.writer() as writer:
-            writer.build_vectors()
-
-    def optimize(self, *, keep_versions: timedelta | None = None) -> None:
-        """Join small fragments of the tables, delete old versions and build the vector files anew.
-
-        Args:
-            keep_versions: spare versions that were the present one this lately, for readers that still use
-                them; None means an hour.
-
-        Raises:
-            IndexLockedError, IndexWriteError: as `writer`.
-        """
-        with self.writer() as writer:
-            writer.optimize(keep_versions=keep_versions)
+    def _reopen(self) -> None:
+        """Use new vector files of the commit that is being read already."""
+        self._snapshot = Snapshot(self.folder, self.manifest)
 
     def _read(self, read: Callable[[Snapshot], T]) -> T:
         snapshot = self._snapshot

@@ -25,7 +25,9 @@ from indexes.records import ClipRecord, MediaRecord
 from indexes.schema import CAPTION, clip_table, media_row
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
-from indexes.vectors import build
+from indexes.vectors import build, growth
+from indexes.vectors.kinds import Wanted
+from indexes.wanted import write_wanted
 
 if TYPE_CHECKING:
     from indexes.store import Index
@@ -183,10 +185,22 @@ class IndexWriter:
         with self._writing("build the vector index"):
             build.update(self._folder, self._manifest, self._snapshot().clips_table, rebuild=True)
 
-    def optimize(self, *, keep_versions: timedelta | None = None) -> None:
-        """Commit, join small fragments, delete old versions, build the vector files anew."""
+    def tune(self) -> None:
+        """Commit, then measure the vector index with the sample queries and set its effort."""
+        self.commit()
+        with self._writing("tune the vector index"):
+            growth.tune_again(self._folder, self._manifest)
+
+    def optimize(self, *, keep_versions: timedelta | None = None, wanted: Wanted | None = None) -> None:
+        """Commit, join small fragments, delete old versions, build the vector files anew.
+
+        Args:
+            wanted: what is asked of the search from now on; None for what was asked before.
+        """
         self.commit()
         with self._writing("optimize"):
+            if wanted is not None:
+                write_wanted(self._folder, wanted)
             self._tidy(
                 keep_versions=KEEP_OLD_VERSIONS if keep_versions is None else keep_versions, always=True
             )
@@ -254,9 +268,9 @@ class IndexWriter:
             with self._writing("tidy"):
                 self._tidy(keep_versions=KEEP_OLD_VERSIONS, always=False)
                 if not build.is_fresh(self._folder, self._manifest):
-                    # Growing the graph can take long; whoever interrupted the program waits no longer for it.
+                    # Growing the fast index can take long; whoever interrupted the program waits no longer for it.
                     clips = self._snapshot().clips_table
-                    build.update(self._folder, self._manifest, clips, grow_graph=not interrupted)
+                    build.update(self._folder, self._manifest, clips, grow=not interrupted)
         except IndexWriteError as error:
             logger.warning("the records are stored, but searches will be slower: %s", error)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from indexes import Index, IndexStats, Manifest, Problem
+from indexes import Index, IndexStats, IndexStoreError, Manifest, Problem, Wanted
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
@@ -275,6 +275,11 @@ class Library(Questions):
         `index`, `remove` and `optimize` do this when it is due; a search without it measures for itself.
         """
         self._null = self._index.manifest, null_of(self._index, self._encode_texts, save=True)
+        try:
+            # Neutral texts are queries too: they tell how well the vector index answers texts.
+            self._index.tune()
+        except IndexStoreError as error:
+            logger.info("the vector index is not measured: %s", error)
 
     def _encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         return self.model.y_encoder.encode(texts)
@@ -307,9 +312,16 @@ class Library(Questions):
         self._calibrate_if_possible()
         return len(gone)
 
-    def optimize(self) -> None:
-        """Make the index smaller and faster: join fragments, drop old versions, build the vector files anew."""
-        self._index.optimize()
+    def optimize(self, wanted: Wanted | None = None) -> None:
+        """Make the index smaller and faster: join fragments, drop old versions, build the vector files anew.
+
+        Args:
+            wanted: what is asked of the search from now on: most memory, recall; None for what was asked before.
+
+        Raises:
+            IndexStoreError: the search of so many clips takes more memory than that.
+        """
+        self._index.optimize(wanted=wanted)
         self._index.refresh()
         self._calibrate_if_possible()
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from indexes import arrays
 from indexes.manifest import Manifest
-from indexes.vectors import files, windows
+from indexes.vectors import files, growth, windows
 from indexes.vectors.files import DamagedVectorsError, Description, Part
 from indexes.vectors.hits import HIT_DTYPE, HitTable
 
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# From this many clips on there is an HNSW graph; below it every search is exact.
-GRAPH_FROM = 50_000
-# Rows that the graph lacks are scanned. It is extended when they are more than this part of all rows.
-MOST_TAIL = 0.1
 # Rows of deleted clips stay in the files. All is built anew when they are more than this part of the rows.
 MOST_DEAD = 0.25
+# Larger files of embeddings are checked by writers and `verify`, not whenever a search begins.
+MOST_CHECKED = 500_000_000
 
 HIT_COLUMNS = ["clip_id", "path", "kind", "start", "end"]
 
@@ -55,7 +53,8 @@ def load_fresh(folder: Path, manifest: Manifest) -> Loaded | None:
     if description.commit != manifest.commit.number:
         return None
     hits = files.load_hits(folder, description)
-    embeddings = files.load_embeddings(folder, description)
+    check = description.fast is None or description.embeddings.bytes <= MOST_CHECKED
+    embeddings = files.load_embeddings(folder, description, check=check)
     return Loaded(hits, embeddings, description, len(embeddings))
 
 
@@ -69,29 +68,29 @@ def is_fresh(folder: Path, manifest: Manifest) -> bool:
         description.commit == manifest.commit.number
         and description.windows is not None
         and files.have_sizes(folder, description)
-        and not _graph_is_due(description.embeddings.rows, description.graph)
+        and not growth.is_due(folder, description.embeddings.rows, description.fast, manifest)
     )
 
 
 def check_rest(folder: Path, loaded: Loaded) -> None:
-    """Make sure that what `load_fresh` does not read is whole: the graph, if there is one, and the windows.
+    """Make sure that what `load_fresh` may not have read is whole.
 
     Raises:
         DamagedVectorsError: it is not.
     """
     if loaded.description is not None:
         windows.check(folder, loaded.description.windows)
-        if loaded.description.graph is not None:
-            files.read_part(folder, loaded.description.graph)
+        files.check_part(folder, loaded.description.embeddings)
+        if loaded.description.fast is not None:
+            files.check_part(folder, loaded.description.fast.part)
 
 
-def coverage(folder: Path, manifest: Manifest) -> tuple[str, int]:
-    """Kind of vector index on disk ("exact", "hnsw", "none") and how many clips of the commit it covers."""
+def description_of(folder: Path, manifest: Manifest) -> Description | None:
+    """What `vectors/` holds for this index, of this commit or an older one; None if that cannot be read."""
     try:
-        description = _describe(folder, manifest)
+        return _describe(folder, manifest)
     except DamagedVectorsError:
-        return "none", 0
-    return "exact" if description.graph is None else "hnsw", description.hits.rows
+        return None
 
 
 def load_table(clips: lance.LanceDataset, embedding_size: int) -> Loaded:
@@ -125,13 +124,13 @@ def update(
     clips: lance.LanceDataset,
     *,
     rebuild: bool = False,
-    grow_graph: bool = True,
+    grow: bool = True,
 ) -> None:
     """Write what `vectors/` lacks for the commit that `clips` is opened at.
 
     Args:
         rebuild: make all files anew, whatever their state.
-        grow_graph: False leaves the graph as it is; searches scan the rows that it lacks.
+        grow: False leaves the fast index as it is; searches scan the rows that it lacks.
 
     Raises:
         OSError: the files cannot be written.
@@ -142,13 +141,13 @@ def update(
     dead = len(loaded.embeddings) - len(loaded.hits)
     if before is None or rebuild or dead > MOST_DEAD * len(loaded.embeddings):
         embeddings = _write_anew(folder, loaded)
-        graph = None
+        fast = None
     else:
         tail = loaded.embeddings[loaded.stored_rows :]
         embeddings = (
             files.append_embeddings(folder, before.embeddings, tail) if len(tail) else before.embeddings
         )
-        graph = before.graph
+        fast = before.fast
     name = f"{manifest.commit.number}-{uuid.uuid4().hex[:8]}"
     paths = json.dumps(list(loaded.hits.paths), ensure_ascii=False).encode()
     description = Description(
@@ -158,7 +157,7 @@ def update(
         embeddings=embeddings,
         hits=files.write_part(folder, f"hits-{name}.bin", loaded.hits.hits.tobytes(), rows=len(loaded.hits)),
         paths=files.write_part(folder, f"paths-{name}.json", paths, rows=len(loaded.hits.paths)),
-        graph=_update_graph(folder, name, embeddings, graph, manifest) if grow_graph else graph,
+        fast=growth.update(folder, name, embeddings, fast, manifest) if grow else fast,
         windows=windows.update(
             folder,
             name,
@@ -170,17 +169,6 @@ def update(
         ),
     )
     files.write_description(folder, description)
-
-
-def read_graph(folder: Path, description: Description | None) -> tuple[bytes | None, int]:
-    """The stored graph and how many rows it covers; nothing if there is none or it is damaged."""
-    if description is None or description.graph is None:
-        return None, 0
-    try:
-        return files.read_part(folder, description.graph), description.graph.rows
-    except DamagedVectorsError as error:
-        logger.warning("searching exactly, until the vector index is built again: %s", error)
-        return None, 0
 
 
 def read_windows(folder: Path, loaded: Loaded, embedding_size: int) -> windows.WindowTable | None:
@@ -207,31 +195,6 @@ def _write_anew(folder: Path, loaded: Loaded) -> Part:
     live = loaded.embeddings[hits["row"]]
     hits["row"] = np.arange(len(hits))
     return files.append_embeddings(folder, Part(f"embeddings-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0), live)
-
-
-def _graph_is_due(rows: int, graph: Part | None) -> bool:
-    covered = graph.rows if graph else 0
-    return rows >= GRAPH_FROM and rows - covered > MOST_TAIL * rows
-
-
-def _update_graph(
-    folder: Path, name: str, embeddings: Part, before: Part | None, manifest: Manifest
-) -> Part | None:
-    from indexes.vectors.graph import grow_graph
-
-    content = None
-    if before is not None:
-        try:
-            content = files.read_part(folder, before)
-        except DamagedVectorsError as error:
-            logger.info("building the vector index anew: %s", error)
-            before = None
-    if not _graph_is_due(embeddings.rows, before):
-        return before
-    path = folder / files.FOLDER / embeddings.file
-    rows = np.memmap(path, "<f2", "r", shape=(embeddings.rows, manifest.embedding_size))
-    grown = grow_graph(rows, before=content, rows_before=before.rows if before else 0)
-    return files.write_part(folder, f"hnsw-{name}.faiss", grown, rows=embeddings.rows)
 
 
 def _read_hits(clips: lance.LanceDataset) -> HitTable:

@@ -1,4 +1,4 @@
-"""Exact search in NumPy, over few rows."""
+"""Exact search in NumPy: over few rows, over rows that stay on disk, over candidates of another search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 
 # Rows that are converted to float32 at once: the block stays in the processor's cache.
 _BLOCK = 2048
+# Scores that are kept before the best of them are taken.
+_SCORES = 4_000_000
 
 
 def search_rows(
@@ -16,17 +18,55 @@ def search_rows(
     Args:
         embeddings: float16 [n, E].
         queries: float32 [Q, E].
-        rows: positions to search, int64 [m].
+        rows: positions to search, int64 [m], ascending.
         k: how many to return; fewer if there are fewer rows.
 
     Returns:
         Scores float32 [Q, min(k, m)], best first, and their positions int64.
     """
+    step = max(_BLOCK, _SCORES // max(1, len(queries)) // _BLOCK * _BLOCK)
+    scores = np.empty((len(queries), 0), np.float32)
+    found = np.empty((len(queries), 0), np.int64)
+    for begin in range(0, len(rows), step):
+        part = rows[begin : begin + step]
+        more = _scores(embeddings, queries, part)
+        candidates = np.broadcast_to(part, more.shape)
+        if begin:
+            more, candidates = np.hstack([scores, more]), np.hstack([found, candidates])
+        scores, found = best(more, candidates, k)
+    return scores, found
+
+
+def _scores(embeddings: np.ndarray, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     scores = np.empty((len(queries), len(rows)), np.float32)
+    # Rows in one piece are read faster than by their numbers.
+    first = int(rows[0]) if len(rows) else 0
+    whole = len(rows) > 0 and int(rows[-1]) - first == len(rows) - 1
     for begin in range(0, len(rows), _BLOCK):
-        block = embeddings[rows[begin : begin + _BLOCK]].astype(np.float32)
-        np.matmul(queries, block.T, out=scores[:, begin : begin + _BLOCK])
-    return best(scores, np.broadcast_to(rows, scores.shape), k)
+        end = min(begin + _BLOCK, len(rows))
+        block = embeddings[first + begin : first + end] if whole else embeddings[rows[begin:end]]
+        np.matmul(queries, block.astype(np.float32).T, out=scores[:, begin:end])
+    return scores
+
+
+def rank_rows(
+    embeddings: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` best of each query's own candidates by inner product.
+
+    Args:
+        embeddings: float16 [n, E].
+        queries: float32 [Q, E].
+        candidates: positions, int64 [Q, m]; -1 for none.
+
+    Returns:
+        As `search_rows`; the score of none is minus infinity.
+    """
+    scores = np.empty(candidates.shape, np.float32)
+    for line, query, rows in zip(scores, queries, candidates, strict=True):
+        line[:] = embeddings[rows].astype(np.float32) @ query
+    scores[candidates < 0] = -np.inf
+    return best(scores, candidates, k)
 
 
 def best(scores: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,9 @@ FOLDER = "vectors"
 DESCRIPTION = "vectors.json"
 FORMAT_VERSION = 1
 
+# Bytes of a large file that are read at once.
+_PIECE = 4_194_304
+
 
 class DamagedVectorsError(Exception):
     """A derived file is missing or not what it was; stays inside `indexes`, the file is made anew."""
@@ -52,6 +55,19 @@ class WindowParts:
 
 
 @dataclass(frozen=True, slots=True)
+class FastPart:
+    """The stored index that finds candidates, and how it is to be searched."""
+
+    part: Part  # a FAISS index over codes of the first `part.rows` embeddings
+    kind: str
+    learnt_from: int  # rows there were when its lists and codes were learnt
+    effort: int  # lists to probe, or efSearch
+    expected_recall: float  # recall@10, before it was built
+    recall: float  # recall@10, measured at that effort
+    texts: bool  # whether it was measured with the caller's sample of queries; else between stored vectors
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Content of `vectors.json`."""
 
@@ -61,14 +77,15 @@ class Description:
     embeddings: Part  # float16 [rows, E], raw
     hits: Part  # HIT_DTYPE [rows]
     paths: Part  # JSON list
-    graph: Part | None  # FAISS HNSW over the first `rows` embeddings, without their values
+    fast: FastPart | None = None
     windows: WindowParts | None = None
     format_version: int = FORMAT_VERSION
 
     def parts(self) -> list[Part]:
         """All files that are named."""
         streams = (self.windows.rows, self.windows.spans) if self.windows else ()
-        return [part for part in (self.embeddings, self.hits, self.paths, self.graph, *streams) if part]
+        fast = (self.fast.part,) if self.fast else ()
+        return [self.embeddings, self.hits, self.paths, *fast, *streams]
 
 
 def read_description(folder: Path, *, index_id: str, embedding_size: int) -> Description:
@@ -82,8 +99,10 @@ def read_description(folder: Path, *, index_id: str, embedding_size: int) -> Des
         content = json.loads(path.read_bytes())
         if content["format_version"] != FORMAT_VERSION:
             raise DamagedVectorsError(f"{path} has another format")
-        for name in ("embeddings", "hits", "paths", "graph"):
-            content[name] = content[name] and Part(**content[name])
+        content.pop("graph", None)  # of older programs: a graph over full vectors
+        for name in ("embeddings", "hits", "paths"):
+            content[name] = Part(**content[name])
+        content["fast"] = _fast_part(content.get("fast"))
         content["windows"] = _window_parts(content.get("windows"))
         description = Description(**content)
     except FileNotFoundError:
@@ -119,8 +138,11 @@ def have_sizes(folder: Path, description: Description) -> bool:
         return False
 
 
-def load_embeddings(folder: Path, description: Description) -> np.ndarray:
+def load_embeddings(folder: Path, description: Description, *, check: bool = True) -> np.ndarray:
     """The stored embeddings, float16 [rows, E], mapped from disk.
+
+    Args:
+        check: read all of them and compare the checksum.
 
     Raises:
         DamagedVectorsError: the file is missing or damaged.
@@ -133,7 +155,8 @@ def load_embeddings(folder: Path, description: Description) -> np.ndarray:
         rows = np.memmap(path, dtype="<f2", mode="r", shape=(part.rows, size))
     except (OSError, ValueError) as error:
         raise DamagedVectorsError(f"{path} is missing or cut short: {error}") from error
-    _check(path, rows.data, part)
+    if check:
+        _check(path, rows.data, part)
     return rows
 
 
@@ -174,6 +197,40 @@ def write_part(folder: Path, file: str, content: bytes, *, rows: int) -> Part:
     return Part(file, rows, len(content), zlib.crc32(content))
 
 
+def part_of(folder: Path, file: str, *, rows: int) -> Part:
+    """A file of `vectors/` that was written by other means.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path = folder / FOLDER / file
+    return Part(file, rows, path.stat().st_size, _checksum(path))
+
+
+def check_part(folder: Path, part: Part) -> Path:
+    """Compare the checksum of a file that may be too large to hold; returns where it is.
+
+    Raises:
+        DamagedVectorsError: the file is missing or damaged.
+    """
+    path = folder / FOLDER / part.file
+    try:
+        checksum = _checksum(path)
+    except OSError as error:
+        raise DamagedVectorsError(f"cannot read {path}: {error}") from error
+    if checksum != part.crc32:
+        raise DamagedVectorsError(f"{path} is damaged: its checksum is wrong")
+    return path
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while content := file.read(_PIECE):
+            checksum = zlib.crc32(content, checksum)
+    return checksum
+
+
 def append_embeddings(folder: Path, before: Part, rows: np.ndarray) -> Part:
     """Add float16 [n, E] rows after those that `before` counts."""
     return append_rows(folder, before, np.ascontiguousarray(rows, "<f2"))
@@ -190,6 +247,10 @@ def append_rows(folder: Path, before: Part, rows: np.ndarray) -> Part:
         file.write(content.data)
     checksum = zlib.crc32(content.data, before.crc32)
     return Part(before.file, before.rows + len(rows), before.bytes + content.nbytes, checksum)
+
+
+def _fast_part(content: dict[str, Any] | None) -> FastPart | None:
+    return content and FastPart(**{**content, "part": Part(**content["part"])})  # type: ignore[return-value]
 
 
 def _window_parts(content: dict[str, Any] | None) -> WindowParts | None:

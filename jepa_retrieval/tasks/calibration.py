@@ -110,10 +110,12 @@ def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDis
     stored = _parse(index.calibration())
     if stored is not None and abs(stored.clips - clips) <= MOST_CHANGE * stored.clips:
         return stored
-    null = measure_null(index.sample(MOST_CLIPS), encode(neutral_texts()), clips=clips)
+    texts = encode(neutral_texts())
+    null = measure_null(index.sample(MOST_CLIPS), texts, clips=clips)
     if save:
         try:
             index.save_calibration(_document(null))
+            index.save_queries(texts)
         except IndexWriteError as error:
             logger.warning("confidence is measured anew in every search: %s", error)
     return null

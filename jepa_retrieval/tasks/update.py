@@ -181,7 +181,7 @@ def _open_or_create(folder: Path, *, old: Index, model: Model, prompt: str) -> I
         if unfinished.manifest.fingerprint == fingerprint:
             return unfinished
         shutil.rmtree(folder)
-    return Index.create(
+    fresh = Index.create(
         folder,
         model=model.name,
         prompt=prompt,
@@ -189,3 +189,5 @@ def _open_or_create(folder: Path, *, old: Index, model: Model, prompt: str) -> I
         embedding_size=model.embedding_size,
         media_root=Path(old.manifest.media_root) if old.manifest.media_root else None,
     )
+    fresh.take_settings(old)
+    return fresh

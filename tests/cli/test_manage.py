@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from cli import doctor
+from indexes.vectors import kinds
 from jepa_retrieval.library import Library
 from tests.cli.conftest import Golden, Jepa
 
@@ -71,6 +72,37 @@ def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
     before = jepa("search", "a street", "--index", own).out
     assert jepa("optimize", "--index", own).status == 0
     assert jepa("search", "a street", "--index", own).out == before
+
+
+def test_optimize_within_memory_and_recall(jepa: Jepa, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 1)
+    done = jepa("optimize", "--index", own, "--kind", "hnsw", "--recall", "0.9")
+    assert done.status == 0
+    assert "Vector index: hnsw, " in done.err and "recall@10 of 0.90 expected" in done.err
+    assert "recall@10 0.90 expected, 1.000 measured" in done.out
+    assert "hnsw, " in jepa("status", "--index", own).out
+    found = json.loads(jepa("optimize", "--index", own, "--memory", "1MB", "--json").out)
+    assert found["vector_kind"] == "hnsw" and found["search_memory_bytes"] < 1_000_000
+    assert found["recall_measured"] == 1.0
+    again = json.loads(jepa("optimize", "--index", own, "--kind", "auto", "--json").out)
+    assert again["vector_kind"] == "exact" and again["recall_measured"] is None
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--memory", "lots", "'lots' is not a size"),
+        ("--memory", "10B", "more than was asked for"),
+        ("--recall", "1.2", "--recall must be above 0 and at most 1"),
+        ("--kind", "annoy", "--kind must be auto or one of exact, hnsw"),
+    ],
+)
+def test_optimize_refuses_what_cannot_be(
+    jepa: Jepa, library: Path, option: str, value: str, said: str
+) -> None:
+    done = jepa("optimize", "--index", library, option, value)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
 
 
 def test_export(jepa: Jepa, library: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cli.values import (
     parse_clip,
     parse_per,
     parse_sampling,
+    parse_size,
     parse_time,
     parse_weighted,
 )
@@ -131,3 +132,24 @@ def test_a_weight_of_nothing_is_refused() -> None:
         parse_weighted("0:dog")
     with pytest.raises(UsageError, match="--minus"):
         parse_weighted("-1:dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4GB", 4e9),
+        ("512 MB", 512e6),
+        ("1.5g", 1.5e9),
+        ("4000000", 4e6),
+        ("2kB", 2000),
+        ("2GiB", 2 * 1024**3),
+    ],
+)
+def test_sizes(text: str, size: float) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "GB", "-1GB", "4 apples", "1:30", "nan"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size"):
+        parse_size(text)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import ClipRecord, Index, MediaRecord
-from indexes.vectors import build, gpu, search
+from indexes.vectors import gpu, kinds, search
 
 SIZE = 24
 CLIPS_PER_FILE = 10
@@ -47,13 +47,19 @@ def fill(new_index):
     return do
 
 
-@pytest.fixture(params=["numpy", "faiss", "hnsw", "gpu"])
+@pytest.fixture(params=["numpy", "faiss", "gpu", "hnsw", "ivf-sq8", "ivf-pq"])
 def way(request, monkeypatch):
     """Force one way to search on a small index; the GPU is played by FAISS's own CPU index."""
     eager = request.param != "numpy"
     monkeypatch.setattr(search, "FEW_ROWS", 0 if eager else 10**9)
     monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
-    monkeypatch.setattr(build, "GRAPH_FROM", 500 if request.param == "hnsw" else 10**9)
+    approximate = request.param not in ("numpy", "faiss", "gpu")
+    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500 if approximate else 10**9)
+    if approximate:
+        # Over so few vectors the whole fast index is searched, so that its answers are exact.
+        monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 500)
+        monkeypatch.setattr(kinds, "CHOICE", (request.param,))
+        monkeypatch.setattr(kinds, "_EFFORTS", (1024,))
     if request.param == "gpu":
         import faiss
 
@@ -160,31 +166,15 @@ def test_a_query_whose_whole_neighbourhood_was_deleted(fill, new_index, way):
     check(index, vectors, np.arange(2000) >= 600, query, 10, where="size >= 600")
 
 
-def test_hnsw_finds_nearly_all_on_clustered_vectors(fill, clustered, monkeypatch):
-    monkeypatch.setattr(build, "GRAPH_FROM", 1000)
-    monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
-    vectors = clustered(8000)
-    index = fill(vectors)
-    assert index.stats().vector_kind == "hnsw"
-    queries = clustered(100, seed=3)
-    best = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
-    common = [
-        len({hit.clip_id for hit in hits} & set(row))
-        for hits, row in zip(index.search(queries, k=10), best.tolist(), strict=True)
-    ]
-    assert index._snapshot.vectors.load_faiss().kind == "hnsw"
-    assert np.mean(common) / 10 > 0.98
-
-
-def test_the_graph_grows_only_when_a_tenth_is_missing(fill, clustered, monkeypatch):
-    monkeypatch.setattr(build, "GRAPH_FROM", 500)
+def test_the_fast_index_grows_only_when_a_tenth_is_missing(fill, clustered, monkeypatch):
+    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500)
     index = fill(clustered(1000))
-    graph = next((index.folder / "vectors").glob("hnsw-*"))
+    (fast,) = (index.folder / "vectors").glob("*.faiss")
     fill(clustered(50, seed=1), index, first=1000)
-    assert graph.exists()
+    assert fast.exists()
     fill(clustered(100, seed=2), index, first=2000)
-    assert not graph.exists()
-    assert len(list((index.folder / "vectors").glob("hnsw-*"))) == 1
+    assert not fast.exists()
+    assert len(list((index.folder / "vectors").glob("*.faiss"))) == 1
 
 
 def test_the_files_shrink_when_a_quarter_was_deleted(fill, clustered):
@@ -246,17 +236,19 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "index"
     index = Index.create(folder, model="m", prompt="", fingerprint="f", embedding_size=SIZE)
     with pytest.MonkeyPatch.context() as patch, index.writer() as writer:
-        patch.setattr(build, "GRAPH_FROM", 500)
+        patch.setattr(kinds, "APPROXIMATE_FROM", 500)
+        patch.setattr(kinds, "FEWEST_TO_LEARN", 500)
         for row, vector in enumerate(vectors):
             writer.put(MediaRecord(f"{row}.mp4", row, 1), [ClipRecord(0.0, 1.0, vector)])
         writer.build_vectors()
     return folder, vectors
 
 
-@pytest.mark.parametrize("part", ["embeddings-*", "hits-*", "paths-*", "hnsw-*", "vectors.json"])
+@pytest.mark.parametrize("part", ["embeddings-*", "hits-*", "paths-*", "*.faiss", "vectors.json"])
 @pytest.mark.parametrize("damage", ["removed", "cut short", "overwritten"])
 def test_damaged_files_cost_time_but_never_an_answer(built, tmp_path, clustered, monkeypatch, part, damage):
-    monkeypatch.setattr(build, "GRAPH_FROM", 500)
+    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500)
+    monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 500)
     monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
     folder, vectors = built
     shutil.copytree(folder, tmp_path / "index")
