@@ -13,6 +13,7 @@ import pytest
 from cli import doctor
 from indexes.vectors import kinds
 from jepa_retrieval.library import Library
+from jepa_retrieval.tasks.calibration import neutral_texts
 from tests.cli.conftest import Golden, Jepa
 
 
@@ -76,6 +77,9 @@ def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
 
 def test_optimize_within_memory_and_recall(jepa: Jepa, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 1)
+    # Indexing left sample queries, so the recall is that of texts.
+    sample = np.fromfile(own / ".jepa" / "queries.f32", np.float32).reshape(len(neutral_texts()), -1)
+    np.testing.assert_allclose(np.linalg.norm(sample, axis=1), 1, atol=1e-3)
     done = jepa("optimize", "--index", own, "--kind", "hnsw", "--recall", "0.9")
     assert done.status == 0
     assert "Vector index: hnsw, " in done.err and "recall@10 of 0.90 expected" in done.err
