@@ -42,6 +42,8 @@ class FastIndex:
         """
         faiss = import_faiss()
         reduced, size = axes.shape
+        if kind.mixes:
+            axes = _mixing(reduced) @ axes
         lists = min(MOST_LISTS, max(16, int(LISTS_PER_ROOT * math.sqrt(len(embeddings)))))
         inner = faiss.index_factory(reduced, _factory(kind, reduced, lists), faiss.METRIC_INNER_PRODUCT)
         if kind.has_lists:
@@ -51,7 +53,7 @@ class FastIndex:
         else:
             inner.hnsw.efConstruction = EF_CONSTRUCTION
         rotation = faiss.LinearTransform(size, reduced, False)
-        faiss.copy_array_to_vector(axes.ravel(), rotation.A)
+        faiss.copy_array_to_vector(np.ascontiguousarray(axes).ravel(), rotation.A)
         rotation.is_trained = True
         most = max(_LEARNT_FROM, CLIPS_PER_LIST * lists if kind.has_lists else 0)
         sample = embeddings[spread_rows(len(embeddings), most)]
@@ -134,6 +136,12 @@ class FastIndex:
     @property
     def _inner(self) -> Any:
         return import_faiss().downcast_index(self._faiss_index.index)
+
+
+def _mixing(size: int) -> np.ndarray:
+    """A rotation at random, the same every time: float32 [d, d]."""
+    random = np.random.default_rng(0).standard_normal((size, size))
+    return np.ascontiguousarray(np.linalg.qr(random)[0], np.float32)
 
 
 def _factory(kind: Kind, reduced: int, lists: int) -> str:

@@ -36,6 +36,9 @@ class Kind:
     codes: str  # FAISS's name of the codes; {} stands for half of d
     bits: float  # of one number of a reduced vector
     candidates: int  # that are ranked by their full vectors, for ten hits
+    mixes: bool = (
+        False  # whether strong and weak directions are mixed first, because all get codes of one length
+    )
 
     @property
     def has_lists(self) -> bool:
@@ -67,7 +70,15 @@ KINDS = {
         Kind("hnsw-fp16", "graph over 16-bit codes", 0.995, "SQfp16", 16, 40),
         Kind("ivf-sq8", "lists of 8-bit codes", 0.995, "SQ8", 8, 40),
         Kind("ivf-fp16", "lists of 16-bit codes", 0.995, "SQfp16", 16, 40),
-        Kind("ivf-pq", "lists of product-quantised codes, 2 bits a number", 0.95, "PQ{}x4fs", 2, 200),
+        Kind(
+            "ivf-pq",
+            "lists of product-quantised codes, 2 bits a number",
+            0.95,
+            "PQ{}x4fs",
+            2,
+            200,
+            mixes=True,
+        ),
     )
 }
 # What is chosen by itself; the others only by name.
