@@ -15,13 +15,14 @@ import json
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.cache import default_cache
-from benchmarks.common import print_table, save_result
+from benchmarks.common import REPOSITORY, print_table, save_result
 from benchmarks.made_vectors import describe, make_vectors
 from benchmarks.real_vectors import real_vectors
 from benchmarks.vector_engines import ENGINES, TOP
@@ -92,21 +93,36 @@ def _run(name: str, folder: Path, *, build_only: bool) -> dict[str, Any]:
     arguments = [name, str(folder / "vectors.f16"), str(place), "--size", str(size)]
     built = place / "build.json"
     try:
+        python = _python_for(name, folder.parent)
         if not built.exists():
-            built.write_text(json.dumps(_process("build", *arguments)))
+            built.write_text(json.dumps(_process(python, "build", *arguments)))
         result = json.loads(built.read_text())
         if not build_only:
             files = ["--queries", str(folder / "queries.npy"), "--truth", str(folder / "truth.npy")]
-            result |= _process("measure", *arguments, *files)
+            result |= _process(python, "measure", *arguments, *files)
         return dict(result)
     except subprocess.CalledProcessError as error:
         built.unlink(missing_ok=True)
-        return {"failed": (error.stderr.strip().splitlines() or ["no message"])[-1]}
+        return {"failed": ((error.stderr or "").strip().splitlines() or [str(error)])[-1]}
 
 
-def _process(*arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.vector_engines", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+def _python_for(name: str, work: Path) -> Path:
+    """The interpreter of this environment, or of one with the engine's own packages, made if it is not there."""
+    packages = ENGINES[name].packages
+    if not packages:
+        return Path(sys.executable)
+    python = work / f"{name}-env" / "bin" / "python"
+    if not python.exists():
+        venv.create(python.parents[1], with_pip=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", *packages], check=True, capture_output=True, text=True
+        )
+    return python
+
+
+def _process(python: Path, *arguments: str) -> dict[str, Any]:
+    command = [str(python), "-m", "benchmarks.vector_engines", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
