@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from benchmarks.cache import default_cache
 from benchmarks.common import print_table, save_result, timed
 from benchmarks.vector_engines import memory, processor_seconds, query_times
 from benchmarks.vector_search import prepare
+from indexes.vectors import import_faiss
 from indexes.vectors.exact import rank_rows
 from indexes.vectors.fast import FastIndex
 from indexes.vectors.kinds import DEFAULT_RECALL, KINDS, Wanted, choose
@@ -43,10 +45,9 @@ def main() -> None:
     for kind in options.kinds.split(","):
         stored = folder / f"{kind}.json"
         if not stored.exists():
-            # A process each: the memory of one kind must not be counted with another.
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                stored.write_text(json.dumps(pool.apply(measure, (kind, folder))))
-        results[kind] = json.loads(stored.read_text())
+            stored.write_text(json.dumps(_alone(build, kind, folder)))
+        built = json.loads(stored.read_text())
+        results[kind] = built | _alone(measure, kind, folder, built["effort"])
         print(kind, {name: value for name, value in results[kind].items() if name != "curve"}, flush=True)
     path = save_result(f"scale_{options.clips}", {"clips": options.clips, "kinds": results})
     headings = ["kind", "recall@10: expected", "neutral texts", "captions", "effort", "median ms", "90% ms"]
@@ -65,15 +66,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(name: str, folder: Path) -> dict[str, Any]:
-    """All figures of one kind over the vectors in `folder`."""
-    queries, sample = np.load(folder / "queries.npy"), np.load(folder / "sample.npy")
-    truth = np.load(folder / "truth.npy")
-    vectors = np.memmap(folder / "vectors.f16", "<f2", "r").reshape(-1, queries.shape[1])
+def _alone(function: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
+    """Call it in a new process, so that memory of one measurement is not counted with another."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def build(name: str, folder: Path) -> dict[str, Any]:
+    """Build an index of one kind over the vectors in `folder`, tune it with neutral texts and store it."""
+    sample = np.load(folder / "sample.npy")
+    vectors = _vectors(folder, sample.shape[1])
     kind = KINDS[name]
     path = folder / f"{name}.faiss"
     began = processor_seconds()
-    with timed() as build:
+    with timed() as building:
         axes = principal_axes(vectors)
         fast = FastIndex.learn(kind, vectors, axes)
         fast.add(vectors)
@@ -82,30 +88,41 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     with timed() as tuning:
         tuned = tune(fast, vectors, sample, DEFAULT_RECALL)
     plan = choose(Wanted(kind=name), rows=len(vectors), size=vectors.shape[1], reduced=len(axes))
-    del fast
-    held = memory()
-    read = FastIndex.read(kind, path)
-    stored = StoredFast(lambda: read, tuned.effort, rows_fit=False)
-    search = VectorSearch(vectors, stored)
-    rows = np.arange(len(vectors))
-    found = search.search(queries, TOP, rows)[1]
-    times = query_times(lambda query: search.search(query, TOP, rows), queries)
     return {
         "expected_recall": plan.expected_recall,
         "measured_recall": tuned.recall,
-        "recall": _recall(found, truth),
         "effort": tuned.effort,
-        **times,
         "planned_bytes": plan.memory,
-        "memory_bytes": memory() - held - rows.nbytes,
         "file_bytes": path.stat().st_size,
         "reduced": len(axes),
-        "lists": read.lists,
-        "build_seconds": build.seconds,
+        "lists": fast.lists,
+        "build_seconds": building.seconds,
         "build_processor_seconds": processor,
         "tune_seconds": tuning.seconds,
-        "curve": [_point(read, vectors, queries, truth, effort) for effort in CURVE],
     }
+
+
+def measure(name: str, folder: Path, effort: int) -> dict[str, Any]:
+    """Recall, time and memory of searches with a stored index."""
+    queries, truth = np.load(folder / "queries.npy"), np.load(folder / "truth.npy")
+    vectors = _vectors(folder, queries.shape[1])
+    rows = np.arange(len(vectors))
+    import_faiss()
+    held = memory()
+    fast = FastIndex.read(KINDS[name], folder / f"{name}.faiss")
+    search = VectorSearch(vectors, StoredFast(lambda: fast, effort, rows_fit=False))
+    found = search.search(queries, TOP, rows)[1]
+    times = query_times(lambda query: search.search(query, TOP, rows), queries)
+    return {
+        "recall": _recall(found, truth),
+        **times,
+        "memory_bytes": memory() - held,
+        "curve": [_point(fast, vectors, queries, truth, effort) for effort in CURVE],
+    }
+
+
+def _vectors(folder: Path, size: int) -> np.ndarray:
+    return np.memmap(folder / "vectors.f16", "<f2", "r").reshape(-1, size)
 
 
 def _point(

@@ -54,7 +54,8 @@ class Kind:
     def efforts(self, lists: int) -> tuple[int, ...]:
         """What search may be tuned to, ascending: lists to probe of `lists`, or efSearch of a graph."""
         if self.has_lists:
-            return (*(effort for effort in _EFFORTS if effort < lists), lists)
+            most = min(lists, _EFFORTS[-1])
+            return (*(effort for effort in _EFFORTS if effort < most), most)
         return tuple(effort for effort in _EFFORTS if effort >= 16)
 
 
