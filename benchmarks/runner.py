@@ -30,7 +30,13 @@ MODULES = {
     "captioning": "benchmarks.captioning",
     "selective-decoding": "benchmarks.selective_decoding",
 }
-TEXT_ONLY = "hard-negatives"
+# (task, variant) where clips are not shown as a fixed number of frames, or not at all.
+OTHER_FRAMES = {
+    ("hard-negatives", ""),
+    ("hard-negatives", "tower"),
+    ("retrieval", "through index"),
+    ("selective-decoding", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def run(
         "unreadable": embedder.unreadable,
         "limit": settings.limit,
         "prompt": model.prompt,
-        "frames per clip": 0 if task == TEXT_ONLY else frames_per_clip(model),
+        "frames per clip": None if (task, settings.variant) in OTHER_FRAMES else frames_per_clip(model),
         "seconds": round(time.perf_counter() - began, 1),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
