@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 
 .PHONY: help setup demo test lint format docs bench clean
 
@@ -25,6 +26,11 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# What the benchmarks compare with; hnswlib is compiled from its source.
+$(PEERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
+
 demo: $(INSTALLED)
 	$(BIN)/python -m cli.demo
 
@@ -44,7 +50,7 @@ docs: $(INSTALLED)
 	$(BIN)/python -m cli.reference docs/cli.md
 
 # Leaves out what cannot be measured here, and says so; benchmarks/ holds more, one script per question.
-bench: $(INSTALLED)
+bench: $(PEERS)
 	$(BIN)/python -m benchmarks.short
 
 clean:

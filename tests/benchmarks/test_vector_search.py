@@ -34,6 +34,8 @@ def test_made_vectors_are_made_once(real, tmp_path):
 
 @pytest.mark.parametrize("name", ["numpy", "ours", "hnswlib", "usearch"])
 def test_engines_find_what_is_nearest(real, tmp_path, name):
+    if name == "hnswlib":
+        pytest.importorskip("hnswlib", reason="hnswlib is a package of the extra 'bench'")
     vectors = make_vectors(tmp_path / "v.f16", real, 2000)
     np.save(tmp_path / "sample.npy", real[:20])
     queries = real[:50]
