@@ -44,7 +44,8 @@ class FastIndex:
         reduced, size = axes.shape
         if kind.mixes:
             axes = _mixing(reduced) @ axes
-        lists = min(MOST_LISTS, max(16, int(LISTS_PER_ROOT * math.sqrt(len(embeddings)))))
+        wanted = max(16, int(LISTS_PER_ROOT * math.sqrt(len(embeddings))))
+        lists = min(MOST_LISTS, wanted, len(embeddings))
         inner = faiss.index_factory(reduced, _factory(kind, reduced, lists), faiss.METRIC_INNER_PRODUCT)
         if kind.has_lists:
             inner.cp.niter = LEARNING_ROUNDS
