@@ -197,6 +197,20 @@ class ConceptsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevellingConfig:
+    """A dimension of the shared space that takes from each picture's scores what captions at large score with it."""
+
+    bank: int  # points that stand for captions at large, centres of clusters
+    share: float  # of the dimension in a text's squared length
+    strength: float = 0.5  # how much of what captions at large score is taken away
+
+    def __post_init__(self) -> None:
+        """The dimension needs some of the length, and leaves most of it."""
+        if not 0 < self.share < 1 or self.bank < 1:
+            raise ModelError("predictor.levelling needs bank >= 1 and share between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class LlamaPredictorConfig:
     """Llama-style layers over visual tokens and then query tokens; the mean of valid positions is Ŝ_Y."""
 
@@ -220,12 +234,23 @@ class LlamaPredictorConfig:
     )
     vision_positions: int = 0  # learnt embeddings of a visual token's place in its frame; 0: none
     concepts: ConceptsConfig | None = None  # None: visual tokens alone
+    # So many predictors side by side, each with a head of the Y-Encoder, over the same query tokens and concepts.
+    # They share the learnt dimensions, and the cosine is the mean of theirs. modules/members.py
+    members: int = 1
+    levelling: LevellingConfig | None = None  # modules/levelling.py
     token_types: bool = False  # learnt embeddings that tell visual from query tokens
     vision_dropout: float = 0.0  # of the channels of visual tokens
     hidden_dropout: float = 0.0  # inside the MLP of `vision_hidden`
     dropout: float = 0.0  # of every layer's update, and of the pooled output
     attention_dropout: float = 0.0
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        """Pretrained layers can be taken once only."""
+        if self.members < 1 or (self.members > 1 and self.source is not None):
+            raise ModelError(
+                f"predictor.members is {self.members} (allowed: 1; more for a predictor without a source)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -172,14 +172,23 @@ class Trainer:
             features = nn.functional.normalize(self._text_features(batch), dim=-1)
 
         def loss(predicted: Tensor, targets: Tensor) -> Tensor:
-            return joint_loss(
-                predicted.float(),
-                targets.float(),
-                batch.target_ids.to(predicted.device),
-                self.log_scale.exp(),
-                self.config.loss,
-                text_features=features,
-            )
+            # A loss for each member of the Predictor: their mean is only worth something if they learn on their own.
+            losses = [
+                joint_loss(
+                    of_member,
+                    its_targets,
+                    batch.target_ids.to(predicted.device),
+                    self.log_scale.exp(),
+                    self.config.loss,
+                    text_features=features,
+                )
+                for of_member, its_targets in zip(
+                    self.learner.each_member(predicted.float()),
+                    self.learner.each_member(targets.float()),
+                    strict=True,
+                )
+            ]
+            return torch.stack(losses).mean()
 
         value = backward(chunks, loss)
         average_gradients(list(self.named.values()))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.modules.bert import Bert
+from jepa_retrieval.models.modules.members import each_member
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.training.frozen import (
@@ -46,16 +47,33 @@ class Learner:
         tokens = tokens.to(self.device, torch.float32)
         if self._queries is None:
             return self.model.predict(tokens, list(queries))
+        predicted = tokens.new_empty(len(tokens), self.model.config.embedding_size)
+        # Apart from those that ask, captions need none of the padding of the questions beside them.
+        for asks in (False, True):
+            rows = [row for row, query in enumerate(queries) if bool(query) == asks]
+            if rows:
+                found = self._predict_alike(tokens[rows], [queries[row] for row in rows])
+                predicted[rows] = found.to(predicted.dtype)
+        return predicted
+
+    def _predict_alike(self, tokens: Tensor, queries: Sequence[str]) -> Tensor:
         predictor = self.model.predictor
-        assert isinstance(predictor, Predictor)
+        assert isinstance(predictor, Predictor) and self._queries is not None
         query, mask = self._queries(queries)
-        return F.normalize(predictor.predict(tokens, predictor.query_projection(query), mask), dim=-1)
+        return F.normalize(predictor.predict(tokens, query, mask), dim=-1)
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to S_Y [M, E], unit length."""
         if not self.frozen_tower:
             return self.model.encode_texts(list(texts))
-        return F.normalize(self.model.y_encoder.head(self.text_features(texts)), dim=-1)
+        return F.normalize(self.model.y_encoder.embed(self.text_features(texts)), dim=-1)
+
+    def each_member(self, embeddings: Tensor) -> list[Tensor]:
+        """Ŝ_Y or S_Y [..., E] as each member of the Predictor would give it alone, unit length."""
+        predictor = self.model.predictor
+        if not isinstance(predictor, Predictor):
+            return [embeddings]
+        return each_member(embeddings, members=len(predictor.members), size=predictor.size)
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """What the text tower gives, pooled, float [M, F]; no gradient flows back."""

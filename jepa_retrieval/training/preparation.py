@@ -23,6 +23,7 @@ from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.progress import OnProgress, TrainProgress, seconds_left
 from jepa_retrieval.training.token_cache import (
     OnlineTokens,
+    SharedTokens,
     TokenBank,
     VisionSpec,
     open_tokens,
@@ -82,10 +83,14 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
     spec = learner.vision
     sources = list(examples.sources)
     banks: dict[tuple[int, int], TokenBank] = {}
+    # The largest first: several sources may be about the same visuals, whose tokens are made once.
+    largest_first = sorted(range(len(sources)), key=lambda row: -len(sources[row].visuals))
     for phase in config.phases:
-        for row, source in enumerate(sources):
-            if (not phase.sources or source.name in phase.sources) and (row, phase.frames) not in banks:
-                banks[row, phase.frames] = _tokens(source, spec, config, phase.frames, on_progress)
+        for row in largest_first:
+            source, key = sources[row], (row, phase.frames)
+            if (not phase.sources or source.name in phase.sources) and key not in banks:
+                shared = _shared_tokens(source, sources, banks, phase.frames)
+                banks[key] = shared or _tokens(source, spec, config, phase.frames, on_progress)
     sources = _without_unreadable(sources, banks)
     evaluations = _evaluations(config, examples.evaluations, sources, spec, on_progress)
     lists = [(source.name, _texts_of(source)) for source in sources]
@@ -109,6 +114,17 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
         for phase in config.phases
     )
     return Prepared(tuple(sources), phases, evaluations, TextTable(sources), mean, std)
+
+
+def _shared_tokens(
+    source: Source, sources: list[Source], banks: dict[tuple[int, int], TokenBank], frames: int
+) -> TokenBank | None:
+    """Tokens that another source with all of this source's visuals already has."""
+    for (row, of_frames), bank in banks.items():
+        known = {visual: place for place, visual in enumerate(sources[row].visuals)}
+        if of_frames == frames and all(visual in known for visual in source.visuals):
+            return SharedTokens(bank, np.array([known[visual] for visual in source.visuals]))
+    return None
 
 
 def _tokens(

@@ -16,6 +16,7 @@ from accelerate import PartialState
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import load_config as load_model_config
+from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, trained_folder
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
@@ -103,12 +104,13 @@ def check_stage(config: TrainConfig, stage: Stage) -> None:
 
 def _standardise_tokens(learner: Learner, prepared: Prepared) -> None:
     """Give a fresh Predictor that standardises its input the statistics of the training set."""
-    vision = getattr(learner.model.predictor, "vision_input", None)
-    if vision is None or not vision.standardise:
+    predictor = learner.model.predictor
+    if not isinstance(predictor, Predictor):
         return
-    is_fresh = not vision.mean.any() and bool((vision.std == 1).all())
-    if is_fresh:
-        vision.fit(prepared.mean.to(learner.device), prepared.std.to(learner.device))
+    for vision in (member.vision_input for member in predictor.members):
+        is_fresh = vision.standardise and not vision.mean.any() and bool((vision.std == 1).all())
+        if is_fresh:
+            vision.fit(prepared.mean.to(learner.device), prepared.std.to(learner.device))
 
 
 def _prepare_output(output: Path, *, restart: bool) -> None:

@@ -61,6 +61,19 @@ class StoredTokens(TokenBank):
         return tokens.repeat(1, self._repeat, 1) if self._repeat > 1 else tokens
 
 
+class SharedTokens(TokenBank):
+    """Some rows of another source's tokens, for a source that is about the same visuals."""
+
+    def __init__(self, bank: TokenBank, places: np.ndarray) -> None:
+        """`places` int [rows]: the row of `bank` that each visual of this source has there."""
+        self._bank, self._places = bank, places
+        self.rows, self.views = len(places), bank.views
+
+    def get(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        """As the other source gives them."""
+        return self._bank.get(self._places[rows], views)
+
+
 class OnlineTokens(TokenBank):
     """Tokens computed when they are asked for: for sets too large to keep, at the X-Encoder's full price."""
 
@@ -159,6 +172,8 @@ def open_tokens(
 
 def unreadable_rows(bank: TokenBank) -> np.ndarray:
     """Rows of the visuals that could not be read, int64."""
+    if isinstance(bank, SharedTokens):
+        return np.flatnonzero(np.isin(bank._places, unreadable_rows(bank._bank)))
     if not isinstance(bank, StoredTokens):
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(np.isnan(bank._data[:, 0, 0, 0]))

@@ -12,7 +12,22 @@ from jepa_retrieval.models.config import EFFICIENTNET_LITE_WIDTH, ConceptsConfig
 TEMPLATES = ("{}", "a {}", "a photo of a {}.", "a photo of the {}.")
 
 
-class Concepts(nn.Module):
+class ConceptInput(nn.Module):
+    """Concepts lifted to the Predictor's width."""
+
+    def __init__(self, config: ConceptsConfig, *, width: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(config.width, width)
+        # Probabilities tell the pictures of a small training set apart all too well: whole concepts are withheld.
+        self.dropout = nn.Dropout1d(config.dropout)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Concepts as words, [B, N, width of the names], to [B, N, width]."""
+        lifted: Tensor = self.projection(self.dropout(words))
+        return lifted
+
+
+class Concepts(ConceptInput):
     """The mean embedding of the classes' names, weighted by the classes' probabilities, lifted to the width.
 
     ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", arXiv 1312.5650).
@@ -23,21 +38,13 @@ class Concepts(nn.Module):
     names: Tensor
 
     def __init__(self, config: ConceptsConfig, *, width: int) -> None:
-        super().__init__()
+        super().__init__(config, width=width)
         self.classifiers = nn.ModuleList(
             nn.Linear(EFFICIENTNET_LITE_WIDTH, config.classes) for _ in config.sources
         )
         self.classifiers.requires_grad_(False)
         self.register_buffer("names", torch.zeros(config.classes, config.width))
         self.log_scale = nn.Parameter(torch.zeros(()))
-        self.projection = nn.Linear(config.width, width)
-        # Probabilities tell the pictures of a small training set apart all too well: whole concepts are withheld.
-        self.dropout = nn.Dropout1d(config.dropout)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """S_V [B, N, D] to concepts [B, N, width]."""
-        lifted: Tensor = self.projection(self.dropout(self.words(tokens)))
-        return lifted
 
     def words(self, tokens: Tensor) -> Tensor:
         """S_V [B, N, D] to the mean embedding of the names that fit, [B, N, width of the names]."""

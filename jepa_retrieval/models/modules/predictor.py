@@ -17,21 +17,25 @@ from torch import Tensor, nn
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMSNorm, LlamaRotaryEmbedding
 
+from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import LlamaPredictorConfig
 from jepa_retrieval.models.modules.kept import KeptDirections
+from jepa_retrieval.models.modules.levelling import LevelledPredictions
+from jepa_retrieval.models.modules.members import side_by_side
 from jepa_retrieval.models.modules.query_tokens import build_query_tokens
 from jepa_retrieval.models.modules.vision_input import VisionInput
 
 
-class Predictor(nn.Module):
+class Member(nn.Module):
     """Llama-style layers over visual tokens, then query tokens; the mean of valid positions, projected."""
 
-    def __init__(self, config: LlamaPredictorConfig, *, token_size: int, embedding_size: int) -> None:
+    def __init__(
+        self, config: LlamaPredictorConfig, *, token_size: int, embedding_size: int, first: bool = True
+    ) -> None:
         super().__init__()
         llama = to_transformers(config)
         self.causal = config.causal
-        self.vision_input = VisionInput(config, token_size=token_size)
-        self.query_tokens = build_query_tokens(config.query_tokens)
+        self.vision_input = VisionInput(config, token_size=token_size, first=first)
         same_width = config.query_tokens.width == config.width
         self.query_projection = (
             nn.Identity() if same_width else nn.Linear(config.query_tokens.width, config.width)
@@ -41,61 +45,27 @@ class Predictor(nn.Module):
         self.layers = nn.ModuleList(LlamaDecoderLayer(llama, index) for index in range(config.layers))
         self.norm = LlamaRMSNorm(config.width, eps=config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
-        concepts = config.concepts
-        learnt = embedding_size - (concepts.kept if concepts else 0)
-        self.output_projection = nn.Linear(config.width, learnt)
-        self.kept = (
-            KeptDirections(concepts.width, size=concepts.kept, share=concepts.kept_share)
-            if concepts and concepts.kept
-            else None
-        )
+        self.output_projection = nn.Linear(config.width, embedding_size)
         self._initialise_small_tables()
         if config.source is None:
             self._start_layers_as_identity()
 
-    def forward(
-        self, tokens: Tensor, query_ids: Tensor, query_mask: Tensor, token_mask: Tensor | None = None
+    def learnt(
+        self, tokens: Tensor, query: Tensor, query_mask: Tensor, token_mask: Tensor, words: Tensor | None
     ) -> Tensor:
-        """S_V and X_Q to Ŝ_Y.
-
-        Args:
-            tokens: S_V, float [B, N, D].
-            query_ids: int [B, L].
-            query_mask: [B, L], 1 for a query token and 0 for padding.
-            token_mask: [B, N], 0 for visual tokens that only fill the batch; None: all are valid.
-
-        Returns:
-            Ŝ_Y, float [B, E], not yet of unit length.
-        """
-        query = self.embed_queries(query_ids, query_mask)
-        return self.predict(tokens, query, query_mask, token_mask)
-
-    def embed_queries(self, query_ids: Tensor, query_mask: Tensor) -> Tensor:
-        """X_Q, int [B, L], to query tokens [B, L, width]: what queries that are equal can share."""
-        embedded: Tensor = self.query_projection(self.query_tokens(query_ids, query_mask))
-        return embedded
-
-    def predict(
-        self, tokens: Tensor, query: Tensor, query_mask: Tensor, token_mask: Tensor | None = None
-    ) -> Tensor:
-        """As `forward`, from query tokens [B, L, width]."""
-        vision = self.vision_input(tokens)
+        """As `Predictor.predict`, to the dimensions that this member learns; `words` are the tokens' concepts."""
+        query = self.query_projection(query)
+        vision = self.vision_input(tokens, words)
         if self.token_types is not None:
             vision = vision + self.token_types.weight[0]
             query = query + self.token_types.weight[1]
-        if token_mask is None:
-            token_mask = query_mask.new_ones(tokens.shape[:2])
         if vision.shape[1] > tokens.shape[1]:  # a concept of each visual token, as valid as that token
             token_mask = torch.cat([token_mask, token_mask], dim=1)
         hidden = torch.cat([vision, query.to(vision.dtype)], dim=1)
         valid = torch.cat([token_mask.to(query_mask.dtype), query_mask], dim=1)
-        learnt: Tensor = self.output_projection(
-            self.dropout(mean_of_valid(self.attend(hidden, valid), valid))
-        )
-        if self.kept is None:
-            return learnt
-        words = self.vision_input.words(tokens)
-        return self.kept(learnt, mean_of_valid(words, token_mask[:, : tokens.shape[1]]))
+        pooled = self.dropout(mean_of_valid(self.attend(hidden, valid), valid))
+        predicted: Tensor = self.output_projection(pooled)
+        return predicted
 
     def attend(self, hidden: Tensor, valid: Tensor) -> Tensor:
         """Run the layers over [B, N + L, width]; `valid` [B, N + L] is 0 at padding."""
@@ -122,6 +92,74 @@ class Predictor(nn.Module):
         for table in (self.token_types, self.vision_input.positions):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
+
+
+class Predictor(Member):
+    """The first member, with what all members share: query tokens, concepts, and putting them together."""
+
+    def __init__(self, config: LlamaPredictorConfig, *, token_size: int, embedding_size: int) -> None:
+        concepts, level = config.concepts, config.levelling
+        kept = concepts.kept if concepts else 0
+        size, too_many = divmod(embedding_size - kept - (1 if level else 0), config.members)
+        if size < 1 or too_many:
+            raise ModelError(
+                f"{config.members} predictor.members cannot share the {config.members * size + too_many} dimensions "
+                f"of embedding_size {embedding_size} that are learnt"
+            )
+        super().__init__(config, token_size=token_size, embedding_size=size)
+        self.size = size
+        self.query_tokens = build_query_tokens(config.query_tokens)
+        self.others = nn.ModuleList(
+            Member(config, token_size=token_size, embedding_size=size, first=False)
+            for _ in range(config.members - 1)
+        )
+        self.kept = (
+            KeptDirections(concepts.width, size=kept, share=concepts.kept_share)
+            if concepts and kept
+            else None
+        )
+        self.levelled = LevelledPredictions(level, size=embedding_size - 1) if level else None
+
+    @property
+    def members(self) -> list[Member]:
+        """All of them, this one first."""
+        return [self, *(member for member in self.others if isinstance(member, Member))]
+
+    def forward(
+        self, tokens: Tensor, query_ids: Tensor, query_mask: Tensor, token_mask: Tensor | None = None
+    ) -> Tensor:
+        """S_V and X_Q to Ŝ_Y.
+
+        Args:
+            tokens: S_V, float [B, N, D].
+            query_ids: int [B, L].
+            query_mask: [B, L], 1 for a query token and 0 for padding.
+            token_mask: [B, N], 0 for visual tokens that only fill the batch; None: all are valid.
+
+        Returns:
+            Ŝ_Y, float [B, E], not yet of unit length.
+        """
+        query = self.embed_queries(query_ids, query_mask)
+        return self.predict(tokens, query, query_mask, token_mask)
+
+    def embed_queries(self, query_ids: Tensor, query_mask: Tensor) -> Tensor:
+        """X_Q, int [B, L], to query tokens [B, L, width]: what queries that are equal can share."""
+        embedded: Tensor = self.query_tokens(query_ids, query_mask)
+        return embedded
+
+    def predict(
+        self, tokens: Tensor, query: Tensor, query_mask: Tensor, token_mask: Tensor | None = None
+    ) -> Tensor:
+        """As `forward`, from query tokens [B, L, width]."""
+        if token_mask is None:
+            token_mask = query_mask.new_ones(tokens.shape[:2])
+        words = self.vision_input.words(tokens)
+        predicted = side_by_side(
+            [member.learnt(tokens, query, query_mask, token_mask, words) for member in self.members]
+        )
+        if self.kept is not None and words is not None:
+            predicted = self.kept(predicted, mean_of_valid(words, token_mask))
+        return predicted if self.levelled is None else self.levelled(predicted)
 
 
 def attention_mask(valid: Tensor, *, causal: bool) -> Tensor:

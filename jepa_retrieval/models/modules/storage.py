@@ -20,6 +20,7 @@ from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import ModelConfig, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, is_remote
 from jepa_retrieval.models.modules.pretrained import PretrainedPart, pretrained_parts
+from jepa_retrieval.models.modules.rows8 import pack, unpack
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE
 
@@ -62,7 +63,7 @@ def load_trained(model: VLJEPA, folder: Path) -> None:
     if not path.exists():
         raise ModelError(f"{folder}: has no {WEIGHTS_FILE}, which a trained model keeps its weights in")
     _verify([path], model.config.digests.get(WEIGHTS_FILE), where=str(path))
-    state = read_tensors(path)
+    state = unpack(read_tensors(path))
     for part in referenced_parts(model.config, base=model.base):
         _verify(part.find(), model.config.digests.get(part.name), where=f"{part.name}: {part.source}")
         state |= _read_part(part, model)
@@ -78,6 +79,7 @@ def save_trained(
     base: Path,
     bundle: bool = False,
     dtype: torch.dtype | None = None,
+    rows8: bool = False,
 ) -> ModelConfig:
     """Write a model's folder from its config and state dict; see `VLJEPA.save_pretrained`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +89,7 @@ def save_trained(
         for name, tensor in state.items()
         if not any(part.owns(name) for part in referenced)
     }
-    save_file(stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    save_file(pack(stored) if rows8 else stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     digests = {part.name: digest_of_files(part.find()) for part in referenced if not is_remote(part.source)}
     digests[WEIGHTS_FILE] = digest_of_files([folder / WEIGHTS_FILE])
     sections: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from jepa_retrieval.models.config import LlamaPredictorConfig
-from jepa_retrieval.models.modules.concepts import Concepts
+from jepa_retrieval.models.modules.concepts import ConceptInput, Concepts
 
 
 class VisionInput(nn.Module):
@@ -15,7 +15,8 @@ class VisionInput(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: LlamaPredictorConfig, *, token_size: int) -> None:
+    def __init__(self, config: LlamaPredictorConfig, *, token_size: int, first: bool = True) -> None:
+        """`first`: of the Predictor's members, the one that holds the classifiers that see concepts in tokens."""
         super().__init__()
         self.standardise = config.vision_norm
         if self.standardise:
@@ -34,22 +35,30 @@ class VisionInput(nn.Module):
         self.positions = (
             nn.Embedding(config.vision_positions, config.width) if config.vision_positions else None
         )
-        self.concepts = Concepts(config.concepts, width=config.width) if config.concepts else None
+        self.concepts: ConceptInput | None = None
+        if config.concepts:
+            self.concepts = (Concepts if first else ConceptInput)(config.concepts, width=config.width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """S_V [B, N, D] to [B, N, width], or to [B, 2 N, width] with concepts, which come after."""
+    def forward(self, tokens: Tensor, words: Tensor | None = None) -> Tensor:
+        """S_V [B, N, D] to [B, N, width], or to [B, 2 N, width] with concepts, which come after.
+
+        `words` are the concepts, [B, N, width of the names].
+        """
         scaled = (tokens - self.mean) / self.std if self.standardise else tokens
         lifted: Tensor = self.projection(self.dropout(scaled))
         if self.positions is not None:
             # Tokens come frame by frame: token i has place i modulo the number of places in its frame.
             places = torch.arange(lifted.shape[1], device=lifted.device) % self.positions.num_embeddings
             lifted = lifted + self.positions(places)
-        return lifted if self.concepts is None else torch.cat([lifted, self.concepts(tokens)], dim=1)
+        return (
+            lifted
+            if words is None or self.concepts is None
+            else torch.cat([lifted, self.concepts(words)], dim=1)
+        )
 
-    def words(self, tokens: Tensor) -> Tensor:
-        """S_V [B, N, D] to the concepts in the text tower's space, [B, N, width of the names]."""
-        assert self.concepts is not None
-        return self.concepts.words(tokens)
+    def words(self, tokens: Tensor) -> Tensor | None:
+        """S_V [B, N, D] to the concepts in the text tower's space, [B, N, width of the names]; None: no concepts."""
+        return self.concepts.words(tokens) if isinstance(self.concepts, Concepts) else None
 
     @torch.no_grad()
     def fit(self, mean: Tensor, std: Tensor) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jepa_retrieval.models.config import LlamaPredictorConfig, ModelConfig, OpenClipTextConfig, load_config
-from jepa_retrieval.models.modules.concepts import TEMPLATES, class_names
+from jepa_retrieval.models.modules.concepts import TEMPLATES, Concepts, class_names
 from jepa_retrieval.models.modules.kept import HeadBesideKept
 from jepa_retrieval.models.modules.mean_pool import MeanPool
 from jepa_retrieval.models.modules.predictor import Predictor
@@ -66,6 +66,8 @@ class VLJEPA(nn.Module):
             config.y_encoder,
             embedding_size=config.embedding_size,
             concepts=getattr(config.predictor, "concepts", None),
+            levelling=getattr(config.predictor, "levelling", None),
+            members=getattr(config.predictor, "members", 1),
         )
         self.train(False)
 
@@ -166,7 +168,12 @@ class VLJEPA(nn.Module):
         return model.to(dtype)
 
     def save_pretrained(
-        self, folder: Path | str, *, bundle: bool = False, dtype: torch.dtype | None = None
+        self,
+        folder: Path | str,
+        *,
+        bundle: bool = False,
+        dtype: torch.dtype | None = None,
+        rows8: bool = False,
     ) -> ModelConfig:
         """Write `config.json` and `model.safetensors`, from which `from_pretrained` restores the model.
 
@@ -174,19 +181,26 @@ class VLJEPA(nn.Module):
             folder: made if it is not there.
             bundle: copy frozen pretrained parts and tokenizers too, so that the folder needs nothing else.
             dtype: of the stored weights; None: as they are.
+            rows8: store large matrices in a byte a weight (rows8.py).
 
         Returns:
             The config as written, with the digests of all weights.
         """
         return save_trained(
-            self.config, self.state_dict(), Path(folder), base=self.base, bundle=bundle, dtype=dtype
+            self.config,
+            self.state_dict(),
+            Path(folder),
+            base=self.base,
+            bundle=bundle,
+            dtype=dtype,
+            rows8=rows8,
         )
 
     @torch.no_grad()
     def _fit_concepts(self) -> None:
         """Give the concepts, if there are any, the embeddings of their names by the Y-Encoder's tower."""
         concepts = self.predictor.vision_input.concepts if isinstance(self.predictor, Predictor) else None
-        if concepts is None:
+        if not isinstance(concepts, Concepts):
             return
         names = class_names()
         total = torch.zeros_like(concepts.names)

@@ -8,10 +8,13 @@ from jepa_retrieval.models.config import (
     BertConfig,
     ConceptsConfig,
     GemmaConfig,
+    LevellingConfig,
     TextTowerConfig,
     YEncoderConfig,
 )
 from jepa_retrieval.models.modules.kept import HeadBesideKept, KeptDirections
+from jepa_retrieval.models.modules.levelling import LevelledTexts
+from jepa_retrieval.models.modules.members import SideBySide
 from jepa_retrieval.models.modules.predictor import mean_of_valid
 
 
@@ -19,24 +22,35 @@ class YEncoder(nn.Module):
     """A text tower, pooled, and a head into the shared space."""
 
     def __init__(
-        self, config: YEncoderConfig, *, embedding_size: int, concepts: ConceptsConfig | None = None
+        self,
+        config: YEncoderConfig,
+        *,
+        embedding_size: int,
+        concepts: ConceptsConfig | None = None,
+        levelling: LevellingConfig | None = None,
+        members: int = 1,
     ) -> None:
-        """`concepts` are the Predictor's, some of which the shared space may keep as they are."""
+        """`concepts`, `levelling` and `members` are the Predictor's: both sides of the space must have them."""
         super().__init__()
+        self.levelled = LevelledTexts(levelling) if levelling else None
+        kept = concepts.kept if concepts else 0
+        learnt = embedding_size - kept - (1 if levelling else 0)
         self.pooling = config.pooling
         self.tower = build_text_tower(config.tower)
-        if concepts is None or not concepts.kept:
-            self.head = build_head(config, embedding_size=embedding_size)
-        else:
-            self.head = HeadBesideKept(
-                build_head(config, embedding_size=embedding_size - concepts.kept),
-                KeptDirections(concepts.width, size=concepts.kept, share=concepts.kept_share),
-            )
+        heads = [build_head(config, embedding_size=learnt // members) for _ in range(members)]
+        self.head = heads[0] if members == 1 else SideBySide(heads)
+        if concepts and kept:
+            directions = KeptDirections(concepts.width, size=kept, share=concepts.kept_share)
+            self.head = HeadBesideKept(self.head, directions)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Int [B, L] ids and their mask (1: a token, 0: padding) to S_Y [B, E], not yet of unit length."""
-        embeddings: Tensor = self.head(self.pool(self.tower(ids, mask), mask))
-        return embeddings
+        return self.embed(self.pool(self.tower(ids, mask), mask))
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """Pooled texts, float [B, F], to S_Y [B, E], not yet of unit length."""
+        embeddings: Tensor = self.head(pooled)
+        return embeddings if self.levelled is None else self.levelled(embeddings)
 
     def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, D]: the mean over tokens that are not padding, or the first token."""

@@ -30,7 +30,7 @@ def test_a_certain_class_gives_its_name(concepts: Concepts) -> None:
     for classifier in concepts.classifiers:
         classifier.weight.zero_()
         classifier.bias.copy_(torch.tensor([0.0, 0.0, 50.0, 0.0]))
-    made = concepts(torch.randn(3, 2, SIZE))
+    made = concepts(concepts.words(torch.randn(3, 2, SIZE)))
     assert made.shape == (3, 2, 8)
     assert torch.allclose(made, concepts.projection(concepts.names[2]).expand(3, 2, 8), atol=1e-5)
 
@@ -41,11 +41,12 @@ def test_undecided_classifiers_give_the_mean_of_the_names(concepts: Concepts) ->
         classifier.weight.zero_()
         classifier.bias.zero_()
     expected = concepts.projection(concepts.names.mean(dim=0))
-    assert torch.allclose(concepts(torch.randn(1, 1, SIZE))[0, 0], expected, atol=1e-5)
+    made = concepts(concepts.words(torch.randn(1, 1, SIZE)))
+    assert torch.allclose(made[0, 0], expected, atol=1e-5)
 
 
 def test_the_classifiers_stay_frozen(concepts: Concepts) -> None:
-    concepts.train()(torch.randn(3, 1, SIZE)).sum().backward()
+    concepts.train()(concepts.words(torch.randn(3, 1, SIZE))).sum().backward()
     assert all(parameter.grad is None for parameter in concepts.classifiers.parameters())
     assert concepts.projection.weight.grad is not None
 
@@ -53,7 +54,7 @@ def test_the_classifiers_stay_frozen(concepts: Concepts) -> None:
 def test_training_withholds_some_concepts_wholly() -> None:
     module = Concepts(ConceptsConfig(sources=("a",), width=6, classes=4, dropout=0.5), width=8)
     module.fit(torch.randn(4, 6))
-    made = module.train()(torch.randn(200, 1, EFFICIENTNET_LITE_WIDTH))
+    made = module.train()(module.words(torch.randn(200, 1, EFFICIENTNET_LITE_WIDTH)))
     withheld = torch.isclose(made, module.projection.bias.expand_as(made)).all(dim=2)
     assert 50 < withheld.sum() < 150
 

@@ -1,0 +1,78 @@
+"""The last step of a training: the dimension that levels pictures is fitted to captions.
+
+See models/modules/levelling.py for what it does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from jepa_retrieval.models.modules.predictor import Predictor
+from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.training.config import TrainConfig
+from jepa_retrieval.training.data.examples import Source
+from jepa_retrieval.training.data.sources import read_source
+from jepa_retrieval.training.learner import Learner
+from jepa_retrieval.training.token_cache import open_tokens
+
+BATCH = 512
+CLUSTER_STEPS = 10  # of k-means
+
+
+@torch.no_grad()
+def level(model: VLJEPA, recipe: TrainConfig) -> None:
+    """Fit the dimension, if the model has it, to the recipe's first source: captions at large and their pictures."""
+    predictor = model.predictor
+    if not isinstance(predictor, Predictor) or predictor.levelled is None:
+        return
+    learner = Learner(model.eval(), device=torch.device("cpu"))
+    source = read_source(recipe.sources[0])
+    size = model.config.embedding_size - 1
+    captions = functional.normalize(_captions(learner, source, recipe)[:, :size], dim=-1).numpy()
+    clusters = faiss.Kmeans(
+        size, len(predictor.levelled.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
+    )
+    clusters.train(captions)
+    members = np.bincount(clusters.index.search(captions, 1)[1][:, 0], minlength=clusters.k)
+    predictor.levelled.fit(
+        torch.from_numpy(clusters.centroids),
+        # A cluster that lost all of its captions counts as next to nothing.
+        torch.from_numpy(np.maximum(members, 1e-3) / len(captions)).float(),
+        _pictures(learner, source, recipe)[:, :size],
+        # The loss's temperature is that of cosines in which the share of the dimension is missing.
+        temperature=model.config.temperature / math.sqrt(1 - predictor.levelled.share),
+    )
+
+
+def _captions(learner: Learner, source: Source, recipe: TrainConfig) -> Tensor:
+    texts = [text for example in source.examples for text in example.targets]
+    _finish(learner.remember_texts(texts, folder=Path(recipe.tokens.folder)))
+    return torch.cat([learner.embed_texts(part) for part in _parts(texts)])
+
+
+def _pictures(learner: Learner, source: Source, recipe: TrainConfig) -> Tensor:
+    bank, build = open_tokens(source, learner.vision, recipe.tokens, frames=1)
+    _finish(build())
+    parts = [np.array(part) for part in _parts(range(len(source.visuals)))]
+    return torch.cat(
+        [learner.predict(bank.get(rows, np.zeros_like(rows)), [""] * len(rows)) for rows in parts]
+    )
+
+
+def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
+    return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+
+
+def _finish(work: Iterable[object]) -> None:
+    """Let a cache be filled, or found full."""
+    for _ in work:
+        pass
