@@ -225,14 +225,16 @@ class MilvusLite(Engine):
 class AutoFaiss(Engine):
     """autofaiss: what it chooses within 4 GB and 2 ms a query."""
 
-    packages = ("autofaiss", "numpy<2")
+    packages = ("autofaiss", "numpy<2", "pyarrow<21")  # newer ones want numpy 2
 
     def build(self) -> None:
         from autofaiss import build_index
 
-        np.save(self.folder / "vectors.npy", np.asarray(self.vectors, np.float32))
+        part = self.folder / "vectors" / "0.npy"
+        part.parent.mkdir(exist_ok=True)
+        np.save(part, np.asarray(self.vectors, np.float32))
         build_index(
-            str(self.folder / "vectors.npy"),
+            str(part.parent),
             index_path=str(self.folder / "index.faiss"),
             index_infos_path=str(self.folder / "infos.json"),
             file_format="npy",
@@ -242,7 +244,7 @@ class AutoFaiss(Engine):
             max_index_query_time_ms=2,
             save_on_disk=True,
         )
-        (self.folder / "vectors.npy").unlink()
+        part.unlink()
 
     def load(self) -> None:
         import faiss
