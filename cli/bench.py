@@ -65,44 +65,6 @@ def retrieval_command(
     _run("retrieval", dataset, model, data, limit, cache, results, variant, json=json)
 
 
-@app.command("classification")
-def classification_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """Open-vocabulary classification: the label text nearest to the clip.
-
-    \b
-    Examples:
-      jepa bench classification kinetics400 --data ~/data/k400
-    """
-    _run("classification", dataset, model, data, limit, cache, results, json=json)
-
-
-@app.command("questions")
-def questions_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """Questions about pictures: the nearest candidate answer, beside guessing and a grey picture.
-
-    \b
-    Examples:
-      jepa bench questions pope --data ~/data/pope
-    """
-    _run("questions", dataset, model, data, limit, cache, results, json=json)
-
-
 @app.command("hard-negatives")
 def hard_negatives_command(
     dataset: DatasetArgument,
@@ -125,80 +87,51 @@ def hard_negatives_command(
     _run("hard-negatives", dataset, model, data, limit, cache, results, "tower" if tower else "", json=json)
 
 
-@app.command("world-prediction")
-def world_prediction_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """Which action leads from the first state to the last.
-
-    \b
-    Examples:
-      jepa bench world-prediction worldprediction-wm --data ~/data/worldprediction
-    """
-    _run("world-prediction", dataset, model, data, limit, cache, results, json=json)
-
-
-@app.command("anticipation")
-def anticipation_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """Which action comes next.
-
-    \b
-    Examples:
-      jepa bench anticipation epic100-anticipation --data ~/data/epic100
-    """
-    _run("anticipation", dataset, model, data, limit, cache, results, json=json)
+# Tasks whose commands have no options of their own: what the help says, and an example.
+PLAIN_TASKS = {
+    "classification": (
+        "Open-vocabulary classification: the label text nearest to the clip.",
+        "jepa bench classification kinetics400 --data ~/data/k400",
+    ),
+    "questions": (
+        "Questions about pictures: the nearest candidate answer, beside guessing and a grey picture.",
+        "jepa bench questions pope --data ~/data/pope",
+    ),
+    "world-prediction": (
+        "Which action leads from the first state to the last.",
+        "jepa bench world-prediction worldprediction-wm --data ~/data/worldprediction",
+    ),
+    "anticipation": (
+        "Which action comes next.",
+        "jepa bench anticipation epic100-anticipation --data ~/data/epic100",
+    ),
+    "captioning": (
+        "One sentence a clip from the Y-Decoder: CIDEr against the clip's captions.",
+        "jepa bench captioning msrvtt-full --data ~/data/MSRVTT",
+    ),
+    "selective-decoding": (
+        "Decoding where the meaning changes against decoding at equal steps: how many times fewer decodes it takes.",
+        "jepa bench selective-decoding egoexo4d-descriptions --data ~/data/egoexo4d --limit 20",
+    ),
+}
 
 
-@app.command("captioning")
-def captioning_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """One sentence a clip from the Y-Decoder: CIDEr against the clip's captions.
-
-    \b
-    Examples:
-      jepa bench captioning msrvtt-full --data ~/data/MSRVTT
-    """
-    _run("captioning", dataset, model, data, limit, cache, results, json=json)
+def _add_command(task: str, about: str, example: str) -> None:
+    @app.command(task, help=f"{about}\n\n\b\nExamples:\n  {example}")
+    def command(
+        dataset: DatasetArgument,
+        model: ModelOption = "nano",
+        data: DataOption = None,
+        limit: LimitOption = None,
+        cache: CacheOption = None,
+        results: ResultsOption = RESULTS,
+        json: JsonOption = False,
+    ) -> None:
+        _run(task, dataset, model, data, limit, cache, results, json=json)
 
 
-@app.command("selective-decoding")
-def selective_decoding_command(
-    dataset: DatasetArgument,
-    model: ModelOption = "nano",
-    data: DataOption = None,
-    limit: LimitOption = None,
-    cache: CacheOption = None,
-    results: ResultsOption = RESULTS,
-    json: JsonOption = False,
-) -> None:
-    """Decoding where the meaning changes against decoding at equal steps: how many times fewer decodes it takes.
-
-    \b
-    Examples:
-      jepa bench selective-decoding egoexo4d-descriptions --data ~/data/egoexo4d --limit 20
-    """
-    _run("selective-decoding", dataset, model, data, limit, cache, results, json=json)
+for _task, (_about, _example) in PLAIN_TASKS.items():
+    _add_command(_task, _about, _example)
 
 
 @app.command("list")
