@@ -23,6 +23,7 @@ from PIL import Image
 
 from benchmarks.common import print_table, save_result, shared_data
 from benchmarks.long_timed import hits, read_events, read_streams, true_borders
+from benchmarks.moving_pictures import moving_frames
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
@@ -112,27 +113,16 @@ def _encode_made(model: RuntimeModel, options: argparse.Namespace) -> dict[str, 
         for name in row:
             borders.append(len(frames) / RATE)
             with Image.open(folder / "images" / Path(name).with_suffix(".webp")) as picture:
-                frames += _moving_frame(picture.convert("RGB"), model.x_encoder.image_size, random)
+                frames += moving_frames(
+                    picture.convert("RGB"),
+                    size=model.x_encoder.image_size,
+                    count=round(random.uniform(*SCENE_SECONDS) * RATE),
+                    smallest=0.5,
+                    random=random,
+                )
         made[f"tokens{number}"] = model.x_encoder.encode(np.stack(frames)[:, np.newaxis])
         made[f"borders{number}"] = np.array(borders[1:])
     return made
-
-
-def _moving_frame(picture: Image.Image, size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Crops from one random place to another, each of 50 to 100% of the picture's sides."""
-    count = round(random.uniform(*SCENE_SECONDS) * RATE)
-    first, last = _crop(picture, random), _crop(picture, random)
-    boxes = [first + (last - first) * step / max(count - 1, 1) for step in range(count)]
-    return [
-        np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(box))) for box in boxes
-    ]
-
-
-def _crop(picture: Image.Image, random: np.random.Generator) -> np.ndarray:
-    share = random.uniform(0.5, 1.0)
-    width, height = picture.width * share, picture.height * share
-    left, top = random.uniform(0, picture.width - width), random.uniform(0, picture.height - height)
-    return np.array([left, top, left + width, top + height])
 
 
 def _ward(stream: np.ndarray, shift: float) -> list[float]:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.common import print_table, save_result, shared_data
+from benchmarks.moving_pictures import moving_frames
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.segment import segment
@@ -57,26 +58,15 @@ def _stream(model: Model, scenes: list[Path], random: np.random.Generator) -> tu
     borders: set[int] = set()
     for path in scenes:
         borders.add(len(frames))
-        frames += _moving_window(Image.open(path).convert("RGB"), model.x_encoder.image_size, random)
+        frames += moving_frames(
+            Image.open(path).convert("RGB"),
+            size=model.x_encoder.image_size,
+            count=int(random.integers(1, MAX_WINDOWS + 1)),
+            smallest=0.7,
+            random=random,
+        )
     tokens = model.x_encoder.encode(np.stack(frames)[:, np.newaxis])
     return model.predictor.predict(tokens, [model.prompt] * len(frames)), borders - {0}
-
-
-def _moving_window(picture: Image.Image, size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """1 to MAX_WINDOWS crops between two random ones that each show 70 to 100% of the picture's sides."""
-    count = int(random.integers(1, MAX_WINDOWS + 1))
-    first, last = _crop(picture, random), _crop(picture, random)
-    boxes = [first + (last - first) * step / max(count - 1, 1) for step in range(count)]
-    return [
-        np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=tuple(box))) for box in boxes
-    ]
-
-
-def _crop(picture: Image.Image, random: np.random.Generator) -> np.ndarray:
-    share = random.uniform(0.7, 1.0)
-    width, height = picture.width * share, picture.height * share
-    left, top = random.uniform(0, picture.width - width), random.uniform(0, picture.height - height)
-    return np.array([left, top, left + width, top + height])
 
 
 def _scores(streams: list[tuple[np.ndarray, set[int]]], shift: float) -> list[str]:
