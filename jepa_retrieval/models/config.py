@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Literal
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.settings import read_settings
 
 FORMAT_VERSION = 1
 
@@ -400,81 +400,4 @@ def parse_config(data: object) -> ModelConfig:
         raise ModelError(
             f"format_version {version} is newer than {FORMAT_VERSION}, the newest this release reads"
         )
-    config = _build(ModelConfig, data, "")
-    assert isinstance(config, ModelConfig)
-    return config
-
-
-# --- Strict reading ---------------------------------------------------------------------------------------
-
-
-def _build(kind: Any, value: object, where: str) -> Any:
-    """`value` as an instance of the type `kind`; `where` is the dotted name of the setting, for errors."""
-    if dataclasses.is_dataclass(kind):
-        return _build_section(kind, value, where)
-    origin, options = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return _build_union(options, value, where)
-    if origin is Literal:
-        if value not in options:
-            raise ModelError(f"{where} is {value!r} (allowed: {_listed(options)})")
-        return value
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ModelError(f"{where} must be a list, not {value!r}")
-        return tuple(_build(options[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise ModelError(f"{where} must be an object, not {value!r}")
-        return {key: _build(options[1], item, _join(where, key)) for key, item in value.items()}
-    return _plain(kind, value, where)
-
-
-def _build_section(kind: Any, value: object, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ModelError(f"{where or 'the config'} must be an object of settings, not {value!r}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    hints = get_type_hints(kind)
-    for key in value:
-        if key not in fields:
-            raise ModelError(f"{_join(where, key)} is not a setting (allowed: {_listed(fields)})")
-    for name in fields:
-        if name not in value and _is_required(fields[name]):
-            raise ModelError(f"{_join(where, name)} is missing")
-    return kind(**{key: _build(hints[key], item, _join(where, key)) for key, item in value.items()})
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _build_union(options: tuple[Any, ...], value: object, where: str) -> Any:
-    if value is None:
-        if type(None) in options:
-            return None
-        raise ModelError(f"{where} must not be null")
-    options = tuple(option for option in options if option is not type(None))
-    if len(options) == 1:
-        return _build(options[0], value, where)
-    by_kind = {get_args(get_type_hints(option)["kind"])[0]: option for option in options}
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in by_kind:
-        raise ModelError(f"{_join(where, 'kind')} is {kind!r} (allowed: {_listed(by_kind)})")
-    return _build(by_kind[kind], value, where)
-
-
-def _plain(kind: Any, value: object, where: str) -> Any:
-    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise ModelError(f"{where} must be {names[kind]}, not {value!r}")
-    return value
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else str(key)
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(str(name) for name in names)
+    return read_settings(ModelConfig, data, error=ModelError)

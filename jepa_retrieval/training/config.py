@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.training.strict import parse
+from jepa_retrieval.settings import read_settings
 
 Stage = Literal["pretrain", "sft"]
 SourceFormat = Literal[
@@ -166,7 +166,7 @@ def load_config(path: Path, *, overrides: Sequence[str] = ()) -> TrainConfig:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     for override in overrides:
         _apply_override(table, override)
-    config = parse(TrainConfig, table, where=f"{path.name}:")
+    config = read_settings(TrainConfig, table, where=path.name, error=UsageError)
     check(config, where=path.name)
     return _resolve_paths(config, base=path.resolve().parent)
 

@@ -31,6 +31,7 @@ from jepa_retrieval.models.config import YDecoderConfig
 from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.registry import load_model
 from jepa_retrieval.models.y_decoder_files import save_y_decoder
+from jepa_retrieval.settings import read_settings
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.config import OptimConfig, resolve_path
 from jepa_retrieval.training.curves import Curves
@@ -43,7 +44,6 @@ from jepa_retrieval.training.data.caption_points import (
     project,
 )
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
-from jepa_retrieval.training.strict import parse
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def load_recipe(path: Path) -> Recipe:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-    recipe = parse(Recipe, table, where=f"{path.name}:")
+    recipe = read_settings(Recipe, table, where=path.name, error=UsageError)
     run, text, base = recipe.run, recipe.text, path.resolve().parent
     return dataclasses.replace(
         recipe,

@@ -23,9 +23,8 @@ def test_pretraining_prints_the_model_and_its_scores(recipe: Recipe, tmp_path: P
 
 def test_a_mistake_in_the_recipe_names_the_key(recipe: Recipe) -> None:
     done = CliRunner().invoke(app, ["sft", str(recipe()), "--set", "optim.rate=1"])
-    assert isinstance(done.exception, UsageError) and "'rate'; allowed are learning_rate" in str(
-        done.exception
-    )
+    assert isinstance(done.exception, UsageError)
+    assert "optim.rate is not a setting (allowed: learning_rate" in str(done.exception)
 
 
 @pytest.mark.parametrize(

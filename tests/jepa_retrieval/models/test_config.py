@@ -84,7 +84,7 @@ def test_query_tokens_may_be_contextual(tiny_config: TinyConfig) -> None:
         ({"y_encoder": {"pooling": "max"}}, "y_encoder.pooling is 'max' (allowed: mean, first, tower)"),
         ({"predictor": {"rope_scaling": {"factor": 2}}}, "predictor.rope_scaling.low_freq_factor is missing"),
         ({"predictor": None}, "predictor must not be null"),
-        ({"y_encoder": []}, "y_encoder must be an object of settings, not []"),
+        ({"y_encoder": []}, "y_encoder must hold settings, not []"),
     ],
 )
 def test_errors_name_the_setting(tiny_config: TinyConfig, changes: dict[str, Any], message: str) -> None:

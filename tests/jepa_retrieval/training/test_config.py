@@ -35,23 +35,23 @@ def test_the_recipes_explain_every_key() -> None:
     [
         (
             {"optim": "[optim]\nlearning_rat = 1.0"},
-            "'learning_rat'; allowed are learning_rate, y_encoder_mult",
+            "optim.learning_rat is not a setting (allowed: learning_rate, y_encoder_mult",
         ),
         (
             {"optim": '[optim]\nschedule = "linear"'},
-            "'linear' is not one of 'constant', 'cosine', 'one-cycle'",
+            "optim.schedule is 'linear' (allowed: constant, cosine, one-cycle)",
         ),
-        ({"optim": '[optim]\nlearning_rate = "high"'}, "learning_rate: must be a number"),
+        ({"optim": '[optim]\nlearning_rate = "high"'}, "optim.learning_rate must be a number, not 'high'"),
         ({"optim": "[optim]\nlearning_rate = -1"}, "optim.learning_rate = -1 is outside"),
         (
             {"phases": "[[phases]]\nname = 'a'\nsteps = true\nbatch_size = 4"},
-            "must be a whole number, not True",
+            "phases.0.steps must be a whole number, not True",
         ),
-        ({"phases": "[[phases]]\nname = 'a'\nbatch_size = 4"}, "the key 'steps' is missing"),
+        ({"phases": "[[phases]]\nname = 'a'\nbatch_size = 4"}, "phases.0.steps is missing"),
         ({"phases": "[[phases]]\nname = 'a'\nsteps = 1\nbatch_size = 4\nsources = ['x']"}, "no source 'x'"),
         ({"run": "[run]\noutput = 'run'\nbest = 'test.recall@1'"}, "run.best must be EVALUATION.METRIC"),
         ({"run": "[run]\noutput = '$NOWHERE_SET/run'"}, "variable NOWHERE_SET is not set"),
-        ({"sources": ""}, "the key 'sources' is missing"),
+        ({"sources": ""}, "sources is missing"),
         (
             {"sources": "[[sources]]\nname = 'a'\nformat = 'tokens'\npath = 'x'\nhold_out = 1.5"},
             "0 <= hold_out < 1",
