@@ -23,16 +23,28 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cider import Cider
 from benchmarks.common import REPOSITORY, print_table, save_result, shared_data
 from benchmarks.datasets.shapes import TimedSet
+from benchmarks.decoding_curves import (
+    EMBEDDINGS,
+    METRICS,
+    RATE,
+    RATES,
+    SCHEMES,
+    Curve,
+    Scorer,
+    decoding_curve,
+    first_rate,
+    interval,
+    remembering,
+    uncovered,
+)
 from benchmarks.embedder import Embedder
 from benchmarks.long_timed import TimedEvent, TimedStream, read_events, read_stream, read_streams
 from benchmarks.outcome import Figures, Outcome
@@ -41,28 +53,10 @@ from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import YDecoder
 from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
-from jepa_retrieval.tasks.segment import segment
 
-RATE = 2.0  # windows per second
-RATES = (2.0, 1.4, 1.0, 0.7, 0.5, 0.42, 0.35, 0.29, 0.25, 0.2, 0.16, 0.13, 0.1, 0.07, 0.05, 0.035, 0.02, 0.01)
 REFERENCE = 1.0  # the uniform rate that selective decoding is held against
 PAPER = 2.85  # times fewer decodes than uniform ones at 1 Hz, in the paper
-SCHEMES = ("uniform", "selective")
-EMBEDDINGS = ("exact", "average")
-METRICS = ("cider", "cosine", "coverage")
 RESAMPLES = 2000
-
-Parts = list[tuple[int, int]]  # windows [first, last) of each part of a video
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """What one way of decoding scores, event by event."""
-
-    scheme: str
-    embedding: str
-    scores: dict[str, np.ndarray]  # metric to float [R, events], one row per rate
-    rates: np.ndarray  # decodes per second that were really made, float [R]
 
 
 def main() -> None:
@@ -70,14 +64,14 @@ def main() -> None:
     options = _arguments()
     model = load_model(options.model)
     events, streams = read_events(), read_streams(model, options.cache, rate=RATE)
-    say = _remembering(_decoder(model, options.captions))
+    say = remembering(_decoder(model, options.captions))
     score = Scorer(events)
     curves: list[tuple[str, Curve]] = []
     for group, joined in (("natural", False), ("joined", True)):
         inside = [stream for stream in streams if stream.joined == joined]
         for scheme in SCHEMES:
             for embedding in EMBEDDINGS:
-                curves.append((group, _curve(inside, events, scheme, embedding, say, score)))
+                curves.append((group, decoding_curve(inside, events, scheme, embedding, say, score)))
     _write_csv(curves)
     _draw(curves)
     reductions = _reductions(curves)
@@ -117,7 +111,7 @@ def evaluate(data: TimedSet, embedder: Embedder) -> Outcome:
     streams, events = _streams(data, embedder, model)
     if len(events) < 2:
         raise UsageError(f"{data.title}: CIDEr needs at least two events, here is {len(events)}")
-    say, score = _remembering(model.y_decoder), Scorer(events)
+    say, score = remembering(model.y_decoder), Scorer(events)
     kinds = sorted({stream.joined for stream in streams})
     # A moment has no inside that a decode point could lie in.
     metrics = [metric for metric in METRICS if metric != "coverage" or any(e.start < e.end for e in events)]
@@ -125,8 +119,8 @@ def evaluate(data: TimedSet, embedder: Embedder) -> Outcome:
     for joined in kinds:
         inside = [stream for stream in streams if stream.joined == joined]
         group = "all" if len(kinds) == 1 else "joined" if joined else "natural"
-        uniform = _curve(inside, events, "uniform", "exact", say, score)
-        selective = _curve(inside, events, "selective", "average", say, score)
+        uniform = decoding_curve(inside, events, "uniform", "exact", say, score)
+        selective = decoding_curve(inside, events, "selective", "average", say, score)
         rows |= {f"{group}, {_UNITS[metric]}": _short(metric, uniform, selective) for metric in metrics}
     counts = {"videos named": data.named, "videos read": len(streams), "events": len(events)}
     of_cider = [row for name, row in rows.items() if name.endswith(_UNITS["cider"])]
@@ -160,7 +154,7 @@ def _short(metric: str, uniform: Curve, selective: Curve) -> Figures:
     row = RATES.index(REFERENCE)
     goal = float(uniform.scores[metric][row].mean())
     scale = 1 if metric == "cider" else 100
-    reached = _first_rate(selective.rates, selective.scores[metric].mean(axis=1), goal)
+    reached = first_rate(selective.rates, selective.scores[metric].mean(axis=1), goal)
     return {
         "events": uniform.scores[metric].shape[1],
         f"uniform at {REFERENCE:g} Hz": scale * goal,
@@ -198,113 +192,6 @@ def _flickr8k_captions() -> list[str]:
     return [caption for key, caption in rows if key.split("#")[0] in train]
 
 
-def _remembering(decoder: YDecoder) -> Callable[[str, TimedStream, Parts], list[str]]:
-    """Decoding that does no part of a video twice: rates share many segments."""
-    known: dict[tuple[str, str, int, int], str] = {}
-
-    def say(embedding: str, stream: TimedStream, parts: Parts) -> list[str]:
-        keys = []
-        for first, last in parts:
-            middle = (first + last) // 2
-            span = (middle, middle + 1) if embedding == "exact" else (first, last)
-            keys.append((stream.video, embedding, *span))
-        new = [key for key in dict.fromkeys(keys) if key not in known]
-        if new:
-            means = np.stack([stream.embeddings[first:last].mean(axis=0) for _, _, first, last in new])
-            means /= np.linalg.norm(means, axis=1, keepdims=True)
-            sentences = decoder.decode(means.astype(np.float32))
-            known.update((key, sentence.text) for key, sentence in zip(new, sentences, strict=True))
-        return [known[key] for key in keys]
-
-    return say
-
-
-class Scorer:
-    """CIDEr and cosine of sentences against the annotations of events."""
-
-    def __init__(self, events: Sequence[TimedEvent]) -> None:
-        self._cider = Cider([[event.caption] for event in events])
-        self._encode = _raw_minilm()
-        self._known: dict[str, np.ndarray] = {}
-
-    def cider(self, sentences: Sequence[str], events: Sequence[TimedEvent]) -> np.ndarray:
-        """Float [B]."""
-        return self._cider.scores(sentences, [[event.caption] for event in events])
-
-    def cosine(self, sentences: Sequence[str], events: Sequence[TimedEvent]) -> np.ndarray:
-        """Float [B]."""
-        captions = [event.caption for event in events]
-        new = [text for text in dict.fromkeys([*sentences, *captions]) if text not in self._known]
-        if new:
-            self._known.update(zip(new, self._encode(new), strict=True))
-        return np.array([self._known[a] @ self._known[b] for a, b in zip(sentences, captions, strict=True)])
-
-
-def _raw_minilm() -> Callable[[Sequence[str]], np.ndarray]:
-    """Texts to unit vectors of the text tower that nano begins with, as its makers published it."""
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
-    from jepa_retrieval.models.registry import CONFIGS, model_config
-    from jepa_retrieval.training.frozen import fingerprint_of_module, text_tower_of
-
-    untrained = VLJEPA.initialise(model_config("nano"), base=CONFIGS)
-    encode = text_tower_of(untrained, fingerprint=fingerprint_of_module(untrained.y_encoder.tower))
-
-    def unit(texts: Sequence[str]) -> np.ndarray:
-        vectors = encode(list(texts)).numpy()
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors
-
-    return unit
-
-
-def _curve(
-    streams: Sequence[TimedStream],
-    events: Sequence[TimedEvent],
-    scheme: str,
-    embedding: str,
-    say: Callable[[str, TimedStream, Parts], list[str]],
-    score: Scorer,
-) -> Curve:
-    rows: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
-    rates = []
-    seconds = sum(stream.seconds for stream in streams)
-    for rate in RATES:
-        sentences: list[str] = []
-        matched: list[TimedEvent] = []
-        covered: list[bool] = []
-        decodes = 0
-        for stream in streams:
-            own = [event for event in events if event.video == stream.video]
-            parts = _parts(stream, scheme, max(1, round(stream.seconds * rate)))
-            decodes += len(parts)
-            points = np.array([_middle(stream, part) for part in parts])
-            texts = say(embedding, stream, parts)
-            for event in own:
-                nearest = int(np.abs(points - (event.start + event.end) / 2).argmin())
-                sentences.append(texts[nearest])
-                covered.append(bool(((points >= event.start) & (points < event.end)).any()))
-            matched += own
-        rows["cider"].append(score.cider(sentences, matched))
-        rows["cosine"].append(score.cosine(sentences, matched))
-        rows["coverage"].append(np.array(covered, float))
-        rates.append(decodes / seconds)
-    return Curve(scheme, embedding, {name: np.stack(row) for name, row in rows.items()}, np.array(rates))
-
-
-def _parts(stream: TimedStream, scheme: str, count: int) -> Parts:
-    """As many parts of the stream as decodes are wanted, at most one per window."""
-    windows = len(stream.embeddings)
-    count = min(count, windows)
-    if scheme == "selective":
-        return [(run.start, run.stop) for run in segment(stream.embeddings, count=count)]
-    edges = np.linspace(0, windows, count + 1).round().astype(int)
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-def _middle(stream: TimedStream, part: tuple[int, int]) -> float:
-    return float((stream.starts[part[0]] + stream.ends[part[1] - 1]) / 2)
-
-
 def _reductions(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
     """How many times fewer decodes selective decoding of averages needs to reach uniform decoding at 1 Hz."""
     rows: list[list[object]] = []
@@ -318,12 +205,12 @@ def _reductions(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
             random = np.random.default_rng(0)
             draws = random.integers(0, base.shape[1], (RESAMPLES, base.shape[1]))
             reached = [
-                _first_rate(selective.rates, ours[:, draw].mean(axis=1), base[goal_row, draw].mean())
+                first_rate(selective.rates, ours[:, draw].mean(axis=1), base[goal_row, draw].mean())
                 for draw in draws
             ]
-            best = _first_rate(selective.rates, ours.mean(axis=1), base[goal_row].mean())
+            best = first_rate(selective.rates, ours.mean(axis=1), base[goal_row].mean())
             # The control: where uniform decoding gets there as early, the score says nothing of selection.
-            own = _first_rate(uniform.rates, base.mean(axis=1), base[goal_row].mean())
+            own = first_rate(uniform.rates, base.mean(axis=1), base[goal_row].mean())
             times = uniform.rates[goal_row] / np.array(reached)
             low, high = np.quantile(times, [0.05, 0.95])
             rows.append(
@@ -339,19 +226,6 @@ def _reductions(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
     return rows
 
 
-def _first_rate(rates: np.ndarray, scores: np.ndarray, goal: float) -> float:
-    """The lowest rate at which a curve reaches `goal`, between two rates by the logarithm; the highest if never."""
-    order = np.argsort(rates)
-    rates, scores = rates[order], scores[order]
-    if scores[0] >= goal:
-        return float(rates[0])
-    for number in range(1, len(rates)):
-        if scores[number] >= goal:
-            share = (goal - scores[number - 1]) / (scores[number] - scores[number - 1])
-            return float(rates[number - 1] * (rates[number] / rates[number - 1]) ** share)
-    return float("inf")
-
-
 def _coverage_at_one_per_event(streams: Sequence[TimedStream], events: Sequence[TimedEvent]) -> float:
     """Share of the joined videos' events with a decode point inside, at as many decodes as there are events."""
     joined = [stream for stream in streams if stream.joined]
@@ -359,7 +233,7 @@ def _coverage_at_one_per_event(streams: Sequence[TimedStream], events: Sequence[
     missed = [
         event
         for stream in joined
-        for event in _uncovered(stream, events, sum(event.video == stream.video for event in events))
+        for event in uncovered(stream, events, sum(event.video == stream.video for event in events))
     ]
     return 1 - len(missed) / count
 
@@ -369,15 +243,8 @@ def _missed(streams: Sequence[TimedStream], events: Sequence[TimedEvent], rate: 
     return [
         f"{event.video} {event.start:g}-{event.end:g} s, '{event.caption}'"
         for stream in streams
-        for event in _uncovered(stream, events, max(1, round(stream.seconds * rate)))
+        for event in uncovered(stream, events, max(1, round(stream.seconds * rate)))
     ]
-
-
-def _uncovered(stream: TimedStream, events: Sequence[TimedEvent], count: int) -> list[TimedEvent]:
-    """A video's events without a decode point inside, at so many selective decodes."""
-    points = np.array([_middle(stream, part) for part in _parts(stream, "selective", count)])
-    own = [event for event in events if event.video == stream.video]
-    return [event for event in own if not ((points >= event.start) & (points < event.end)).any()]
 
 
 def _average_against_exact(curves: Sequence[tuple[str, Curve]]) -> list[list[object]]:
@@ -393,13 +260,6 @@ def _average_against_exact(curves: Sequence[tuple[str, Curve]]) -> list[list[obj
     return rows
 
 
-def _interval(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """5% and 95% of the bootstrapped means over events: float [R, events] to two float [R]."""
-    draws = np.random.default_rng(0).integers(0, scores.shape[1], (500, scores.shape[1]))
-    low, high = np.quantile(scores[:, draws].mean(axis=2), [0.05, 0.95], axis=1)
-    return low, high
-
-
 def _write_csv(curves: Sequence[tuple[str, Curve]]) -> None:
     path = _results() / "selective_decoding.csv"
     with path.open("w", newline="") as file:
@@ -407,7 +267,7 @@ def _write_csv(curves: Sequence[tuple[str, Curve]]) -> None:
         writer.writerow(["videos", "scheme", "embedding", "rate_hz", "metric", "mean", "low_5", "high_95"])
         for group, curve in curves:
             for metric, scores in curve.scores.items():
-                low, high = _interval(scores)
+                low, high = interval(scores)
                 for number, rate in enumerate(curve.rates):
                     values = (scores[number].mean(), low[number], high[number])
                     row = [group, curve.scheme, curve.embedding, f"{rate:.4f}", metric]
@@ -432,7 +292,7 @@ def _draw(curves: Sequence[tuple[str, Curve]]) -> None:
                 label = curve.scheme if metric == "coverage" else f"{curve.scheme}, {curve.embedding}"
                 axes.plot(curve.rates, curve.scores[metric].mean(axis=1), dashed, color=colour, label=label)
                 if curve.embedding == "average":
-                    axes.fill_between(curve.rates, *_interval(curve.scores[metric]), color=colour, alpha=0.12)
+                    axes.fill_between(curve.rates, *interval(curve.scores[metric]), color=colour, alpha=0.12)
             axes.set_xscale("log")
             axes.set_title(f"{group}: {metric}")
             axes.set_xlabel("decodes per second")
