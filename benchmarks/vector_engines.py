@@ -150,9 +150,9 @@ class USearch(Engine):
 
 
 class LanceDB(Engine):
-    """LanceDB: IVF_PQ with its defaults, ten times as many candidates ranked by their full vectors."""
+    """LanceDB: IVF_PQ with its defaults, at least ten times as many candidates ranked by their full vectors."""
 
-    efforts = (5, 10, 20, 40, 80, 160, 320)
+    efforts = (5, 10, 20, 40, 80, 160, 320, 640)
 
     def build(self) -> None:
         import lancedb
@@ -179,7 +179,8 @@ class LanceDB(Engine):
         return np.array([self._one(query, effort) for query in queries])
 
     def _one(self, query: np.ndarray, effort: int) -> np.ndarray:
-        search = self.index.search(query).distance_type("dot").nprobes(effort).refine_factor(10)
+        search = self.index.search(query).distance_type("dot").nprobes(effort)
+        search = search.refine_factor(max(10, effort // 4))  # candidates must grow too, or recall stands still
         found: np.ndarray = search.limit(TOP).select(["id", "_distance"]).to_arrow()["id"].to_numpy()
         return found
 
