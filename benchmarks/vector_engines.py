@@ -180,7 +180,9 @@ class LanceDB(Engine):
 
     def _one(self, query: np.ndarray, effort: int) -> np.ndarray:
         search = self.index.search(query).distance_type("dot").nprobes(effort)
-        search = search.refine_factor(max(10, effort // 4))  # candidates must grow too, or recall stands still
+        search = search.refine_factor(
+            max(10, effort // 4)
+        )  # candidates must grow too, or recall stands still
         found: np.ndarray = search.limit(TOP).select(["id", "_distance"]).to_arrow()["id"].to_numpy()
         return found
 

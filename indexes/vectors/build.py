@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Rows of deleted clips stay in the files. All is built anew when they are more than this part of the rows.
 MOST_DEAD = 0.25
-# Larger files of embeddings are checked by writers and `verify`, not whenever a search begins.
+# Larger files of embeddings are checked by `verify`, not whenever a search begins or a file is added.
 MOST_CHECKED = 500_000_000
 
 HIT_COLUMNS = ["clip_id", "path", "kind", "start", "end"]
@@ -40,7 +41,6 @@ class Loaded:
     hits: HitTable
     embeddings: np.ndarray  # float16 [n, E]; `hits.hits["row"]` points into it
     description: Description | None  # the files they came from; None if all came from the table
-    stored_rows: int  # how many of the embeddings lie in the files
 
 
 def load_fresh(folder: Path, manifest: Manifest) -> Loaded | None:
@@ -53,9 +53,7 @@ def load_fresh(folder: Path, manifest: Manifest) -> Loaded | None:
     if description.commit != manifest.commit.number:
         return None
     hits = files.load_hits(folder, description)
-    check = description.fast is None or description.embeddings.bytes <= MOST_CHECKED
-    embeddings = files.load_embeddings(folder, description, check=check)
-    return Loaded(hits, embeddings, description, len(embeddings))
+    return Loaded(hits, _stored_embeddings(folder, description), description)
 
 
 def is_fresh(folder: Path, manifest: Manifest) -> bool:
@@ -97,7 +95,7 @@ def load_table(clips: lance.LanceDataset, embedding_size: int) -> Loaded:
     """The vectors from the table alone, rows in order of clip_id."""
     hits = _read_hits(clips)
     hits.hits["row"] = np.arange(len(hits))
-    return Loaded(hits, _read_embeddings(clips, hits.hits["clip_id"], embedding_size), None, 0)
+    return Loaded(hits, _read_embeddings(clips, hits.hits["clip_id"], embedding_size), None)
 
 
 def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> Loaded:
@@ -105,17 +103,15 @@ def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> Loa
     try:
         description = _describe(folder, manifest)
         stored = files.load_hits(folder, description)
-        embeddings = files.load_embeddings(folder, description)
+        embeddings = _stored_embeddings(folder, description)
     except DamagedVectorsError as error:
         logger.info("reading all embeddings from the table: %s", error)
         return load_table(clips, manifest.embedding_size)
     hits = _read_hits(clips)
-    known = np.isin(hits.hits["clip_id"], stored.hits["clip_id"])
-    hits.hits["row"][known] = stored.hits["row"][stored.find(hits.hits["clip_id"])]
-    hits.hits["row"][~known] = len(embeddings) + np.arange(np.count_nonzero(~known))
-    tail = _read_embeddings(clips, hits.hits["clip_id"][~known], manifest.embedding_size)
-    total = np.concatenate([embeddings, tail]) if len(tail) else embeddings
-    return Loaded(hits, total, description, len(embeddings))
+    missing = _take_rows(hits, stored)
+    tail = _read_embeddings(clips, hits.hits["clip_id"][missing], manifest.embedding_size)
+    hits.hits["row"][missing] = len(embeddings) + np.arange(len(tail))
+    return Loaded(hits, np.concatenate([embeddings, tail]) if len(tail) else embeddings, description)
 
 
 def update(
@@ -136,34 +132,31 @@ def update(
         OSError: the files cannot be written.
     """
     (folder / files.FOLDER).mkdir(exist_ok=True)
-    loaded = load_any(folder, manifest, clips)
-    before = loaded.description
-    dead = len(loaded.embeddings) - len(loaded.hits)
-    if before is None or rebuild or dead > MOST_DEAD * len(loaded.embeddings):
-        embeddings = _write_anew(folder, loaded)
-        fast = None
+    hits = _read_hits(clips)
+    before = None if rebuild else _usable(folder, manifest, hits)
+    if before is None:
+        nothing = np.zeros((0, manifest.embedding_size), np.float16)
+        new = Part(f"embeddings-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0)
+        stored, fast = files.append_embeddings(folder, new, nothing), None
     else:
-        tail = loaded.embeddings[loaded.stored_rows :]
-        embeddings = (
-            files.append_embeddings(folder, before.embeddings, tail) if len(tail) else before.embeddings
-        )
-        fast = before.fast
+        stored, fast = before.embeddings, before.fast
+    embeddings = _append_missing(folder, stored, clips, hits)
     name = f"{manifest.commit.number}-{uuid.uuid4().hex[:8]}"
-    paths = json.dumps(list(loaded.hits.paths), ensure_ascii=False).encode()
+    paths = json.dumps(list(hits.paths), ensure_ascii=False).encode()
     description = Description(
         index_id=manifest.index_id,
         commit=manifest.commit.number,
         embedding_size=manifest.embedding_size,
         embeddings=embeddings,
-        hits=files.write_part(folder, f"hits-{name}.bin", loaded.hits.hits.tobytes(), rows=len(loaded.hits)),
-        paths=files.write_part(folder, f"paths-{name}.json", paths, rows=len(loaded.hits.paths)),
+        hits=files.write_part(folder, f"hits-{name}.bin", hits.hits.tobytes(), rows=len(hits)),
+        paths=files.write_part(folder, f"paths-{name}.json", paths, rows=len(hits.paths)),
         fast=growth.update(folder, name, embeddings, fast, manifest) if grow else fast,
         windows=windows.update(
             folder,
             name,
-            None if before is None or rebuild else before.windows,
+            None if before is None else before.windows,
             clips,
-            loaded.hits.hits["clip_id"],
+            hits.hits["clip_id"],
             until=manifest.commit.next_clip_id,
             embedding_size=manifest.embedding_size,
         ),
@@ -190,18 +183,56 @@ def _describe(folder: Path, manifest: Manifest) -> Description:
     return description
 
 
-def _write_anew(folder: Path, loaded: Loaded) -> Part:
-    hits = loaded.hits.hits
-    live = loaded.embeddings[hits["row"]]
-    hits["row"] = np.arange(len(hits))
-    return files.append_embeddings(folder, Part(f"embeddings-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0), live)
+def _stored_embeddings(folder: Path, description: Description) -> np.ndarray:
+    check = description.fast is None or description.embeddings.bytes <= MOST_CHECKED
+    return files.load_embeddings(folder, description, check=check)
+
+
+def _take_rows(hits: HitTable, stored: HitTable) -> np.ndarray:
+    """Give the hits that are in `stored` their rows from there; which are not, bool [clips]."""
+    missing = ~np.isin(hits.hits["clip_id"], stored.hits["clip_id"])
+    hits.hits["row"][~missing] = stored.hits["row"][stored.find(hits.hits["clip_id"])]
+    return missing
+
+
+def _usable(folder: Path, manifest: Manifest, hits: HitTable) -> Description | None:
+    """The files that rows can be added to, their rows given to `hits`; None if all must be made anew."""
+    try:
+        before = _describe(folder, manifest)
+        stored = files.load_hits(folder, before)
+        _stored_embeddings(folder, before)
+    except DamagedVectorsError as error:
+        logger.info("building the vectors anew: %s", error)
+        return None
+    new = np.count_nonzero(_take_rows(hits, stored))
+    rows = before.embeddings.rows + new
+    if rows - len(hits) > MOST_DEAD * rows:
+        hits.hits["row"] = -1
+        return None
+    return before
+
+
+def _append_missing(folder: Path, part: Part, clips: lance.LanceDataset, hits: HitTable) -> Part:
+    """Add the embeddings of the hits whose row is -1, a batch at a time, and say in `hits` where they are."""
+    clip_ids, rows = hits.hits["clip_id"], hits.hits["row"]
+    missing = np.flatnonzero(rows < 0)
+    if not len(missing):
+        return part
+    for ids, embeddings in _batches(clips, int(clip_ids[missing[0]])):
+        at = np.searchsorted(clip_ids, ids).clip(max=len(clip_ids) - 1)
+        wanted = (clip_ids[at] == ids) & (rows[at] < 0)
+        rows[at[wanted]] = part.rows + np.arange(np.count_nonzero(wanted))
+        part = files.append_embeddings(folder, part, embeddings[wanted])
+    return part
 
 
 def _read_hits(clips: lance.LanceDataset) -> HitTable:
     import pyarrow.compute as pc
 
+    """The table of hits; no hit has a row yet, which is -1."""
     table = clips.scanner(columns=HIT_COLUMNS).to_table().combine_chunks()
     hits = np.zeros(len(table), HIT_DTYPE)
+    hits["row"] = -1
     if not len(table):
         return HitTable(hits, [])
     paths = table["path"].chunk(0).dictionary_encode()
@@ -210,7 +241,7 @@ def _read_hits(clips: lance.LanceDataset) -> HitTable:
     hits["start"] = pc.fill_null(table["start"], float("nan")).to_numpy()
     hits["end"] = pc.fill_null(table["end"], float("nan")).to_numpy()
     hits["is_video"] = pc.equal(table["kind"], "video").to_numpy()
-    return HitTable(np.sort(hits, order="clip_id"), paths.dictionary.to_pylist())
+    return HitTable(hits[np.argsort(hits["clip_id"])], paths.dictionary.to_pylist())
 
 
 def _read_embeddings(clips: lance.LanceDataset, clip_ids: np.ndarray, size: int) -> np.ndarray:
@@ -218,10 +249,15 @@ def _read_embeddings(clips: lance.LanceDataset, clip_ids: np.ndarray, size: int)
     result = np.zeros((len(clip_ids), size), np.float16)
     if not len(clip_ids):
         return result
-    scanner = clips.scanner(columns=["clip_id", "embedding"], filter=f"clip_id >= {clip_ids[0]}")
-    for batch in scanner.to_batches():
-        ids = batch["clip_id"].to_numpy()
+    for ids, embeddings in _batches(clips, int(clip_ids[0])):
         at = np.searchsorted(clip_ids, ids).clip(max=len(clip_ids) - 1)
         wanted = clip_ids[at] == ids
-        result[at[wanted]] = arrays.embeddings(batch)[wanted]
+        result[at[wanted]] = embeddings[wanted]
     return result
+
+
+def _batches(clips: lance.LanceDataset, first_id: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The clips from `first_id` on: clip_ids int64 [n] and embeddings float16 [n, E], in the table's order."""
+    scanner = clips.scanner(columns=["clip_id", "embedding"], filter=f"clip_id >= {first_id}")
+    for batch in scanner.to_batches():
+        yield batch["clip_id"].to_numpy(), arrays.embeddings(batch)

@@ -74,7 +74,7 @@ KINDS = {
         Kind(
             "ivf-pq",
             "lists of product-quantised codes, 2 bits a number",
-            0.95,
+            0.9,
             "PQ{}x4fs",
             2,
             200,

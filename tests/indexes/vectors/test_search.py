@@ -281,3 +281,27 @@ def test_the_next_writer_mends_files_that_are_gone(fill, clustered):
     with index.writer():
         pass
     assert index.verify() == []
+
+
+def test_clips_of_many_batches_keep_their_own_vectors(index):
+    """The tables hand out a few thousand clips at a time; removed and added ones lie between the others."""
+    random = np.random.default_rng(5)
+    vectors = random.standard_normal((21_000, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def put_file(writer, number):
+        part = vectors[1000 * number : 1000 * (number + 1)]
+        writer.put(MediaRecord(f"{number}.jpg", 1, 1), [ClipRecord(None, None, v) for v in part])
+
+    with index.writer() as writer:
+        for number in range(20):
+            put_file(writer, number)
+    with index.writer() as writer:
+        writer.remove(["3.jpg"])
+        put_file(writer, 7)
+        put_file(writer, 20)
+    assert index.verify() == []
+    for number in (0, 7, 12, 20):
+        query = vectors[1000 * number + 501]
+        best = index.search(query[None], k=1)[0][0]
+        assert (best.path, round(best.score, 2)) == (f"{number}.jpg", 1.0)
