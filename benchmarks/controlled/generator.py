@@ -84,7 +84,8 @@ class TokenGenerator(nn.Module):
     def log_likelihood(self, past: Past, ids: Tensor, lengths: Tensor) -> Tensor:
         """Mean log probability of the words of each row, float [B]: the negative logarithm of its perplexity."""
         logits, _ = self.proceed(ids[:, :-1], past)
-        found = functional.cross_entropy(logits.float().transpose(1, 2), ids[:, 1:], reduction="none")
+        chosen = logits.gather(2, ids[:, 1:, None]).squeeze(2).float()
+        found = logits.float().logsumexp(dim=2) - chosen
         counted = torch.arange(ids.shape[1] - 1) < lengths[:, None]
         return -(found * counted).sum(dim=1) / lengths
 
