@@ -6,8 +6,9 @@ As in the paper (arXiv 2512.10942, table of ablations) every row is trained on q
 class labels, after pretraining on captions and class labels alone. Measured are classification (Caltech-101, held-out
 images), retrieval (Flickr8k dev, text to image, recall@1) and VQA (DAQUAR eval, single-word answers, nearest of the
 answers seen in training). The model is nano's architecture, narrower: one EfficientNet-Lite0 token a frame, MiniLM, a
-small Llama-style Predictor. Rows of the group "trained Y-Encoder" train MiniLM too, on fewer samples: they are
-compared among themselves.
+small Llama-style Predictor. In the group "frozen Y-Encoder" the shared space is MiniLM's own, so that losses
+without negatives have something fixed to aim at. Rows of the group "trained Y-Encoder" train MiniLM and a head on
+it, on fewer samples. The rows of a group are compared among themselves.
 
 Scores that are finished are kept in the work folder: an interrupted run goes on with the next.
 """
@@ -167,11 +168,12 @@ def _model_file(row: Row, work: Path) -> Path:
         "query_tokens": MINILM,
         **row.predictor,
     }
+    frozen = row.multiplier is None
     config = {
         "name": "ablation",
         "description": row.name,
         "prompt": "",
-        "embedding_size": 256,
+        "embedding_size": 384 if frozen else 256,
         "frames_per_window": 4,
         "x_encoder": {
             "kind": "efficientnet_lite",
@@ -181,7 +183,12 @@ def _model_file(row: Row, work: Path) -> Path:
             ],
         },
         "predictor": predictor,
-        "y_encoder": {"tower": {**MINILM, "frozen": row.multiplier is None}, "max_tokens": 64},
+        "y_encoder": {
+            "tower": {**MINILM, "frozen": frozen},
+            # Cosine, L1 and L2 would collapse if any part of the Y-Encoder could follow the Predictor.
+            "head": "none" if frozen else "linear",
+            "max_tokens": 64,
+        },
     }
     work.mkdir(parents=True, exist_ok=True)
     path = work / f"{_slug(row)}.json"

@@ -20,7 +20,7 @@ from jepa_retrieval.training.evaluate import Evaluation
 POOL = 1000  # clips that a query is compared with
 CIDER, SEEN, UNSEEN = "CIDEr", "top-5, classes seen", "top-5, classes unseen"
 WITHOUT_PRIOR = ", prior removed"
-RETRIEVAL = ("R@1", "R@10")
+RETRIEVAL = {"R@1": 1, "R@10": 10}
 
 
 class Measures:
@@ -49,17 +49,16 @@ class Measures:
         return found
 
     def retrieval(self, side: AnySide, *, queries: int) -> dict[str, float]:
-        """Recall of the photograph of a caption among `POOL`, for one caption each of evenly spread photographs."""
+        """Recall of the photograph of a caption among `POOL`, for one caption each of evenly spread photographs.
+
+        The prior of a caption is the same for all photographs, so it has no say here.
+        """
         stored = side.store(self.tokens("captions")[:POOL])
         owners = np.linspace(0, min(POOL, len(self.references)) - 1, queries).astype(int)
         texts = [self.references[row][0] for row in owners]
         scores = torch.cat([side.scores(stored, [text]) for text in texts], dim=1).T
-        prior = side.scores(side.store(self._null("captions")), texts).T
-        result: dict[str, float] = {}
-        for ending, values in (("", scores), (WITHOUT_PRIOR, scores - prior)):
-            places = ranks(values.numpy(), owners)
-            result |= {f"R@{k}{ending}": float(100 * (places <= k).mean()) for k in (1, 10)}
-        return result
+        places = ranks(scores.numpy(), owners)
+        return {title: float(100 * (places <= k).mean()) for title, k in RETRIEVAL.items()}
 
     def tokens(self, name: str) -> Tensor:
         """S_V of the pictures of a part, in the order of its examples."""

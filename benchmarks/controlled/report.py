@@ -32,9 +32,7 @@ def print_tables(runs: Runs) -> None:
         rows = []
         for name in dict.fromkeys(run["side"] for run in runs):
             own_runs = [run["retrieval"] for run in runs if run["side"] == name]
-            for ending in ("", WITHOUT_PRIOR) if name == TokenSide.name else ("",):
-                cells = [_summary([found[title + ending] for found in own_runs]) for title in RETRIEVAL]
-                rows.append([name + ending, *cells])
+            rows.append([name, *(_summary([found[title] for found in own_runs]) for title in RETRIEVAL)])
         print_table(["text to image", *RETRIEVAL], rows)
         print()
     print_table(["part", "trained weights"], [[name, f"{n:,}"] for name, n in runs[0]["weights"].items()])
