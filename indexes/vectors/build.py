@@ -20,6 +20,7 @@ from indexes.manifest import Manifest
 from indexes.vectors import files, growth, windows
 from indexes.vectors.files import DamagedVectorsError, Description, Part
 from indexes.vectors.hits import HIT_DTYPE, HitTable
+from indexes.vectors.stacked import Embeddings, StackedRows
 
 if TYPE_CHECKING:
     import lance
@@ -39,7 +40,7 @@ class Loaded:
     """The vectors of one commit."""
 
     hits: HitTable
-    embeddings: np.ndarray  # float16 [n, E]; `hits.hits["row"]` points into it
+    embeddings: Embeddings  # float16 [n, E]; `hits.hits["row"]` points into it
     description: Description | None  # the files they came from; None if all came from the table
 
 
@@ -111,7 +112,7 @@ def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> Loa
     missing = _take_rows(hits, stored)
     tail = _read_embeddings(clips, hits.hits["clip_id"][missing], manifest.embedding_size)
     hits.hits["row"][missing] = len(embeddings) + np.arange(len(tail))
-    return Loaded(hits, np.concatenate([embeddings, tail]) if len(tail) else embeddings, description)
+    return Loaded(hits, StackedRows(embeddings, tail) if len(tail) else embeddings, description)
 
 
 def update(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexes.vectors.stacked import Embeddings
+
 # Rows that are converted to float32 at once: the block stays in the processor's cache.
 _BLOCK = 2048
 # Scores that are kept before the best of them are taken.
@@ -11,7 +13,7 @@ _SCORES = 4_000_000
 
 
 def search_rows(
-    embeddings: np.ndarray, queries: np.ndarray, rows: np.ndarray, k: int
+    embeddings: Embeddings, queries: np.ndarray, rows: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `k` best of the given rows by inner product.
 
@@ -37,7 +39,7 @@ def search_rows(
     return scores, found
 
 
-def _scores(embeddings: np.ndarray, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _scores(embeddings: Embeddings, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     scores = np.empty((len(queries), len(rows)), np.float32)
     # Rows in one piece are read faster than by their numbers.
     first = int(rows[0]) if len(rows) else 0
@@ -50,7 +52,7 @@ def _scores(embeddings: np.ndarray, queries: np.ndarray, rows: np.ndarray) -> np
 
 
 def rank_rows(
-    embeddings: np.ndarray, queries: np.ndarray, candidates: np.ndarray, k: int
+    embeddings: Embeddings, queries: np.ndarray, candidates: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `k` best of each query's own candidates by inner product.
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from indexes.reasons import reason
 from indexes.vectors import import_faiss
+from indexes.vectors.stacked import Embeddings
 
 logger = logging.getLogger(__name__)
 
 _BLOCK = 65_536
 
 
-def make_gpu_index(embeddings: np.ndarray) -> Any:
+def make_gpu_index(embeddings: Embeddings) -> Any:
     """A `faiss.GpuIndexFlatIP` over float16 [n, E] on the first GPU.
 
     None if FAISS sees no GPU, or if the vectors do not fit in its memory (a warning says so).

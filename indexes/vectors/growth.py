@@ -13,6 +13,7 @@ from indexes.manifest import Manifest
 from indexes.vectors import files, kinds
 from indexes.vectors.files import DamagedVectorsError, Description, FastPart, Part
 from indexes.vectors.kinds import Plan, Wanted
+from indexes.vectors.stacked import Embeddings
 from indexes.wanted import read_queries, read_wanted
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _finish(
     )
 
 
-def plan_for(wanted: Wanted, embeddings: np.ndarray) -> Plan:
+def plan_for(wanted: Wanted, embeddings: Embeddings) -> Plan:
     """The kind that float16 [n, E] would get."""
     from indexes.vectors.reduce import principal_axes
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexes.vectors.stacked import Embeddings
+
 # Share of the vectors' length that the kept directions hold, and the step in which they are counted.
 KEPT_SHARE = 0.97
 STEP = 16
@@ -12,7 +14,7 @@ SAMPLE = 50_000
 _BLOCK = 8192
 
 
-def principal_axes(embeddings: np.ndarray) -> np.ndarray:
+def principal_axes(embeddings: Embeddings) -> np.ndarray:
     """Directions that hold nearly all of the vectors' length, the strongest first.
 
     Inner products are what matters, so directions are those of the uncentred second moments: the product of two

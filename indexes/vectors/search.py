@@ -12,6 +12,7 @@ import numpy as np
 from indexes.vectors import import_faiss
 from indexes.vectors.exact import best, rank_rows, search_rows
 from indexes.vectors.fast import FastIndex
+from indexes.vectors.stacked import Embeddings
 
 # Up to this many rows NumPy is as fast as FAISS.
 FEW_ROWS = 2_000
@@ -42,7 +43,7 @@ class VectorSearch:
         fast: the stored index that finds candidates among the first of them, if there is one.
     """
 
-    def __init__(self, embeddings: np.ndarray, fast: StoredFast | None = None) -> None:
+    def __init__(self, embeddings: Embeddings, fast: StoredFast | None = None) -> None:
         self._embeddings = embeddings
         self._stored_fast = fast
         self._scanned = 0
@@ -80,7 +81,7 @@ class VectorSearch:
 class _FaissSearch:
     """A GPU that holds all rows, or a fast index that gives candidates, or neither; and exact search beside it."""
 
-    def __init__(self, embeddings: np.ndarray, stored: StoredFast | None) -> None:
+    def __init__(self, embeddings: Embeddings, stored: StoredFast | None) -> None:
         from indexes.vectors.gpu import make_gpu_index
 
         self._embeddings = embeddings
@@ -185,7 +186,7 @@ class _FaissSearch:
         return mask
 
 
-def _make_storage(embeddings: np.ndarray) -> Any:
+def _make_storage(embeddings: Embeddings) -> Any:
     """A `faiss.IndexScalarQuantizer` by inner product: its fp16 codes are the float16 [n, E] rows byte for byte."""
     faiss = import_faiss()
 
