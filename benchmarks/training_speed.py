@@ -161,11 +161,14 @@ def plain_loop(trainer: Trainer, batch: int, steps: int) -> list[float]:
     found = []
     for _ in range(steps + WARM_UP):
         began = time.perf_counter()
-        predicted = predictor.predict(tokens, predictor.query_projection(query_tokens), mask)
-        predicted = F.normalize(predicted, dim=-1)
-        targets = F.normalize(model.y_encoder.head(features), dim=-1)
-        logits = trainer.log_scale.exp() * predicted @ targets.T
-        loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+        predicted = F.normalize(predictor.predict(tokens, query_tokens, mask), dim=-1)
+        targets = F.normalize(model.y_encoder.embed(features), dim=-1)
+        losses = []
+        members = zip(learner.each_member(predicted), learner.each_member(targets), strict=True)
+        for of_member, its_targets in members:
+            logits = trainer.log_scale.exp() * of_member @ its_targets.T
+            losses.append((F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2)
+        loss = torch.stack(losses).mean()
         trainer.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         trainer.optimizer.step()

@@ -1,10 +1,12 @@
 """What needs the real default model: searching through an index, and its text tower alone."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import pytest
 
-from benchmarks import selective_decoding
+from benchmarks import selective_decoding, training_speed
 from benchmarks.datasets.shapes import Clip, Event, RetrievalSet, TimedSet, TimedVideo
 from benchmarks.embedder import Embedder
 from benchmarks.indexed_retrieval import search_all
@@ -51,3 +53,15 @@ def test_the_tower_alone_has_its_own_width_and_knows_what_is_alike() -> None:
     assert vectors.shape == (3, 384)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+def test_loop_and_limit_of_training_are_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: dict[str, dict[str, object]] = {}
+    monkeypatch.setattr(training_speed, "save_result", lambda name, result: kept.setdefault(name, result))
+    monkeypatch.setattr("sys.argv", ["training_speed", "--batch", "8", "--steps", "1", "--turns", "1"])
+    training_speed.main()
+    assert "share of the limit" in capsys.readouterr().out
+    result = kept["training_speed"]
+    assert all(seconds > 0 for name in ("loop", "limit") for seconds in cast(list[float], result[name]))
