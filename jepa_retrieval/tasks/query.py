@@ -12,7 +12,7 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 
-# A composed vector shorter than this is noise: its terms cancel each other.
+# A composed vector shorter than this share of its terms' weights is noise: they cancel each other.
 SHORTEST = 1e-3
 
 
@@ -172,7 +172,7 @@ def compose(vectors: np.ndarray, weights: Sequence[float]) -> tuple[np.ndarray, 
     """
     total = np.asarray(weights, np.float64) @ vectors.astype(np.float64)
     length = float(np.linalg.norm(total))
-    if length < SHORTEST:
+    if length <= SHORTEST * np.abs(weights).sum():
         raise UsageError("the terms of the query cancel each other: nothing is left to look for")
     return (total / length).astype(np.float32), length
 

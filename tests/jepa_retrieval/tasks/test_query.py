@@ -58,12 +58,18 @@ def test_nonsense_is_refused() -> None:
 def test_terms_that_cancel_each_other_are_refused() -> None:
     with pytest.raises(UsageError, match="cancel"):
         compose(np.eye(4)[[0, 0]], [1.0, -1.0])
+    with pytest.raises(UsageError, match="cancel"):
+        compose(np.eye(4)[[0, 1]], [0.0, 0.0])
+
+
+def test_small_weights_do_not_cancel() -> None:
+    assert compose(np.eye(4)[[0, 1]], [1e-4, 0.0])[0].tolist() == [1, 0, 0, 0]
 
 
 @given(VECTORS, WEIGHTS, st.floats(0.01, 100))
 def test_composition_is_of_unit_length_and_knows_no_order_and_no_scale(vectors, weights, scale) -> None:
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    if np.linalg.norm(np.array(weights) @ units) < 0.01:
+    if np.linalg.norm(np.array(weights) @ units) < 0.01 * sum(weights):
         return
     whole, length = compose(units, weights)
     assert np.linalg.norm(whole) == pytest.approx(1, abs=1e-5)
