@@ -102,9 +102,7 @@ def load_table(clips: lance.LanceDataset, embedding_size: int) -> Loaded:
 def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> Loaded:
     """The vectors of the commit that `clips` is opened at: from files as far as they serve."""
     try:
-        description = _describe(folder, manifest)
-        stored = files.load_hits(folder, description)
-        embeddings = _stored_embeddings(folder, description)
+        description, stored, embeddings = _read_files(folder, manifest)
     except DamagedVectorsError as error:
         logger.info("reading all embeddings from the table: %s", error)
         return load_table(clips, manifest.embedding_size)
@@ -184,6 +182,16 @@ def _describe(folder: Path, manifest: Manifest) -> Description:
     return description
 
 
+def _read_files(folder: Path, manifest: Manifest) -> tuple[Description, HitTable, np.ndarray]:
+    """What the files hold, of this commit or an older one.
+
+    Raises:
+        DamagedVectorsError: a file is missing or damaged.
+    """
+    description = _describe(folder, manifest)
+    return description, files.load_hits(folder, description), _stored_embeddings(folder, description)
+
+
 def _stored_embeddings(folder: Path, description: Description) -> np.ndarray:
     check = description.fast is None or description.embeddings.bytes <= MOST_CHECKED
     return files.load_embeddings(folder, description, check=check)
@@ -199,9 +207,7 @@ def _take_rows(hits: HitTable, stored: HitTable) -> np.ndarray:
 def _usable(folder: Path, manifest: Manifest, hits: HitTable) -> Description | None:
     """The files that rows can be added to, their rows given to `hits`; None if all must be made anew."""
     try:
-        before = _describe(folder, manifest)
-        stored = files.load_hits(folder, before)
-        _stored_embeddings(folder, before)
+        before, stored, _ = _read_files(folder, manifest)
     except DamagedVectorsError as error:
         logger.info("building the vectors anew: %s", error)
         return None
