@@ -51,7 +51,7 @@ docs: $(INSTALLED)
 
 # Leaves out what cannot be measured here, and says so; benchmarks/ holds more, one script per question.
 bench: $(PEERS)
-	$(BIN)/python -m benchmarks.short
+	$(BIN)/python -m benchmarks.speed.short
 
 clean:
 	rm -rf demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,7 @@ import subprocess
 
 from cli import console
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.alerts import Alert
+from jepa_retrieval.tasks.watching.alerts import Alert
 
 _MOST_RUNNING = 8
 

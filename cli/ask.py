@@ -16,7 +16,7 @@ from cli.values import format_range, parse_clip, parse_per
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.ask import Answered, Answers
+    from jepa_retrieval.tasks.asking.ask import Answered, Answers
 
 
 CLIPS = 100  # that --search finds, unless --clips says otherwise
@@ -132,7 +132,7 @@ def _is_stretch(text: str) -> bool:
 
 def _true_answer(question: str, candidates: list[Any] | None) -> str | None:
     """What "is it true" means for a question: yes, where that can be the answer."""
-    from jepa_retrieval.tasks.ask import wants_yes_or_no
+    from jepa_retrieval.tasks.asking.ask import wants_yes_or_no
 
     if candidates is None:
         return "yes" if wants_yes_or_no(question) else None

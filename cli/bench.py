@@ -160,7 +160,7 @@ def table_command(results: ResultsOption = RESULTS, json: JsonOption = False) ->
       jepa bench table
       jepa bench table --results old/results > table.md
     """
-    from benchmarks.table import read_results, results_table
+    from benchmarks.published.table import read_results, results_table
 
     documents = read_results(results)
     if json:
@@ -181,7 +181,7 @@ def _run(
     *,
     json: bool,
 ) -> None:
-    from benchmarks.runner import Settings, report, run
+    from benchmarks.published.runner import Settings, report, run
 
     progress = ProgressLines() if console.show_progress() else None
     settings = Settings(model, data, limit, cache, results, variant)

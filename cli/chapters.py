@@ -53,7 +53,7 @@ def chapters(
         raise UsageError("--json and --ffmetadata exclude each other")
     teller = open_voice(voice)
     loaded, decoder = open_decoder(model, sentences)
-    from jepa_retrieval.tasks.chapters import find_chapters
+    from jepa_retrieval.tasks.watching.chapters import find_chapters
 
     found = find_chapters(file, loaded, decoder, count=count, least=least, voice=teller)
     summary = None if teller is None else teller.summary([chapter.title for chapter in found])

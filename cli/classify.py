@@ -19,9 +19,9 @@ from cli.values import format_range, parse_per
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.classify import Classification, Classified
-    from jepa_retrieval.tasks.media_root import MediaRoot
-    from jepa_retrieval.tasks.truth import Evaluation
+    from jepa_retrieval.tasks.asking.classify import Classification, Classified
+    from jepa_retrieval.tasks.asking.evaluation import Evaluation
+    from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 
 def add_to(app: typer.Typer) -> None:
@@ -119,7 +119,7 @@ def classify(
 
 
 def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path | None) -> Evaluation:
-    from jepa_retrieval.tasks.truth import evaluate, read_truth
+    from jepa_retrieval.tasks.asking.evaluation import evaluate, read_truth
 
     known = read_truth(truth, media_root=root, labels=found.labels)
     try:

@@ -12,7 +12,7 @@ from jepa_retrieval.errors import ModelError
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model, YDecoder
-    from jepa_retrieval.tasks.voice import Voice
+    from jepa_retrieval.tasks.watching.voice import Voice
 
 ModelOption = Annotated[
     str | None,
@@ -40,7 +40,7 @@ def open_voice(path: Path | None) -> Voice | None:
     """The language model that retells sentences, if one is wanted; without importing its runtime otherwise."""
     if path is None:
         return None
-    from jepa_retrieval.tasks.voice import Voice
+    from jepa_retrieval.tasks.watching.voice import Voice
 
     return Voice(path)
 

@@ -14,7 +14,7 @@ from cli.options import IndexOption, JsonOption
 from cli.values import format_range
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.dedupe import DuplicateReport
+    from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
 
 
 def add_to(app: typer.Typer) -> None:

@@ -44,7 +44,7 @@ def explain(
     """
     from jepa_retrieval.library import VideoQuery
     from jepa_retrieval.models import load_model
-    from jepa_retrieval.tasks.explain import explain as find_explanation
+    from jepa_retrieval.tasks.asking.explain import explain as find_explanation
 
     parts = [parse_clip(text) for text in clips]
     for path in (before, after, *(path for path, _, _ in parts)):

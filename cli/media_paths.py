@@ -18,8 +18,8 @@ from jepa_retrieval.errors import UsageError
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library, VideoQuery
     from jepa_retrieval.media_set import MediaSet
-    from jepa_retrieval.tasks.candidates import Candidate
-    from jepa_retrieval.tasks.indexing import FileFailure
+    from jepa_retrieval.tasks.asking.candidates import Candidate
+    from jepa_retrieval.tasks.indexing.run import FileFailure
 
 ModelOption = Annotated[
     str | None,
@@ -75,7 +75,7 @@ def _print_failures(failed: Sequence[FileFailure]) -> None:
 
 def given_candidates(listed: str | None, file: Path | None, *, option: str) -> list[Candidate] | None:
     """Candidates of `--OPTION a,b,c` or `--OPTION-file FILE`; None if neither is given."""
-    from jepa_retrieval.tasks.candidates import parse_candidates, read_candidates
+    from jepa_retrieval.tasks.asking.candidates import parse_candidates, read_candidates
 
     if listed is not None and file is not None:
         raise UsageError(f"--{option} and --{option}-file exclude each other")

@@ -12,7 +12,7 @@ from cli import console
 from cli.values import format_time
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.indexing import IndexProgress
+    from jepa_retrieval.tasks.indexing.run import IndexProgress
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -15,7 +15,7 @@ _RANGE = re.compile(r".@[\d:.]*-[\d:.]*$")
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
-    from jepa_retrieval.tasks.query import Query
+    from jepa_retrieval.tasks.searching.query import Query
 
 
 def check_usage(
@@ -96,14 +96,14 @@ def _exists(library: Library, name: str) -> bool:
 
 
 def _of_text(text: str) -> Query:
-    from jepa_retrieval.tasks.query import Query
+    from jepa_retrieval.tasks.searching.query import Query
 
     return Query.text(text.strip())
 
 
 def _of_file(library: Library, value: str) -> Query:
     """A photograph, a video or a part of one: on disk, or else at this path in the index."""
-    from jepa_retrieval.tasks.query import Query
+    from jepa_retrieval.tasks.searching.query import Query
 
     path, start, end = parse_clip(value)
     if path.is_file():

@@ -19,7 +19,7 @@ from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
-    from jepa_retrieval.tasks.search import SearchResult
+    from jepa_retrieval.tasks.searching.search import SearchResult
 
 
 def add_to(app: typer.Typer) -> None:

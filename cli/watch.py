@@ -18,7 +18,7 @@ from jepa_retrieval.errors import UsageError
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
     from jepa_retrieval.report.timeline import Timeline
-    from jepa_retrieval.tasks.watch import Watcher
+    from jepa_retrieval.tasks.watching.watch import Watcher
 
 
 def add_to(app: typer.Typer) -> None:
@@ -131,8 +131,8 @@ def watch(
     if alert_command is not None and not alert:
         raise UsageError("--alert-command works with --alert")
     from jepa_retrieval.media.stream_source import StreamSource
-    from jepa_retrieval.tasks.shifts import DEFAULT_THRESHOLD, ShiftOptions
-    from jepa_retrieval.tasks.watch import Watcher, WatchOptions
+    from jepa_retrieval.tasks.watching.shifts import DEFAULT_THRESHOLD, ShiftOptions
+    from jepa_retrieval.tasks.watching.watch import Watcher, WatchOptions
 
     origin = StreamSource.parse(source, follow=follow, options=_pairs(input_option or []))
     shifts = ShiftOptions(

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from cli.values import format_range
-from jepa_retrieval.tasks.voice import Story
+from jepa_retrieval.tasks.watching.voice import Story
 
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
     from jepa_retrieval.report.subtitles import SpokenWriter
     from jepa_retrieval.report.timeline import Timeline
-    from jepa_retrieval.tasks.alerts import Alert
-    from jepa_retrieval.tasks.voice import Voice
-    from jepa_retrieval.tasks.watch import Spoken, WatchCounters, WatchEvent
+    from jepa_retrieval.tasks.watching.alerts import Alert
+    from jepa_retrieval.tasks.watching.voice import Voice
+    from jepa_retrieval.tasks.watching.watch import Spoken, WatchCounters, WatchEvent
 
 
 @dataclass
@@ -36,8 +36,8 @@ class Output:
     def take(self, event: WatchEvent) -> None:
         """Print and write one event."""
         from jepa_retrieval.media.stream import Lost, Returned
-        from jepa_retrieval.tasks.alerts import Alert
-        from jepa_retrieval.tasks.watch import Observed, Spoken
+        from jepa_retrieval.tasks.watching.alerts import Alert
+        from jepa_retrieval.tasks.watching.watch import Observed, Spoken
 
         match event:
             case Observed():

@@ -18,7 +18,7 @@ from indexes.vectors import build, growth
 from indexes.vectors.files import DamagedVectorsError
 from indexes.vectors.kinds import HIT_BYTES
 from indexes.vectors.search import StoredFast, VectorSearch
-from indexes.wanted import read_wanted
+from indexes.vectors.search_settings import read_wanted
 
 if TYPE_CHECKING:
     import lance

@@ -14,7 +14,7 @@ from indexes.vectors import build
 from indexes.vectors.files import FOLDER as VECTORS
 from indexes.vectors.files import Description
 from indexes.vectors.kinds import EXACT, HIT_BYTES
-from indexes.wanted import QUERIES_FILE, WANTED_FILE
+from indexes.vectors.search_settings import QUERIES_FILE, WANTED_FILE
 
 if TYPE_CHECKING:
     import lance

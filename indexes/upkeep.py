@@ -62,7 +62,7 @@ class Upkeep(ABC):
     @property
     def wanted(self) -> Wanted:
         """What is asked of the search, as `optimize` stored it."""
-        from indexes.wanted import read_wanted
+        from indexes.vectors.search_settings import read_wanted
 
         return read_wanted(self.folder)
 
@@ -107,7 +107,7 @@ class Upkeep(ABC):
         Raises:
             IndexWriteError: the folder cannot be written.
         """
-        from indexes.wanted import copy_wanted
+        from indexes.vectors.search_settings import copy_wanted
 
         try:
             copy_wanted(other.folder, self.folder)
@@ -124,7 +124,7 @@ class Upkeep(ABC):
             IndexStoreError: their shape is wrong.
             IndexWriteError: the folder cannot be written.
         """
-        from indexes.wanted import write_queries
+        from indexes.vectors.search_settings import write_queries
 
         if queries.ndim != 2 or queries.shape[1] != self.manifest.embedding_size:
             raise IndexStoreError(f"sample queries have shape {list(queries.shape)}")

@@ -27,7 +27,7 @@ from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.vectors import build, growth
 from indexes.vectors.kinds import Wanted
-from indexes.wanted import write_wanted
+from indexes.vectors.search_settings import write_wanted
 
 if TYPE_CHECKING:
     from indexes.store import Index

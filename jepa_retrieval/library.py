@@ -15,20 +15,27 @@ from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.questions import Questions
-from jepa_retrieval.tasks.calibration import NullDistribution, null_of
-from jepa_retrieval.tasks.embed_query import QueryEmbedder
-from jepa_retrieval.tasks.media_root import MediaRoot
-from jepa_retrieval.tasks.prompted import PromptRerank, clips_to_fetch
-from jepa_retrieval.tasks.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
-from jepa_retrieval.tasks.search import OVERFETCH, Moment, Rerank, SearchOptions, SearchResult, run_search
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.calibration import NullDistribution, null_of
+from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder
+from jepa_retrieval.tasks.searching.prompted import PromptRerank, clips_to_fetch
+from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
+from jepa_retrieval.tasks.searching.search import (
+    OVERFETCH,
+    Moment,
+    Rerank,
+    SearchOptions,
+    SearchResult,
+    run_search,
+)
 
 if TYPE_CHECKING:
     import numpy as np
 
     # Indexing brings in decoders; a text search must not wait for them.
     from jepa_retrieval.media import Sampling
-    from jepa_retrieval.tasks.dedupe import DuplicateReport
-    from jepa_retrieval.tasks.indexing import FileFailure, IndexReport, ProgressCallback
+    from jepa_retrieval.tasks.indexing.run import FileFailure, IndexReport, ProgressCallback
+    from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +184,14 @@ class Library(Questions):
             IndexWriteError: the disk is full or the folder read-only; what was stored before is still good.
             FingerprintMismatchError: the model is not the one the index was made with.
         """
-        from jepa_retrieval.tasks.indexing import IndexReport
-        from jepa_retrieval.tasks.update import IndexOptions, Roots, plan_update, rebuild_index, update_index
+        from jepa_retrieval.tasks.indexing.run import IndexReport
+        from jepa_retrieval.tasks.indexing.update import (
+            IndexOptions,
+            Roots,
+            plan_update,
+            rebuild_index,
+            update_index,
+        )
 
         began = time.monotonic()
         roots = Roots.of(paths or [self.media_root.folder])
@@ -240,7 +253,7 @@ class Library(Questions):
             per_file: keep only the best moment of each file.
             min_confidence: leave out hits whose confidence, 0 to 1, is lower; the result may then be empty.
             prompt: look again at what was found, with this query X_Q, such as "What is the person doing?"; see
-                `jepa_retrieval.tasks.prompted`.
+                `jepa_retrieval.tasks.searching.prompted`.
             rerank: another second stage that gives the clips that were found new scores; excludes `prompt`.
 
         Raises:
@@ -327,7 +340,7 @@ class Library(Questions):
 
     def failures(self) -> list[FileFailure]:
         """Files that could not be indexed, and why."""
-        from jepa_retrieval.tasks.indexing import FileFailure
+        from jepa_retrieval.tasks.indexing.run import FileFailure
 
         records = self._index.known_files().values()
         return [FileFailure(r.path, r.error or "unknown reason") for r in records if r.state == "failed"]
@@ -338,7 +351,7 @@ class Library(Questions):
 
     def verify(self) -> list[Problem]:
         """What is wrong with the index, and how to mend it; an empty list if nothing is."""
-        from jepa_retrieval.tasks.health import find_model_problems
+        from jepa_retrieval.tasks.indexing.health import find_model_problems
 
         problems = self._index.verify()
         # A table that cannot be read hides the rest.
@@ -352,7 +365,7 @@ class Library(Questions):
         Args:
             threshold: cosine from which two pictures are taken for the same; None for the default.
         """
-        from jepa_retrieval.tasks.dedupe import DEFAULT_THRESHOLD, find_duplicates
+        from jepa_retrieval.tasks.searching.dedupe import DEFAULT_THRESHOLD, find_duplicates
 
         return find_duplicates(self._index, threshold=DEFAULT_THRESHOLD if threshold is None else threshold)
 

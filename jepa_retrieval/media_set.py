@@ -15,15 +15,15 @@ import numpy as np
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import DEFAULT_MODEL, Library, VideoQuery
-from jepa_retrieval.tasks.ask import Answers, Asker
-from jepa_retrieval.tasks.candidates import Candidate
-from jepa_retrieval.tasks.classify import Classification, Classifier
-from jepa_retrieval.tasks.media_root import MediaRoot
-from jepa_retrieval.tasks.spans import Per, Selection, Spans
+from jepa_retrieval.tasks.asking.ask import Answers, Asker
+from jepa_retrieval.tasks.asking.candidates import Candidate
+from jepa_retrieval.tasks.asking.classify import Classification, Classifier
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.stored_clips import Per, Selection, Spans
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model
-    from jepa_retrieval.tasks.indexing import FileFailure, ProgressCallback
+    from jepa_retrieval.tasks.indexing.run import FileFailure, ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class MediaSet:
         top: int = 5,
         prompt: str | None = None,
     ) -> Classification:
-        """Name what the files show; see `jepa_retrieval.tasks.classify.classify`."""
+        """Name what the files show; see `jepa_retrieval.tasks.asking.classify.classify`."""
         classifier = Classifier(labels, self.model, templates=templates, top=top)
         found = [
             classifier.over(library.records, per=per, prompt=prompt, selection=selection)
@@ -67,7 +67,7 @@ class MediaSet:
         per: Per = "file",
         top: int = 5,
     ) -> Answers:
-        """Answer a question about each of the files; see `jepa_retrieval.tasks.ask.ask`."""
+        """Answer a question about each of the files; see `jepa_retrieval.tasks.asking.ask.ask`."""
         asker = Asker(question, self.model, answers=answers, answer=answer, top=top)
         found = [
             asker.over(library.records, per=per, selection=selection) for library, selection in self.parts
@@ -99,8 +99,8 @@ def open_media(
     Raises:
         UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
-    from jepa_retrieval.tasks.loose import sort_media
-    from jepa_retrieval.tasks.update import missing_files
+    from jepa_retrieval.tasks.asking.unindexed import sort_media
+    from jepa_retrieval.tasks.indexing.update import missing_files
 
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
@@ -138,7 +138,7 @@ def _encode(
     stretches: Sequence[VideoQuery], library: Library
 ) -> tuple[list[VideoQuery], list[np.ndarray], list[FileFailure]]:
     """Those stretches that can be read, S_V of each, and the others with the reason."""
-    from jepa_retrieval.tasks.indexing import FileFailure
+    from jepa_retrieval.tasks.indexing.run import FileFailure
 
     read, tokens, failed = [], [], []
     for stretch in stretches:
@@ -161,8 +161,8 @@ def _scratch_library(folder: Path, root: MediaRoot, known: Library | None, model
 
 
 def _tokens(stretch: VideoQuery, library: Library) -> np.ndarray:
-    from jepa_retrieval.tasks.embed import pool_tokens
-    from jepa_retrieval.tasks.loose import encode_part
+    from jepa_retrieval.tasks.encoding.files import encode_part
+    from jepa_retrieval.tasks.encoding.windows import pool_tokens
 
     prompt = library.records.manifest.prompt
     path = Path(stretch.path)

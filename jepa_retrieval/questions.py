@@ -11,10 +11,10 @@ from jepa_retrieval.errors import UsageError
 if TYPE_CHECKING:
     from indexes import Index
     from jepa_retrieval.models.parts import Model
-    from jepa_retrieval.tasks.ask import Answers
-    from jepa_retrieval.tasks.candidates import Candidate
-    from jepa_retrieval.tasks.classify import Classification
-    from jepa_retrieval.tasks.spans import Per
+    from jepa_retrieval.tasks.asking.ask import Answers
+    from jepa_retrieval.tasks.asking.candidates import Candidate
+    from jepa_retrieval.tasks.asking.classify import Classification
+    from jepa_retrieval.tasks.searching.stored_clips import Per
 
 
 class Questions(ABC):
@@ -55,8 +55,8 @@ class Questions(ABC):
             UsageError: no labels, a template without `{}`, or a prompt where the model or the index takes none.
             FilterError: `where` is not valid.
         """
-        from jepa_retrieval.tasks.classify import classify
-        from jepa_retrieval.tasks.spans import Selection
+        from jepa_retrieval.tasks.asking.classify import classify
+        from jepa_retrieval.tasks.searching.stored_clips import Selection
 
         chosen = Selection(where)
         found = classify(
@@ -101,8 +101,8 @@ class Questions(ABC):
                 an index without tokens.
             FilterError: `where` is not valid.
         """
-        from jepa_retrieval.tasks.ask import ask
-        from jepa_retrieval.tasks.spans import Selection
+        from jepa_retrieval.tasks.asking.ask import ask
+        from jepa_retrieval.tasks.searching.stored_clips import Selection
 
         chosen = Selection(where)
         if search is not None:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.cider import Cider
 from benchmarks.controlled.sides import AnySide
 from benchmarks.metrics import ranks, top_k_accuracy
+from benchmarks.shared.cider import Cider
 from jepa_retrieval.training.engine import Trainer
 from jepa_retrieval.training.evaluate import Evaluation
 

@@ -13,10 +13,10 @@ import torch
 from accelerate import PartialState
 from torch import nn
 
-from benchmarks.common import shared_data
 from benchmarks.controlled.generator import TokenGenerator
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
 from benchmarks.datasets import imagenet_samples
+from benchmarks.shared.common import shared_data
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig, YDecoderConfig
 from jepa_retrieval.models.modules.y_decoder import YDecoder

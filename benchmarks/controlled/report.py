@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.common import REPOSITORY, print_table
 from benchmarks.controlled.measures import CIDER, RETRIEVAL, SEEN, UNSEEN, WITHOUT_PRIOR
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
+from benchmarks.shared.common import REPOSITORY, print_table
 
 NAME = "embedding_vs_tokens"
 COLOURS = {EmbeddingSide.name: "tab:orange", TokenSide.name: "tab:blue"}

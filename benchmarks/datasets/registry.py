@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmarks.common import shared_folder
 from benchmarks.datasets import shapes
+from benchmarks.shared.common import shared_folder
 from jepa_retrieval.errors import UsageError
 
 Task = Literal[

@@ -18,9 +18,9 @@ import numpy as np
 from indexes import arrays
 from indexes.manifest import Manifest
 from indexes.vectors import files, growth, windows
+from indexes.vectors.extended_rows import Embeddings, StackedRows
 from indexes.vectors.files import DamagedVectorsError, Description, Part
 from indexes.vectors.hits import HIT_DTYPE, HitTable
-from indexes.vectors.stacked import Embeddings, StackedRows
 
 if TYPE_CHECKING:
     import lance

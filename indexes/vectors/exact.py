@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexes.vectors.stacked import Embeddings
+from indexes.vectors.extended_rows import Embeddings
 
 # Rows that are converted to float32 at once: the block stays in the processor's cache.
 _BLOCK = 2048

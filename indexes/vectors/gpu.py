@@ -9,7 +9,7 @@ import numpy as np
 
 from indexes.reasons import reason
 from indexes.vectors import import_faiss
-from indexes.vectors.stacked import Embeddings
+from indexes.vectors.extended_rows import Embeddings
 
 logger = logging.getLogger(__name__)
 

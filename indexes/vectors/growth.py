@@ -11,13 +11,13 @@ import numpy as np
 
 from indexes.manifest import Manifest
 from indexes.vectors import files, kinds
+from indexes.vectors.extended_rows import Embeddings
 from indexes.vectors.files import DamagedVectorsError, Description, FastPart, Part
 from indexes.vectors.kinds import Plan, Wanted
-from indexes.vectors.stacked import Embeddings
-from indexes.wanted import read_queries, read_wanted
+from indexes.vectors.search_settings import read_queries, read_wanted
 
 if TYPE_CHECKING:
-    from indexes.vectors.fast import FastIndex
+    from indexes.vectors.ann_index import FastIndex
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def update(
 
 
 def _learn(folder: Path, name: str, rows: np.ndarray, manifest: Manifest) -> FastPart | None:
-    from indexes.vectors.fast import FastIndex
+    from indexes.vectors.ann_index import FastIndex
     from indexes.vectors.reduce import principal_axes
 
     axes = principal_axes(rows)
@@ -157,7 +157,7 @@ def read(folder: Path, stored: FastPart) -> FastIndex | None:
 
 
 def _read(folder: Path, stored: FastPart) -> FastIndex:
-    from indexes.vectors.fast import FastIndex
+    from indexes.vectors.ann_index import FastIndex
 
     path = files.check_part(folder, stored.part)
     try:

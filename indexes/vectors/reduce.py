@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexes.vectors.stacked import Embeddings
+from indexes.vectors.extended_rows import Embeddings
 
 # Share of the vectors' length that the kept directions hold, and the step in which they are counted.
 KEPT_SHARE = 0.97

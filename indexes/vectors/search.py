@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from indexes.vectors import import_faiss
+from indexes.vectors.ann_index import FastIndex
 from indexes.vectors.exact import best, rank_rows, search_rows
-from indexes.vectors.fast import FastIndex
-from indexes.vectors.stacked import Embeddings
+from indexes.vectors.extended_rows import Embeddings
 
 # Up to this many rows NumPy is as fast as FAISS.
 FEW_ROWS = 2_000

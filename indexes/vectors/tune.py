@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexes.vectors.ann_index import FastIndex
 from indexes.vectors.exact import rank_rows, search_rows
-from indexes.vectors.fast import FastIndex
 from indexes.vectors.reduce import spread_rows
 
 logger = logging.getLogger(__name__)

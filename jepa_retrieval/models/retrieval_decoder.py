@@ -24,7 +24,8 @@ from jepa_retrieval.text_files import read_lines
 
 logger = logging.getLogger(__name__)
 
-# Of the weights exp(cosine / temperature) in a projection; chosen on Flickr8k dev by `benchmarks.captioning`.
+# Of the weights exp(cosine / temperature) in a projection; chosen on Flickr8k dev by
+# `benchmarks.published.captioning`.
 TEMPERATURE = 0.02
 
 _BLOCK = 64  # embeddings that are compared with the bank at once

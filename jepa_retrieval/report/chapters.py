@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.chapters import Chapter
+    from jepa_retrieval.tasks.watching.chapters import Chapter
 
 
 def ffmetadata(chapters: Sequence[Chapter], *, summary: str | None = None) -> str:

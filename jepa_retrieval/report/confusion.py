@@ -10,7 +10,7 @@ import numpy as np
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.truth import Evaluation
+    from jepa_retrieval.tasks.asking.evaluation import Evaluation
 
 # With more classes the numbers would not fit into their cells.
 MOST_NUMBERED = 30

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from jepa_retrieval.library import Library
-    from jepa_retrieval.tasks.search import Moment, SearchResult
+    from jepa_retrieval.tasks.searching.search import Moment, SearchResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.watch import Spoken
+    from jepa_retrieval.tasks.watching.watch import Spoken
 
 
 class SpokenWriter(ABC):

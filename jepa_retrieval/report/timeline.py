@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.alerts import Alert
-    from jepa_retrieval.tasks.watch import Observed, Spoken
+    from jepa_retrieval.tasks.watching.alerts import Alert
+    from jepa_retrieval.tasks.watching.watch import Observed, Spoken
 
 _MOST_POINTS = 4096  # of the curve that are kept: neighbours are merged when there are more
 _MOST_SEGMENTS = 1024

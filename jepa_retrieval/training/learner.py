@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.modules.bert import Bert
-from jepa_retrieval.models.modules.members import each_member
+from jepa_retrieval.models.modules.ensemble import each_member
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.training.frozen import (

@@ -21,7 +21,7 @@ from jepa_retrieval.models.registry import CONFIGS
 from jepa_retrieval.training.answers import add_answers
 from jepa_retrieval.training.class_features import write_class_features
 from jepa_retrieval.training.config import Stage, load_config
-from jepa_retrieval.training.level import level
+from jepa_retrieval.training.hubness import level
 from jepa_retrieval.training.stages import train
 
 RECIPES = Path(__file__).parent / "recipes"

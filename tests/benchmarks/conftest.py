@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.embedder import Embedder
+from benchmarks.shared.embedder import Embedder
 
 COLOURS = {
     "red": (200, 40, 40),

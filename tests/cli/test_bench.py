@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import runner
+from benchmarks.published import runner
 from tests.benchmarks.conftest import COLOURS, ColourModel
 from tests.cli.conftest import Golden, Jepa
 from tests.media_factory import make_picture

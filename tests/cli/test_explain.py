@@ -45,7 +45,7 @@ def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
 
 def test_the_two_pictures_fill_one_half_each(tmp_path: Path) -> None:
     from jepa_retrieval.models import load_model
-    from jepa_retrieval.tasks.explain import change_window
+    from jepa_retrieval.tasks.asking.explain import change_window
     from tests.media_factory import BLUE, RED, make_picture
 
     model = load_model("nano")

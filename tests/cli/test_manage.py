@@ -13,7 +13,7 @@ import pytest
 from cli import doctor
 from indexes.vectors import kinds
 from jepa_retrieval.library import Library
-from jepa_retrieval.tasks.calibration import neutral_texts
+from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 from tests.cli.conftest import Golden, Jepa
 
 

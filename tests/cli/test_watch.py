@@ -12,7 +12,7 @@ import pytest
 
 from cli.alerts import AlertCommand
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.alerts import Alert
+from jepa_retrieval.tasks.watching.alerts import Alert
 from tests.cli.conftest import Golden, Jepa
 from tests.jepa_retrieval.media.stream_server import serve
 from tests.language_model import small_language_model

@@ -10,8 +10,9 @@ import pytest
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library, VideoQuery
 from jepa_retrieval.media_set import open_media
-from jepa_retrieval.tasks.loose import encode_part, sort_media
-from jepa_retrieval.tasks.media_root import MediaRoot
+from jepa_retrieval.tasks.asking.unindexed import sort_media
+from jepa_retrieval.tasks.encoding.files import encode_part
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from tests.media_factory import BLUE, RED, make_picture, make_video
 
 

@@ -19,9 +19,9 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMS
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import LlamaPredictorConfig
-from jepa_retrieval.models.modules.kept import KeptDirections
-from jepa_retrieval.models.modules.levelling import LevelledPredictions
-from jepa_retrieval.models.modules.members import side_by_side
+from jepa_retrieval.models.modules.ensemble import side_by_side
+from jepa_retrieval.models.modules.fixed_directions import KeptDirections
+from jepa_retrieval.models.modules.hubness import LevelledPredictions
 from jepa_retrieval.models.modules.query_tokens import build_query_tokens
 from jepa_retrieval.models.modules.vision_input import VisionInput
 

@@ -19,8 +19,8 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import ModelConfig, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, is_remote
+from jepa_retrieval.models.modules.int8_weights import pack, unpack
 from jepa_retrieval.models.modules.pretrained import PretrainedPart, pretrained_parts
-from jepa_retrieval.models.modules.rows8 import pack, unpack
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from jepa_retrieval.models.config import LlamaPredictorConfig, ModelConfig, OpenClipTextConfig, load_config
 from jepa_retrieval.models.modules.concepts import TEMPLATES, Concepts, class_names
-from jepa_retrieval.models.modules.kept import HeadBesideKept
+from jepa_retrieval.models.modules.fixed_directions import HeadBesideKept
 from jepa_retrieval.models.modules.mean_pool import MeanPool
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.pretrained import pretrained_parts

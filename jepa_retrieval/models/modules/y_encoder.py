@@ -12,9 +12,9 @@ from jepa_retrieval.models.config import (
     TextTowerConfig,
     YEncoderConfig,
 )
-from jepa_retrieval.models.modules.kept import HeadBesideKept, KeptDirections
-from jepa_retrieval.models.modules.levelling import LevelledTexts
-from jepa_retrieval.models.modules.members import SideBySide
+from jepa_retrieval.models.modules.ensemble import SideBySide
+from jepa_retrieval.models.modules.fixed_directions import HeadBesideKept, KeptDirections
+from jepa_retrieval.models.modules.hubness import LevelledTexts
 from jepa_retrieval.models.modules.predictor import mean_of_valid
 
 

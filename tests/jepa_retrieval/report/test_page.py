@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from jepa_retrieval.report import render_report, write_report
-from jepa_retrieval.tasks.media_root import MediaRoot
-from jepa_retrieval.tasks.search import Moment, SearchResult
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.search import Moment, SearchResult
 
 ODD = "trip & <i>more</i>/a \"b\" 'c' #1?.mp4"
 

@@ -8,8 +8,8 @@ from PIL import Image
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.thumbnails import make_thumbnail
 from jepa_retrieval.report.timeline import Timeline
-from jepa_retrieval.tasks.alerts import Alert
-from jepa_retrieval.tasks.watch import Observed, Spoken
+from jepa_retrieval.tasks.watching.alerts import Alert
+from jepa_retrieval.tasks.watching.watch import Observed, Spoken
 from tests.media_factory import RED, draw
 
 PICTURE = make_thumbnail(draw((32, 32), RED), 1.5)

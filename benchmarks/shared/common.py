@@ -1,0 +1,92 @@
+"""What benchmark scripts share: where the data lie, the machine's name, tables and JSON results."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def shared_folder() -> Path | None:
+    """The folder of third-party data, `$JEPA_SHARED/data`, default `../shared/data` beside the checkout; or None."""
+    folder = Path(os.environ.get("JEPA_SHARED", REPOSITORY.parent / "shared")) / "data"
+    return folder if folder.is_dir() else None
+
+
+def shared_data() -> Path:
+    """The folder of third-party data; the script ends without it."""
+    return shared_folder() or sys.exit(
+        "set JEPA_SHARED to the folder whose folder `data` holds the benchmark data"
+    )
+
+
+def machine() -> str:
+    """Processor, cores and system in one line."""
+    name = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            name = line.split(":", 1)[1].strip()
+            break
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{name}, {os.cpu_count()} cores, {system}"
+
+
+def code_version() -> str:
+    """The commit of this checkout, with "+" if files differ from it; "unknown" outside a checkout."""
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+@dataclass(slots=True)
+class Timer:
+    """Wall time of a `with timed()` block, in seconds."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Timer]:
+    """Measure the wall time of a block."""
+    timer = Timer()
+    began = time.perf_counter()
+    yield timer
+    timer.seconds = time.perf_counter() - began
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table."""
+    cells = [[str(value) for value in row] for row in (headings, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    lines = [
+        "| " + " | ".join(value.ljust(w) for value, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return lines
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table, so that docs can take it over as it is."""
+    print("\n".join(markdown_table(headings, rows)))
+
+
+def save_result(name: str, result: dict[str, object], *, folder: Path | None = None) -> Path:
+    """Write `FOLDER/NAME.json`, default `results` of the checkout, with the machine and the code version."""
+    folder = REPOSITORY / "results" if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    document = {"machine": machine(), "code": code_version(), **result}
+    unfinished = path.with_suffix(".json.new")
+    unfinished.write_text(json.dumps(document, indent=2) + "\n")
+    unfinished.replace(path)
+    return path

@@ -1,0 +1,74 @@
+"""Questions of yes or no over photographs: does "Is there a dog?" put the dogs first?
+
+    python -m benchmarks.studies.yes_no [--model nano] [--split test]
+
+Photographs of a Flickr8k split; a thing is there if two of five captions name it, and not there if none does. Each of
+twenty questions ranks the photographs by the probability of yes: as the Predictor alone has it, as the question taken
+for a statement has it, and as `jepa ask` joins the two. Reported are average precision, the area under the ROC curve,
+and how often yes and no are right, both weighing alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
+
+from benchmarks.shared.caption_words import mentions, read_split
+from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.photographs import encode_photographs, predict
+from benchmarks.studies.abstention import THINGS
+from jepa_retrieval.models import load_model
+from jepa_retrieval.tasks.asking.ask import YES_NO
+from jepa_retrieval.tasks.asking.statements import StatementEvidence
+
+WAYS = ("Predictor alone", "statement alone", "both, as jepa ask has it")
+FEWEST = 4
+
+
+def main() -> None:
+    """Ask, compare with the captions, print means over the questions."""
+    options = _arguments()
+    model = load_model(options.model)
+    folder = shared_data() / "flickr8k"
+    names, captions = read_split(folder, options.split)
+    tokens = encode_photographs(model, [folder / "images" / f"{name}.webp" for name in names])
+    plain = predict(model, tokens)
+    yes, no = model.y_encoder.encode(YES_NO)
+    figures = []
+    for thing, words in THINGS.items():
+        count = mentions(captions, words)
+        sure, there = count != 1, count >= 2
+        if there.sum() < FEWEST:
+            continue
+        question = f"Are there {thing}?" if thing.endswith("players") else f"Is there {thing}?"
+        answered = predict(model, tokens, [question] * len(tokens)) @ (yes - no) / model.temperature
+        told = StatementEvidence(question, model).log_odds(plain)
+        figures.append([_figures(odds[sure], there[sure]) for odds in (answered, told, answered + told)])
+    means = np.mean(figures, axis=0)
+    rows = [[way, *(f"{value:.3f}" for value in mean)] for way, mean in zip(WAYS, means, strict=True)]
+    print(
+        f"{options.model}, Flickr8k {options.split}: {len(figures)} questions of {len(names)} photographs each"
+    )
+    print_table(["probability of yes", "average precision", "area under ROC", "balanced accuracy"], rows)
+    print(save_result("yes_no", {"model": options.model, "split": options.split, "rows": rows}))
+
+
+def _figures(odds: np.ndarray, there: np.ndarray) -> list[float]:
+    return [
+        float(average_precision_score(there, odds)),
+        float(roc_auc_score(there, odds)),
+        float(balanced_accuracy_score(there, odds > 0)),
+    ]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--split", default="test", choices=["dev", "test"])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Classifications beside the truth: accuracy, figures per class, the confusion matrix."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.asking.classify import Classification
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How well one class is told from the others; shares are 0 to 1."""
+
+    label: str
+    number: int  # items of this class
+    precision: float  # share of those that got the label and have it; 0 if none got it
+    recall: float  # share of those that have the label and got it
+    f1: float  # harmonic mean of the two
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well items were classified."""
+
+    items: int  # that the truth file names
+    accuracy: float  # share whose best label is right, 0 to 1
+    accuracy_top5: float  # share whose right label is among the best five that were kept
+    classes: tuple[ClassFigures, ...]  # in the order of the candidates, those that the truth has
+    labels: tuple[str, ...]  # rows and columns of the matrix
+    confusion: tuple[tuple[int, ...], ...]  # confusion[i][j]: items of class i that were given label j
+    unlabelled: tuple[str, ...]  # paths of items that the truth file does not name
+    missing: tuple[str, ...]  # paths that it names and that were not classified
+
+
+def read_truth(path: Path, *, media_root: MediaRoot, labels: Sequence[str]) -> dict[str, str]:
+    """A CSV file of paths and labels, as stored path to label.
+
+    A first line `path,label` is left out. Paths are relative to the media root, or to the CSV file's folder.
+
+    Raises:
+        UsageError: the file cannot be read, a line has no two columns, or a label is no candidate.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+    truth: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        if len(row) < 2:
+            raise UsageError(f"{path}: {','.join(row)!r} has no second column, the label")
+        name, label = row[0].strip(), row[1].strip()
+        if number == 0 and (name.lower(), label.lower()) == ("path", "label"):
+            continue
+        if label not in labels:
+            shown = ", ".join(labels[:10]) + (f" and {len(labels) - 10} more" if len(labels) > 10 else "")
+            raise UsageError(f"{path}: the label {label!r} is not among the candidates: {shown}")
+        truth[_stored(name, path.parent, media_root)] = label
+    if not truth:
+        raise UsageError(f"{path}: names no files")
+    return truth
+
+
+def _stored(name: str, folder: Path, media_root: MediaRoot) -> str:
+    here = media_root.folder / name
+    beside = folder / name
+    return media_root.to_text(beside if not here.exists() and beside.exists() else here)
+
+
+def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
+    """Compare the best labels of items with the truth of their files.
+
+    Raises:
+        UsageError: the truth names none of the items.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    judged = [item for item in found.items if item.path in truth]
+    if not judged:
+        raise UsageError("the truth names none of the classified files; paths are relative to the media root")
+    right = [truth[item.path] for item in judged]
+    given = [item.labels[0].name for item in judged]
+    labels = list(found.labels)
+    precision, recall, f1, number = precision_recall_fscore_support(
+        right, given, labels=labels, zero_division=0.0
+    )
+    classes = [
+        ClassFigures(label, int(number[row]), float(precision[row]), float(recall[row]), float(f1[row]))
+        for row, label in enumerate(labels)
+        if number[row]
+    ]
+    among = [
+        answer in [label.name for label in item.labels[:5]]
+        for item, answer in zip(judged, right, strict=True)
+    ]
+    matrix = confusion_matrix(right, given, labels=labels)
+    seen = {item.path for item in found.items}
+    return Evaluation(
+        items=len(judged),
+        accuracy=float(np.mean([a == b for a, b in zip(right, given, strict=True)])),
+        accuracy_top5=float(np.mean(among)),
+        classes=tuple(classes),
+        labels=found.labels,
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+        unlabelled=tuple(sorted(seen - truth.keys())),
+        missing=tuple(path for path in truth if path not in seen),
+    )

@@ -1,0 +1,114 @@
+"""Inverse dynamics: which action explains the change from one picture to another.
+
+The protocol of WorldPrediction-WM as VL-JEPA uses it (arXiv 2512.10942): the pictures before and after are duplicated
+and joined into one clip, the Predictor makes an embedding of it, and the candidate clip that lies nearest is chosen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.asking.candidates import softmax
+from jepa_retrieval.tasks.searching.search import VideoQuery
+
+if TYPE_CHECKING:
+    from jepa_retrieval.media import MediaWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A candidate action and how well it explains the change."""
+
+    rank: int  # from 1
+    path: str
+    start: float | None  # seconds; None: the whole file
+    end: float | None
+    score: float  # cosine, -1 to 1
+    probability: float  # softmax over the candidates at the model's temperature; not calibrated
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The candidates, best first."""
+
+    before: str
+    after: str
+    model: str
+    elapsed_ms: float
+    candidates: tuple[Explained, ...]
+
+
+def explain(
+    before: Path | str,
+    after: Path | str,
+    clips: Sequence[VideoQuery | Path | str],
+    model: Model,
+    *,
+    prompt: str | None = None,
+) -> Explanation:
+    """Rank candidate clips by how well what they show explains the change between two pictures.
+
+    Args:
+        before: a picture of the state before; of a video, its first frame.
+        after: a picture of the state after.
+        clips: the candidate actions: videos or parts of them.
+        model: any; its Predictor sees the pictures as a clip of two halves.
+        prompt: the query X_Q; None for the model's own.
+
+    Raises:
+        UsageError: there is no candidate.
+        UnreadableMediaError: a file cannot be decoded.
+    """
+    from jepa_retrieval.tasks.encoding.files import encode_part, encode_windows
+
+    if not clips:
+        raise UsageError("there are no candidate clips")
+    began = time.perf_counter()
+    query = model.prompt if prompt is None else prompt
+    queries = [clip if isinstance(clip, VideoQuery) else VideoQuery(Path(clip)) for clip in clips]
+    change, _ = encode_windows([change_window(Path(before), Path(after), model)], model, prompt=query)
+    embeddings = [
+        encode_part(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
+        for clip in queries
+    ]
+    scores = np.stack(embeddings) @ change
+    probabilities = softmax(scores, model.temperature)
+    ranked = [
+        Explained(
+            rank,
+            str(queries[row].path),
+            queries[row].start,
+            queries[row].end,
+            float(scores[row]),
+            float(probabilities[row]),
+        )
+        for rank, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
+    ]
+    elapsed = (time.perf_counter() - began) * 1000
+    return Explanation(str(before), str(after), model.name, elapsed, tuple(ranked))
+
+
+def change_window(before: Path, after: Path, model: Model) -> MediaWindow:
+    """Two pictures as one window: each is repeated to fill its half."""
+    from jepa_retrieval.media import MediaWindow
+
+    half = max(1, model.frames_per_window // 2)
+    frames = np.stack([_picture(path, model) for path in (before, after) for _ in range(half)])
+    return MediaWindow(start=None, end=None, times=np.arange(len(frames), dtype=np.float64), frames=frames)
+
+
+def _picture(path: Path, model: Model) -> np.ndarray:
+    """A picture, or a video's first frame, as the X-Encoder takes it: uint8 [S, S, 3]."""
+    from jepa_retrieval.media import DecodeRequest, read_windows
+
+    request = DecodeRequest(path, image_size=model.x_encoder.image_size, thumbnails=False)
+    frames: np.ndarray = next(iter(read_windows(request))).frames[0]
+    return frames

@@ -1,0 +1,53 @@
+"""What a question of yes or no says, taken as a statement, and how well it fits what is seen.
+
+"Is there a dog?" is true of a clip that "there is a dog" describes better than it describes unrelated texts. The
+shared space knows that from captions, of which a model is taught far more than of the words yes and no.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.asking.candidates import encode_texts
+from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
+
+# Log odds of yes = offset + slope * z, yes and no being equally likely beforehand. Fitted by
+# `python -m benchmarks.studies.fit_confidence` on Flickr8k's dev photographs.
+OFFSET, SLOPE = -1.62, 1.40
+
+_ONE_SEES = re.compile(r"^(you|we|one) see ", re.IGNORECASE)
+
+
+def statement_of(question: str) -> str:
+    """What is so if the answer is yes: "Is there a dog?" to "there is a dog", "Is he running?" to "he running".
+
+    Args:
+        question: one that begins with a verb, as "is" or "does".
+    """
+    verb, *rest = question.replace("?", " ").split()
+    if rest and rest[0].lower() == "there":
+        return " ".join(["there", verb.lower(), *rest[1:]])
+    return _ONE_SEES.sub("", " ".join(rest))
+
+
+class StatementEvidence:
+    """How much what clips show speaks for a yes."""
+
+    def __init__(self, question: str, model: Model) -> None:
+        """Encode the statement; see `statement_of`."""
+        self._statement = model.y_encoder.encode([statement_of(question)])[0]
+        self._neutral = encode_texts(neutral_texts(), model)
+
+    def log_odds(self, embeddings: np.ndarray) -> np.ndarray:
+        """Log odds of yes, float32 [C], from Ŝ_Y of clips under the captioning prompt, float [C, E].
+
+        The statement's cosine is compared with those of the neutral texts to the same clip.
+        """
+        seen = embeddings.astype(np.float32)
+        neutral = seen @ self._neutral.T
+        above = seen @ self._statement - neutral.mean(axis=1)
+        odds: np.ndarray = OFFSET + SLOPE * above / np.maximum(neutral.std(axis=1), 1e-6)
+        return odds

@@ -1,0 +1,45 @@
+"""Media outside of an index: which files of some paths it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexes import Index
+from jepa_retrieval.media import FoundFile, scan
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.run import FileFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The media files below some paths."""
+
+    known: list[str]  # as the index stores them: their clips can be used
+    loose: list[Path]  # to be decoded
+    failed: list[FileFailure]
+
+
+def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: MediaRoot) -> Sorted:
+    """Find the media files that paths name, and tell those that an index has as they are now from all others.
+
+    Raises:
+        UsageError: a path does not exist.
+    """
+    records = {} if index is None else index.known_files()
+    found = Sorted([], [], [])
+    for file in scan(paths):
+        text = media_root.to_text(file.path)
+        if not isinstance(file, FoundFile):
+            found.failed.append(FileFailure(text, file.reason))
+            continue
+        record = records.get(text)
+        same = (
+            record and record.state == "ok" and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)
+        )
+        if same:
+            found.known.append(text)
+        else:
+            found.loose.append(file.path)
+    return found

@@ -1,0 +1,102 @@
+"""Windows of frames to embeddings: X-Encoder, then Predictor, in batches that mix files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.models.parts import Model
+
+# Stored S_V are averaged down to this many tokens: V-JEPA 2 gives thousands per window, megabytes per clip.
+MAX_STORED_TOKENS = 32
+
+
+class EncodedWindows(NamedTuple):
+    """What the model sees in B windows."""
+
+    embeddings: np.ndarray  # Ŝ_Y, float32 [B, E], unit length
+    tokens: np.ndarray  # S_V, float32 [B, N, D]
+
+
+class WindowEncoder:
+    """Runs X-Encoder and Predictor over windows under one prompt."""
+
+    def __init__(self, model: Model, *, prompt: str | None = None) -> None:
+        self.model = model
+        self.prompt = model.prompt if prompt is None else prompt
+
+    def prepare(self) -> None:
+        """Load what `encode` needs now rather than at its first call."""
+        _ = self.model.x_encoder, self.model.predictor
+
+    def encode(self, windows: Sequence[MediaWindow]) -> EncodedWindows:
+        """Encode B windows, each with 1 to `frames_per_window` frames.
+
+        A frame-wise X-Encoder sees each of the window's glances and the tokens are their mean; another sees exactly
+        `frames_per_window` frames, an image or a short window repeated to fill them.
+        """
+        tokens = self.encode_tokens(windows)
+        embeddings = self.model.predictor.predict(tokens, [self.prompt] * len(windows))
+        return EncodedWindows(embeddings, tokens)
+
+    def encode_tokens(self, windows: Sequence[MediaWindow]) -> np.ndarray:
+        """S_V alone of B windows, float32 [B, N, D]."""
+        if self.model.x_encoder.framewise:
+            centre = self.model.x_encoder.centre
+            return self._encode_frames([glances(window, centre=centre) for window in windows])
+        return self.model.x_encoder.encode(np.stack([self._fill(window.frames) for window in windows]))
+
+    def _encode_frames(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+        lengths = np.array([len(group) for group in groups])
+        tokens = self.model.x_encoder.encode(np.concatenate(groups)[:, np.newaxis])
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        return np.add.reduceat(tokens, starts, axis=0) / lengths[:, np.newaxis, np.newaxis]
+
+    def _fill(self, frames: np.ndarray) -> np.ndarray:
+        wanted = self.model.frames_per_window
+        return frames[np.arange(wanted) * len(frames) // wanted]
+
+
+def pool_tokens(tokens: np.ndarray, *, limit: int = MAX_STORED_TOKENS) -> np.ndarray:
+    """Average neighbouring tokens until at most `limit` are left: float [N, D] to float [min(N, limit), D]."""
+    if len(tokens) <= limit:
+        return tokens
+    edges = np.linspace(0, len(tokens), limit + 1).astype(int)
+    sums = np.add.reduceat(tokens, edges[:-1], axis=0)
+    return sums / np.diff(edges)[:, np.newaxis]
+
+
+def glances(window: MediaWindow, *, centre: float) -> np.ndarray:
+    """The pictures that a window's tokens are the mean of, uint8 [G, S, S, 3].
+
+    What matters is mostly in the middle and small. A photograph is seen whole and in its middle; of a video's frames,
+    which resemble each other anyway, every second one is seen in its middle, so that nothing costs more.
+
+    Args:
+        window: its frames are uint8 [T, S, S, 3].
+        centre: side of the middle as a share of the picture's side; 0 takes the frames as they are.
+    """
+    frames = window.frames
+    if not centre:
+        return frames
+    if window.start is None and len(frames) == 1:
+        return np.concatenate([frames, middle(frames, centre)])
+    seen = frames.copy()
+    seen[1::2] = middle(frames[1::2], centre)
+    return seen
+
+
+def middle(frames: np.ndarray, share: float) -> np.ndarray:
+    """The middle of each frame, enlarged to the frame's size: uint8 [T, S, S, 3] to the same."""
+    from PIL import Image
+
+    size = frames.shape[1]
+    edge = size * (1 - share) / 2
+    box = (edge, edge, size - edge, size - edge)
+    seen = np.empty_like(frames)
+    for row, frame in enumerate(frames):
+        seen[row] = Image.fromarray(frame).resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return seen

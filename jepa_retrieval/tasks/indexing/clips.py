@@ -1,0 +1,80 @@
+"""Windows of one file, in order of time, to clips: the unit that is stored and searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexes.records import ClipRecord
+from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment
+from jepa_retrieval.tasks.encoding.windows import pool_tokens
+
+# A stream is cut block by block, so that a file of ten hours takes no more memory than one of ten minutes.
+BLOCK_WINDOWS = 600
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedWindow:
+    """One window after the model: its time, Ŝ_Y, S_V and picture."""
+
+    start: float | None  # seconds; None for an image
+    end: float | None
+    embedding: np.ndarray  # float32 [E], unit length
+    tokens: np.ndarray | None  # float16 [N, D]; None when tokens are not kept
+    thumbnail: bytes | None  # JPEG
+
+
+class ClipBuilder:
+    """Collects the windows of one file and merges runs that mean the same into clips."""
+
+    def __init__(self, *, shift: float = DEFAULT_SHIFT) -> None:
+        self._shift = shift
+        self._windows: list[EncodedWindow] = []
+        self._clips: list[ClipRecord] = []
+
+    def add(self, window: EncodedWindow) -> None:
+        """Take the next window in order of time."""
+        self._windows.append(window)
+        if len(self._windows) >= BLOCK_WINDOWS:
+            self._cut(keep_last=True)
+
+    def finish(self) -> list[ClipRecord]:
+        """All clips of the file, in order of time."""
+        self._cut(keep_last=False)
+        return self._clips
+
+    def _cut(self, *, keep_last: bool) -> None:
+        if not self._windows:
+            return
+        runs = segment(np.stack([window.embedding for window in self._windows]), shift=self._shift)
+        # The last run may go on in the next block; a block of one meaning is cut, or it would grow for ever.
+        carried = runs.pop() if keep_last and len(runs) > 1 else None
+        self._clips.extend(_clip(self._windows[run]) for run in runs)
+        self._windows = self._windows[carried] if carried is not None else []
+
+
+def _clip(windows: list[EncodedWindow]) -> ClipRecord:
+    stream = np.stack([window.embedding for window in windows])
+    mean = stream.mean(axis=0)
+    timed = windows[0].start is not None
+    tokens = [window.tokens for window in windows if window.tokens is not None]
+    return ClipRecord(
+        start=_rounded(windows[0].start),
+        end=_rounded(windows[-1].end),
+        embedding=(mean / np.linalg.norm(mean)).astype(np.float32),
+        window_times=np.array([(w.start, w.end) for w in windows] if timed else np.zeros((0, 2)), np.float32),
+        window_embeddings=stream.astype(np.float16) if timed else None,
+        tokens=_pooled(tokens) if tokens else None,
+        thumbnail=windows[len(windows) // 2].thumbnail,
+    )
+
+
+def _pooled(tokens: list[np.ndarray]) -> np.ndarray:
+    """The S_V of a clip: the mean over its windows, float16 [N, D]."""
+    return pool_tokens(np.stack(tokens).mean(axis=0, dtype=np.float32)).astype(np.float16)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """To the microsecond: sums of time stamps carry noise behind it."""
+    return None if seconds is None else round(seconds, 6)

@@ -1,0 +1,71 @@
+"""What only the model and the media can tell about an index: `verify`'s second half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from indexes import Index, Problem, arrays
+from jepa_retrieval.errors import JepaError
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+
+REBUILD = "embed everything again with `jepa index --rebuild`"
+
+# Clips whose stored S_V is predicted from again.
+SAMPLE = 64
+# A clip of many windows is a mean of predictions, not the prediction from the mean of its S_V, so they differ a
+# little. Embeddings of another model have nothing in common.
+ALIKE = 0.5
+# A few may be far off by right; a folder that another model embedded is not few.
+MOST_UNLIKE = 0.02
+
+
+def find_model_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> Iterator[Problem]:
+    """Embeddings that are not this model's, and files that are gone.
+
+    Args:
+        load_model: the index's model; raises JepaError if it cannot be had, or is not the same any more.
+    """
+    try:
+        model = load_model()
+    except JepaError as error:
+        yield Problem(
+            "another model", str(error), f"use the model that the index was made with, or {REBUILD}"
+        )
+    else:
+        yield from _mixed(index, model)
+    yield from _gone(index, root)
+
+
+def _mixed(index: Index, model: Model) -> Iterator[Problem]:
+    """Clips whose embedding is not what the model predicts from their stored S_V."""
+    clips = index.all_clips()
+    chosen = np.unique(np.linspace(0, len(clips) - 1, min(SAMPLE, len(clips))).round().astype(int))
+    columns = ["path", "tokens", "token_size", "embedding"]
+    rows = index.clips([clips[number].clip_id for number in chosen], columns=columns) if len(clips) else None
+    if rows is None:
+        return
+    stored = arrays.embeddings(rows).astype(np.float32)
+    unlike, judged = [], 0
+    for path, tokens, embedding in zip(rows["path"].to_pylist(), arrays.tokens(rows), stored, strict=True):
+        if tokens is None or tokens.shape[1] != model.x_encoder.token_size:
+            continue  # not kept; or of an X-Encoder that the fingerprint would have told
+        predicted = model.predictor.predict(tokens[None].astype(np.float32), [index.manifest.prompt])[0]
+        judged += 1
+        if float(predicted @ embedding) < ALIKE:
+            unlike.append(path)
+    if len(unlike) > MOST_UNLIKE * judged:
+        detail = (
+            f"{len(unlike)} of {judged} clips looked at, the first of {unlike[0]}, "
+            "hold embeddings that the index's model would not give"
+        )
+        yield Problem("mixed fingerprints", detail, REBUILD)
+
+
+def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
+    gone = [path for path in index.known_files() if not root.to_path(path).exists()]
+    if gone:
+        detail = f"{len(gone)} files are in the index and no longer on disk, the first is {gone[0]}"
+        yield Problem("orphaned records", detail, "run `jepa index`, which forgets them, or bring them back")

@@ -1,0 +1,246 @@
+"""Index files: decode, embed, cut into clips, store. Decoding and inference run side by side."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexes import IndexWriter
+from indexes.records import MediaRecord
+from jepa_retrieval.media import (
+    Decoded,
+    DecodePool,
+    DecodeRequest,
+    Failed,
+    Finished,
+    FoundFile,
+    MediaInfo,
+    MediaWindow,
+    Probed,
+    Sampling,
+    content_hash,
+)
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.files import WINDOW_SECONDS
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.indexing.clips import ClipBuilder, EncodedWindow
+from jepa_retrieval.tasks.indexing.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 2  # decoding processes, unless the caller says otherwise
+BATCH_FRAMES = 32  # two batches that run side by side; larger ones are no faster on a CPU
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailure:
+    """A file that could not be indexed, and why in one sentence."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """Where an indexing run stands; handed to `on_progress` after every step."""
+
+    files_done: int
+    files_total: int
+    media_seconds: float  # video embedded so far
+    clips: int  # stored by this run so far
+    failed: int
+    current: str  # path of the file that was worked on last
+    elapsed: float  # seconds since the run began
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What an indexing run did."""
+
+    indexed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    removed: int = 0
+    failed: list[FileFailure] = field(default_factory=list)
+    failed_before: int = 0  # files that failed in an earlier run, have not changed and were not tried again
+    clips: int = 0  # in the whole index after the run
+    seconds: float = 0.0
+    captioned: int = 0  # clips that were given a sentence
+    planned: Plan | None = None  # set by a dry run, which does nothing else
+
+
+ProgressCallback = Callable[[IndexProgress], None]
+
+
+@dataclass(slots=True)
+class _OpenFile:
+    """A file that is being decoded, or whose last windows wait for the model."""
+
+    text: str
+    found: FoundFile
+    builder: ClipBuilder
+    info: MediaInfo | None = None
+    waiting: int = 0  # windows decoded but not yet embedded
+    finished: Finished | None = None  # the last event of the file, once it has come
+
+
+class IndexingRun:
+    """One pass over the files of a plan: windows of all files share the model's batches."""
+
+    def __init__(
+        self,
+        model: Model,
+        writer: IndexWriter,
+        *,
+        prompt: str,
+        sampling: Sampling,
+        keep_tokens: bool = True,
+        workers: int | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> None:
+        self._encoder = WindowEncoder(model, prompt=prompt)
+        self._model = model
+        self._writer = writer
+        self._sampling = sampling
+        self._keep_tokens = keep_tokens
+        self._workers = workers
+        self._on_progress = on_progress
+        self._pending: list[tuple[_OpenFile, MediaWindow]] = []
+        self._pending_frames = 0
+        self._report = IndexReport()
+        self._files_done = self._files_total = self._clips = 0
+        self._media_seconds = 0.0
+        self._began = time.monotonic()
+
+    def embed(self, files: Mapping[str, FoundFile]) -> IndexReport:
+        """Decode, embed and store every file; a file that fails is stored with the reason and the run goes on."""
+        if not files:
+            return self._report
+        self._files_total = len(files)
+        opened: dict[Path, _OpenFile] = {}
+
+        def requests() -> Iterator[DecodeRequest]:
+            for text, found in files.items():
+                opened[found.path] = _OpenFile(text, found, ClipBuilder())
+                yield self._request(found.path)
+
+        with DecodePool(min(self._workers or WORKERS, len(files))) as pool:
+            self._encoder.prepare()  # while the workers start
+            for event in pool.run(requests()):
+                file = opened[event.request.path]
+                match event:
+                    case Probed(info=info):
+                        file.info = info
+                    case Decoded(windows=windows):
+                        self._take(file, windows)
+                    case Finished():
+                        file.finished = event
+                        self._store_if_complete(file)
+                        del opened[event.request.path]
+                    case Failed(reason=reason):
+                        self._fail(file, reason)
+                        del opened[event.request.path]
+            self._flush()
+        return self._report
+
+    def _request(self, path: Path) -> DecodeRequest:
+        return DecodeRequest(
+            path,
+            image_size=self._model.x_encoder.image_size,
+            window=WINDOW_SECONDS,
+            sampling=self._sampling,
+            frames_per_window=self._model.frames_per_window,
+        )
+
+    def _take(self, file: _OpenFile, windows: list[MediaWindow]) -> None:
+        for window in windows:
+            file.waiting += 1
+            self._pending.append((file, window))
+            self._pending_frames += len(window.frames)
+            if self._pending_frames >= BATCH_FRAMES:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Embed all waiting windows and store the files that are complete with them."""
+        if not self._pending:
+            return
+        batch, self._pending, self._pending_frames = self._pending, [], 0
+        encoded = self._encoder.encode([window for _, window in batch])
+        for (file, window), embedding, tokens in zip(batch, *encoded, strict=True):
+            file.builder.add(
+                EncodedWindow(
+                    window.start,
+                    window.end,
+                    embedding,
+                    tokens.astype("float16") if self._keep_tokens else None,
+                    window.thumbnail,
+                )
+            )
+            file.waiting -= 1
+            self._media_seconds += (window.end or 0.0) - (window.start or 0.0)
+        for file in {id(file): file for file, _ in batch}.values():
+            self._store_if_complete(file)
+        self._tell(batch[-1][0].text)
+
+    def _store_if_complete(self, file: _OpenFile) -> None:
+        if file.waiting or file.finished is None or file.info is None:
+            return
+        for warning in file.finished.warnings:
+            logger.warning("%s: %s", file.text, warning)
+        clips = file.builder.finish()
+        self._writer.put(_record(file, file.info, file.finished, self._sampling), clips)
+        self._report.indexed += 1
+        self._files_done += 1
+        self._clips += len(clips)
+
+    def _fail(self, file: _OpenFile, reason: str) -> None:
+        self._pending = [(other, window) for other, window in self._pending if other is not file]
+        self._pending_frames = sum(len(window.frames) for _, window in self._pending)
+        logger.info("%s: %s", file.text, reason)
+        self._writer.put(_failed_record(file.text, file.found, reason), [])
+        self._report.failed.append(FileFailure(file.text, reason))
+        self._files_done += 1
+        self._tell(file.text)
+
+    def _tell(self, current: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(
+                IndexProgress(
+                    files_done=self._files_done,
+                    files_total=self._files_total,
+                    media_seconds=self._media_seconds,
+                    clips=self._clips,
+                    failed=len(self._report.failed),
+                    current=current,
+                    elapsed=time.monotonic() - self._began,
+                )
+            )
+
+
+def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Sampling) -> MediaRecord:
+    return MediaRecord(
+        path=file.text,
+        size=file.found.size,
+        mtime_ns=file.found.mtime_ns,
+        content_hash=finished.content_hash,
+        kind=info.kind,
+        duration=finished.duration if finished.duration is not None else info.duration,
+        width=info.width,
+        height=info.height,
+        frame_rate=info.frame_rate,
+        codec=info.codec,
+        sampling=str(sampling) if info.kind == "video" else "",
+    )
+
+
+def _failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:
+    try:
+        digest = content_hash(found.path)
+    except OSError:
+        digest = ""  # unreadable: the next run tries again
+    return MediaRecord(
+        path=text, size=found.size, mtime_ns=found.mtime_ns, content_hash=digest, state="failed", error=reason
+    )

@@ -1,0 +1,172 @@
+"""How sure a hit is: its score against what unrelated queries score on the same index.
+
+A score says little by itself: what unrelated texts score differs from model to model and from index to index, and the
+best of many unrelated clips scores higher than the best of few. docs/search.md has the formulas and the data behind
+the constants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from indexes import Index, IndexWriteError
+from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
+from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery
+
+logger = logging.getLogger(__name__)
+
+# With fewer clips there is nothing that a hit could stand out from.
+FEWEST_CLIPS = 5
+# Means and spreads of that many clips are as good as those of all.
+MOST_CLIPS = 20_000
+# Numbers measured on an index serve until this share of its clips has come or gone.
+MOST_CHANGE = 0.1
+
+
+EncodeTexts = Callable[[Sequence[str]], np.ndarray]
+
+
+# P(right) = 1 / (1 + exp(-(offset + slope * x))). Fitted by `benchmarks.studies.fit_confidence` on Flickr8k's
+# dev photographs and Caltech-101. For texts x is the z-score less that of the best of N by chance; for pictures and
+# clips x is the centred cosine.
+TEXT_OFFSET, TEXT_SLOPE = -0.81, 1.25
+CLIP_OFFSET, CLIP_SLOPE = -7.51, 10.65
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NullDistribution:
+    """How queries that mean nothing in particular score on one index."""
+
+    clips: int  # N, all clips of the index
+    clip_mean: np.ndarray  # float32 [E]: mean embedding of the clips
+    text_mean: np.ndarray  # float32 [E]: mean embedding of the neutral texts
+    score_spread: float  # standard deviation of the scores of all neutral texts on all clips
+
+    def background(self, vector: np.ndarray) -> float:
+        """The mean score of a query, float32 [E], over the clips."""
+        return float(vector @ self.clip_mean)
+
+    def z_scores(self, query: EmbeddedQuery, clips: np.ndarray) -> np.ndarray:
+        """How far a query's scores lie above those of neutral texts on this index, in standard deviations.
+
+        Args:
+            query: one that looks for texts.
+            clips: embeddings, float32 [n, E].
+
+        Returns:
+            float64 [n].
+        """
+        weights = np.array([term.weight for term in query.terms], np.float64) / query.length
+        texts = np.array([isinstance(term.source, str) for term in query.terms])
+        # Neutral texts, and clips of this index, in the place of the terms would sum to this, with this spread.
+        neutral = weights[texts].sum() * self.text_mean + weights[~texts].sum() * self.clip_mean
+        spread = self.score_spread * float(np.linalg.norm(weights))
+        above = clips @ query.vector - float(neutral @ self.clip_mean)
+        return above.astype(np.float64) / max(spread, 1e-9)
+
+    def centred_cosines(self, vector: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        """Cosines of a query, float32 [E], and clips, float32 [n, E], seen from the mean clip; float64 [n]."""
+        seen, others = vector - self.clip_mean, clips - self.clip_mean
+        lengths = np.linalg.norm(seen) * np.linalg.norm(others, axis=1)
+        return (others @ seen).astype(np.float64) / np.maximum(lengths, 1e-9)
+
+
+def measure_null(embeddings: np.ndarray, texts: np.ndarray, *, clips: int) -> NullDistribution:
+    """Measure on embeddings of clips, float32 [n, E], and of neutral texts, float32 [M, E].
+
+    Args:
+        clips: how many clips the index has, of which `embeddings` may be a sample.
+    """
+    size = texts.shape[1]
+    clip_mean = embeddings.mean(axis=0) if len(embeddings) else np.zeros(size, np.float32)
+    scores = texts @ embeddings.T
+    return NullDistribution(
+        clips=clips,
+        clip_mean=clip_mean.astype(np.float32),
+        text_mean=texts.mean(axis=0).astype(np.float32),
+        score_spread=float(scores.std(dtype=np.float64)) if scores.size else 0.0,
+    )
+
+
+def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDistribution:
+    """The null distribution of an index: as stored, or measured now.
+
+    Args:
+        encode: the Y-Encoder of the index's model; called only if something has to be measured.
+        save: store what had to be measured; a folder that cannot be written is no error.
+    """
+    clips = index.count_clips()
+    if clips < FEWEST_CLIPS:
+        nothing = np.zeros(index.manifest.embedding_size, np.float32)
+        return NullDistribution(clips, nothing, nothing, 0.0)
+    stored = _parse(index.calibration())
+    if stored is not None and abs(stored.clips - clips) <= MOST_CHANGE * stored.clips:
+        return stored
+    texts = encode(neutral_texts())
+    null = measure_null(index.sample(MOST_CLIPS), texts, clips=clips)
+    if save:
+        try:
+            index.save_calibration(_document(null))
+            index.save_queries(texts)
+        except IndexWriteError as error:
+            logger.warning("confidence is measured anew in every search: %s", error)
+    return null
+
+
+def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray) -> list[float | None]:
+    """How likely each of some clips, float32 [n, E], is what was looked for; None on an index too small to compare.
+
+    The best of N unrelated clips stands out by about sqrt(2 ln N) standard deviations (the expected maximum of N
+    normal variables; Cramér 1946, section 28.6), which is why a larger index asks for more.
+    """
+    if null.clips < FEWEST_CLIPS:
+        return [None] * len(clips)
+    wanted = [term for term in query.terms if term.weight > 0] or query.terms
+    if all(isinstance(term.source, str) for term in wanted):
+        by_chance = math.sqrt(2 * math.log(null.clips))
+        x = null.z_scores(query, clips) - by_chance
+        return [_logistic(TEXT_OFFSET + TEXT_SLOPE * value) for value in x.tolist()]
+    cosines = null.centred_cosines(query.vector, clips)
+    return [_logistic(CLIP_OFFSET + CLIP_SLOPE * value) for value in cosines.tolist()]
+
+
+def _logistic(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+@cache
+def _bank() -> str:
+    return hashlib.sha256("\n".join(neutral_texts()).encode()).hexdigest()[:16]
+
+
+def _document(null: NullDistribution) -> dict[str, Any]:
+    return {
+        "texts": _bank(),
+        "clips": null.clips,
+        "clip_mean": [round(float(value), 7) for value in null.clip_mean],
+        "text_mean": [round(float(value), 7) for value in null.text_mean],
+        "score_spread": null.score_spread,
+    }
+
+
+def _parse(content: dict[str, Any] | None) -> NullDistribution | None:
+    """None for what another bank of texts gave, or what cannot be read."""
+    try:
+        if content is None or content["texts"] != _bank():
+            return None
+        return NullDistribution(
+            clips=int(content["clips"]),
+            clip_mean=np.array(content["clip_mean"], np.float32),
+            text_mean=np.array(content["text_mean"], np.float32),
+            score_spread=float(content["score_spread"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

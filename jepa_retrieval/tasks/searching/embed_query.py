@@ -1,0 +1,147 @@
+"""A query to one vector in the space that the clips lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from indexes import Index
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.query import (
+    ImageQuery,
+    MomentQuery,
+    Query,
+    Source,
+    Term,
+    VideoQuery,
+    compose,
+)
+
+# What the weight of a text that is subtracted counts. Chosen on Flickr8k's dev split, as
+# `python -m benchmarks.studies.composed_queries --split dev` measures it.
+NEGATIVE = 0.4
+
+
+class EmbeddedQuery(NamedTuple):
+    """A query as a point on the sphere, and how it came there."""
+
+    vector: np.ndarray  # float32 [E], unit length
+    length: float  # of the terms' weighted sum before it was scaled to unit length
+    terms: list[Term]  # positive texts joined, negative texts softened
+
+
+class QueryEmbedder:
+    """Turns queries into vectors: with the model, or from what the index has stored already."""
+
+    def __init__(self, index: Index, model: Model, media_root: MediaRoot) -> None:
+        self._index = index
+        self._model = model
+        self._root = media_root
+
+    def embed(self, query: Query) -> EmbeddedQuery:
+        """The query's place in the shared space.
+
+        Raises:
+            UsageError: a stored moment is not in the index, or the terms cancel each other.
+            UnreadableMediaError: a file cannot be decoded.
+        """
+        terms = join_texts(query.terms)
+        vectors = np.stack([self._vector(term.source) for term in terms])
+        compose(vectors, [term.weight for term in terms])  # nothing may be left: "dog" less "dog"
+        terms = soften(terms)
+        vector, length = compose(vectors, [term.weight for term in terms])
+        return EmbeddedQuery(vector, length, terms)
+
+    def _vector(self, source: Source) -> np.ndarray:
+        if isinstance(source, MomentQuery):
+            vector = self._stored(source)
+            if vector is None:
+                raise UsageError(f"{source.path}: not in the index {self._index.folder}")
+            return vector
+        if not isinstance(source, str):
+            vector = self._as_indexed(source)
+            if vector is not None:
+                return vector
+        return embed_source(source, self._model, prompt=self._index.manifest.prompt)
+
+    def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
+        """The stored vector of a file that is indexed and has not changed since; None for any other."""
+        path = Path(source.path)
+        text = self._root.to_text(path)
+        if not self._index.clips_of(text):
+            return None
+        quoted = text.replace("'", "''")
+        (known,) = self._index.media(where=f"path = '{quoted}'", columns=["size", "mtime_ns"]).to_pylist()
+        try:
+            now = path.stat()
+        except OSError:
+            return None
+        if (now.st_size, now.st_mtime_ns) != (known["size"], known["mtime_ns"]):
+            return None
+        start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
+        return self._stored(MomentQuery(text, start, end))
+
+    def _stored(self, source: MomentQuery) -> np.ndarray | None:
+        """The mean of the stored windows in a part of a file, each as much as it overlaps the part."""
+        low, high = source.start or 0.0, float("inf") if source.end is None else source.end
+        clips = self._index.clips_of(source.path)
+        if clips and clips[0].start is None:  # an image
+            return self._index.embeddings([clips[0].clip_id])[0]
+        clips = [
+            c for c in clips if c.start is not None and c.end is not None and c.end > low and c.start < high
+        ]
+        if not clips:
+            return None
+        streams = self._index.windows([clip.clip_id for clip in clips])
+        total = np.zeros(self._index.manifest.embedding_size, np.float64)
+        for clip, whole in zip(clips, self._index.embeddings([c.clip_id for c in clips]), strict=True):
+            stream = streams.get(clip.clip_id)
+            times = np.array([[clip.start, clip.end]]) if stream is None else stream.times
+            values = whole[None] if stream is None else stream.embeddings
+            overlap = np.minimum(times[:, 1], high) - np.maximum(times[:, 0], low)
+            total += overlap.clip(min=0) @ values.astype(np.float64)
+        return compose(total[None], [1.0])[0]
+
+
+def join_texts(terms: Sequence[Term]) -> list[Term]:
+    """Positive texts as one sentence, "a and b": the Y-Encoder knows better than a sum what both together look like.
+
+    The sentence takes the weight that all texts have in common, from each of them; what a text weighs beyond that
+    stays a term of its own. So texts of equal weight become the sentence alone.
+    """
+    texts = [term for term in terms if isinstance(term.source, str) and term.weight > 0]
+    if len(texts) < 2:
+        return list(terms)
+    common = min(term.weight for term in texts)
+    words = [str(term.source).strip() for term in texts]
+    joined = Term(f"{', '.join(words[:-1])} and {words[-1]}", common * len(texts))
+    beyond = [Term(term.source, term.weight - common) for term in texts if term.weight > common]
+    return [joined, *beyond, *(term for term in terms if term not in texts)]
+
+
+def soften(terms: Sequence[Term]) -> list[Term]:
+    """Texts that are subtracted count less: a whole one leads away from what is wanted, too."""
+    return [
+        Term(term.source, NEGATIVE * term.weight)
+        if isinstance(term.source, str) and term.weight < 0
+        else term
+        for term in terms
+    ]
+
+
+def embed_source(
+    source: str | ImageQuery | VideoQuery, model: Model, *, prompt: str | None = None
+) -> np.ndarray:
+    """A text, image or clip in the shared space: float32 [E], unit length."""
+    if isinstance(source, str):
+        return model.y_encoder.encode([source])[0]
+    # A search by text must not wait for the decoders.
+    from jepa_retrieval.tasks.encoding.files import encode_part
+
+    start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
+    return encode_part(Path(source.path), model, prompt=prompt, start=start, end=end)[0]

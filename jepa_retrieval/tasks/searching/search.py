@@ -1,0 +1,144 @@
+"""Search: a query to ranked moments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from indexes import Index
+from indexes.records import ClipHit
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.notebook import NotebookView, Tile
+from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
+from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
+from jepa_retrieval.tasks.searching.moments import (
+    Candidate,
+    Moment,
+    merge,
+    ranked,
+    refine,
+    to_moments,
+    with_captions,
+)
+from jepa_retrieval.tasks.searching.query import (
+    ImageQuery,
+    MomentQuery,
+    Query,
+    QueryLike,
+    VideoQuery,
+    describe,
+)
+
+__all__ = [
+    "ImageQuery",
+    "Moment",
+    "MomentQuery",
+    "Query",
+    "Rerank",
+    "SearchOptions",
+    "SearchResult",
+    "VideoQuery",
+    "describe",
+    "run_search",
+    "to_moments",
+]
+
+# Clips fetched per moment that is wanted: some merge with their neighbours. Doubled until there are enough.
+OVERFETCH = 2
+
+# Gives clips new scores. Takes the query's vector, float32 [E], and clips, best first; returns clips, best first.
+Rerank = Callable[[np.ndarray, Sequence[ClipHit]], list[ClipHit]]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What a search returns, beside the query itself."""
+
+    top: int = 10  # most moments
+    where: str | None = None  # SQL over the clips' columns
+    per_file: bool = False  # only the best moment of each file
+    min_confidence: float = 0.0  # leave out hits that are less sure
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise UsageError(f"top must be at least 1, not {self.top}")
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(NotebookView):
+    """What a search found."""
+
+    query: str
+    model: str
+    elapsed_ms: float
+    hits: list[Moment]
+
+    def tiles(self) -> list[Tile]:
+        """As a notebook shows it."""
+        return [
+            Tile(hit.path, hit.start, hit.end, hit.clip_id, (f"score {hit.score:.3f}",)) for hit in self.hits
+        ]
+
+
+def run_search(
+    index: Index,
+    query: QueryLike,
+    options: SearchOptions,
+    *,
+    embedder: QueryEmbedder,
+    null: NullDistribution,
+    rerank: Rerank | None = None,
+    overfetch: int = OVERFETCH,
+    began: float | None = None,
+) -> SearchResult:
+    """Find moments; see `Library.search`.
+
+    Args:
+        embedder: turns the query into a vector.
+        null: how neutral queries score on this index.
+        rerank: a second stage that gives the fetched clips new scores.
+        overfetch: clips fetched at first per moment that is wanted.
+        began: `time.perf_counter()` when the search began; None for now.
+    """
+    began = time.perf_counter() if began is None else began
+    query = Query.of(query)
+    embedded = embedder.embed(query)
+    found = _candidates(index, embedded.vector, options, rerank, overfetch)
+    refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
+    moments = [
+        moment
+        for moment in _calibrated(index, found, embedded, null)
+        if moment.confidence is None or moment.confidence >= options.min_confidence
+    ]
+    hits = with_captions(ranked(moments), index)
+    elapsed = (time.perf_counter() - began) * 1000
+    return SearchResult(str(query), index.manifest.model, elapsed, hits)
+
+
+def _candidates(
+    index: Index, vector: np.ndarray, options: SearchOptions, rerank: Rerank | None, overfetch: int
+) -> list[Candidate]:
+    wanted = options.top * overfetch
+    while True:
+        hits = index.search(vector[None], k=wanted, where=options.where)[0]
+        ordered = hits if rerank is None else rerank(vector, hits)
+        found = merge(ordered, top=options.top, per_file=options.per_file)
+        if len(found) >= options.top or len(hits) < wanted:
+            return found
+        wanted *= 2
+
+
+def _calibrated(
+    index: Index, found: Sequence[Candidate], query: EmbeddedQuery, null: NullDistribution
+) -> list[Moment]:
+    clips = index.embeddings([candidate.best.clip_id for candidate in found])
+    sure = confidences(null, query, clips) if found else []
+    return [
+        replace(candidate.moment(rank), confidence=value)
+        for rank, (candidate, value) in enumerate(zip(found, sure, strict=True), start=1)
+    ]

@@ -1,0 +1,85 @@
+"""Tell when a sentence becomes true of a stream.
+
+How well a sentence fits says little by itself: some sentences fit everything a little. So its confidence is the
+probability that it, and none of a hundred ordinary sentences, belongs to the picture: the softmax over cosines that
+the model was trained with, at the model's own temperature.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.reference_texts import ordinary_sentences
+
+DEFAULT_CONFIDENCE = 0.5
+_POOLED = 2  # windows whose mean is held against a sentence: one odd frame is no event
+_FALL = 0.7  # of the confidence: it must fall below before the alert may fire again
+_ALIKE = 0.6  # cosine from which on an ordinary sentence says the same as the alert
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A sentence has become true."""
+
+    text: str
+    start: float  # seconds: of the window that it was seen in
+    end: float
+    confidence: float  # 0 to 1
+
+
+class AlertWatch:
+    """Holds sentences against a stream; each fires once when it becomes true, and again after it was not.
+
+    Args:
+        texts: the sentences.
+        model: whose Y-Encoder reads them.
+        confidence: from which on a sentence counts as true.
+    """
+
+    def __init__(self, texts: Sequence[str], model: Model, *, confidence: float = DEFAULT_CONFIDENCE) -> None:
+        if not 0 < confidence < 1:
+            raise UsageError(f"the confidence of an alert must be between 0 and 1, not {confidence:g}")
+        if any(not text.strip() for text in texts):
+            raise UsageError("the text of an alert is empty")
+        self._texts = list(texts)
+        self._confidence = confidence
+        self._temperature = model.temperature
+        self._recent: deque[np.ndarray] = deque(maxlen=_POOLED)
+        self._firing = np.zeros(len(texts), bool)
+        if texts:
+            encoded = model.y_encoder.encode([*texts, *ordinary_sentences()])
+            self._targets, self._ordinary = encoded[: len(texts)], encoded[len(texts) :]
+            self._different = self._targets @ self._ordinary.T < _ALIKE
+
+    def push(self, start: float, end: float, embedding: np.ndarray) -> list[Alert]:
+        """Take the next window, with Ŝ_Y float [E]; return the alerts that begin with it."""
+        if not self._texts:
+            return []
+        self._recent.append(embedding)
+        if len(self._recent) < _POOLED:
+            return []
+        confidences = self.confidences(np.mean(self._recent, axis=0))
+        begins = ~self._firing & (confidences >= self._confidence)
+        self._firing = begins | (self._firing & (confidences >= _FALL * self._confidence))
+        return [
+            Alert(self._texts[number], start, end, float(confidences[number]))
+            for number in np.flatnonzero(begins)
+        ]
+
+    def confidences(self, embedding: np.ndarray) -> np.ndarray:
+        """How sure it is that each sentence fits, float [A], for a Ŝ_Y float [E]."""
+        unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
+        own = self._targets @ unit
+        # Both sides are divided by the sentence's own exponential, so that nothing overflows.
+        others = np.exp((self._ordinary @ unit - own[:, np.newaxis]) / self._temperature)
+        return 1.0 / (1.0 + (others * self._different).sum(axis=1))
+
+    def gap(self) -> None:
+        """The stream broke off: what comes next is not compared with what was."""
+        self._recent.clear()

@@ -1,0 +1,240 @@
+"""Describe a video, a camera or a stream as it runs: one sentence whenever its meaning has shifted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.stream import Lost, Returned, StreamCounters, StreamReader, StreamRequest
+from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.types import MediaWindow
+from jepa_retrieval.models.parts import Model, YDecoder
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.watching.alerts import DEFAULT_CONFIDENCE, Alert, AlertWatch
+from jepa_retrieval.tasks.watching.shifts import Cause, OnlineSegmenter, Segment, ShiftOptions, StreamedWindow
+
+BATCH_FRAMES = 16
+_SECONDS_SEEN = 2.0  # by a window of a model that needs several frames at once
+UNIFORM_RATE = 1.0  # decodes a second that selective decoding is compared with
+
+Embedding = Literal["average", "midpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How to watch.
+
+    Attributes:
+        rate: windows per second.
+        shifts: when to decode.
+        embedding: what is decoded: the average of a segment, or the window in its middle.
+        prompt: the query X_Q; None for the model's own.
+        alerts: sentences to be told of.
+        alert_confidence: from which on an alert fires, 0 to 1.
+        pictures: whether sentences carry a JPEG.
+        seconds: of the stream to watch; None for all of it.
+        live, timeout, give_up: see `StreamRequest`.
+    """
+
+    rate: float = 2.0
+    shifts: ShiftOptions = field(default_factory=ShiftOptions)
+    embedding: Embedding = "average"
+    prompt: str | None = None
+    alerts: Sequence[str] = ()
+    alert_confidence: float = DEFAULT_CONFIDENCE
+    pictures: bool = False
+    seconds: float | None = None
+    live: bool | None = None
+    timeout: float = 10.0
+    give_up: float = float("inf")
+
+    def __post_init__(self) -> None:
+        if self.embedding not in ("average", "midpoint"):
+            raise UsageError(f"embedding must be 'average' or 'midpoint', not {self.embedding!r}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"seconds must be above 0, not {self.seconds:g}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """A decoded segment."""
+
+    start: float  # seconds
+    end: float
+    text: str
+    score: float  # confidence of the sentence, 0 to 1
+    windows: int
+    cause: Cause  # why the segment ended
+    picture: bytes | None = None  # JPEG of the window in its middle
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A window that went by, and the local variance of the stream there."""
+
+    start: float  # seconds
+    end: float
+    variance: float
+
+
+@dataclass(slots=True)
+class WatchCounters:
+    """What watching came to."""
+
+    windows: int = 0
+    seconds: float = 0.0  # of the stream
+    decodes: int = 0
+    alerts: int = 0
+    losses: int = 0  # of the connection
+    lag: float = 0.0  # seconds behind a live stream
+    most_lag: float = 0.0
+    elapsed: float = 0.0  # seconds since watching began
+    stream: StreamCounters = field(default_factory=StreamCounters)  # the reader's own
+
+    @property
+    def uniform_decodes(self) -> int:
+        """What decoding once a second would have come to."""
+        return round(self.seconds * UNIFORM_RATE)
+
+    @property
+    def saved(self) -> float:
+        """How many times fewer decodes that are; 0 before the first."""
+        return self.seconds * UNIFORM_RATE / self.decodes if self.decodes else 0.0
+
+
+WatchEvent = Spoken | Observed | Alert | Lost | Returned
+
+
+class Watcher:
+    """Watches one stream once.
+
+    Args:
+        source: what to watch.
+        model: whose Ŝ_Y make the stream.
+        decoder: turns them into sentences.
+        options: how.
+    """
+
+    def __init__(
+        self, source: StreamSource, model: Model, decoder: YDecoder, options: WatchOptions | None = None
+    ) -> None:
+        self._options = options = options or WatchOptions()
+        self._decoder = decoder
+        self._encoder = WindowEncoder(model, prompt=options.prompt)
+        self._request = stream_request(source, model, options)
+        self._segmenter = OnlineSegmenter(options.rate, options.shifts)
+        self._alerts = AlertWatch(options.alerts, model, confidence=options.alert_confidence)
+        self.counters = WatchCounters()
+
+    def run(self) -> Iterator[WatchEvent]:
+        """Watch until the stream ends; yields what happens as soon as it is known.
+
+        Raises:
+            UnreadableMediaError: the source cannot be opened, has no picture, or was given up.
+        """
+        began = time.monotonic()
+        with StreamReader(self._request) as reader:
+            self.counters.stream = reader.counters
+            for item in _batches(reader, max(1, BATCH_FRAMES // self._frames_per_window)):
+                self.counters.elapsed = time.monotonic() - began
+                if isinstance(item, list):
+                    self._note_lag(reader)
+                    yield from self._take(item)
+                    if self._options.seconds is not None and (item[-1].end or 0.0) >= self._options.seconds:
+                        break
+                    continue
+                if isinstance(item, Lost):
+                    self.counters.losses += 1
+                    yield from self._decode(self._segmenter.gap())
+                    self._alerts.gap()
+                yield item
+            yield from self.finish()
+        self.counters.elapsed = time.monotonic() - began
+
+    def finish(self) -> Iterator[Spoken]:
+        """Decode what is not yet decoded: at the end, and when watching was interrupted."""
+        yield from self._decode(self._segmenter.finish())
+
+    @property
+    def _frames_per_window(self) -> int:
+        return self._request.frames_per_step * (2 * self._request.reach + 1)
+
+    def _note_lag(self, reader: StreamReader) -> None:
+        if reader.counters.live:
+            self.counters.lag = reader.counters.lag + reader.waiting / self._options.rate
+            self.counters.most_lag = max(self.counters.most_lag, self.counters.lag)
+
+    def _take(self, windows: list[MediaWindow]) -> Iterator[WatchEvent]:
+        embeddings = self._encoder.encode(windows).embeddings
+        for window, embedding in zip(windows, embeddings, strict=True):
+            start, end = window.start or 0.0, window.end or 0.0
+            self.counters.windows += 1
+            self.counters.seconds += end - start
+            segments = self._segmenter.push(StreamedWindow(start, end, embedding, window.thumbnail))
+            yield Observed(start, end, self._segmenter.variance)
+            for alert in self._alerts.push(start, end, embedding):
+                self.counters.alerts += 1
+                yield alert
+            yield from self._decode(segments)
+
+    def _decode(self, segments: list[Segment]) -> Iterator[Spoken]:
+        if not segments:
+            return
+        chosen = np.stack([getattr(segment, self._options.embedding) for segment in segments])
+        for segment, sentence in zip(segments, self._decoder.decode(chosen), strict=True):
+            self.counters.decodes += 1
+            yield Spoken(
+                segment.start,
+                segment.end,
+                sentence.text,
+                sentence.confidence,
+                segment.windows,
+                segment.cause,
+                segment.thumbnail,
+            )
+
+
+def stream_request(source: StreamSource, model: Model, options: WatchOptions) -> StreamRequest:
+    """How a model's windows are read from a stream.
+
+    A frame-wise X-Encoder sees one frame a window. Another needs `frames_per_window` frames over some seconds: its
+    windows overlap.
+    """
+    frames, reach = 1, 0
+    if not model.x_encoder.framewise:
+        steps = max(1, round(_SECONDS_SEEN * options.rate))
+        reach = steps // 2
+        frames = max(1, round(model.frames_per_window / (2 * reach + 1)))
+    return StreamRequest(
+        source,
+        model.x_encoder.image_size,
+        rate=options.rate,
+        frames_per_step=frames,
+        reach=reach,
+        thumbnails=options.pictures,
+        live=options.live,
+        timeout=options.timeout,
+        give_up=options.give_up,
+    )
+
+
+def _batches(reader: StreamReader, most: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
+    """Windows in batches: full ones of a file, whatever is there of a live stream."""
+    batch: list[MediaWindow] = []
+    for event in reader:
+        if isinstance(event, MediaWindow):
+            batch.append(event)
+            if len(batch) < most and not (reader.counters.live and reader.waiting == 0):
+                continue
+        if batch:
+            yield batch
+            batch = []
+        if not isinstance(event, MediaWindow):
+            yield event
+    if batch:
+        yield batch

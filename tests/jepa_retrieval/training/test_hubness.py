@@ -1,0 +1,78 @@
+"""Members and the levelling dimension, trained and fitted through the doors that nano's training uses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jepa_retrieval.models.config import load_config as load_model_config
+from jepa_retrieval.models.modules.predictor import Predictor
+from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.training.config import load_config
+from jepa_retrieval.training.hubness import level
+from jepa_retrieval.training.learner import Learner
+from jepa_retrieval.training.stages import train
+from jepa_retrieval.training.token_cache import SharedTokens, StoredTokens, unreadable_rows
+
+Recipe = Callable[..., Path]
+
+
+@pytest.fixture
+def model_of_two(model_file: Path) -> str:
+    """The tiny model with two members and a levelling dimension."""
+    config = json.loads(model_file.read_text())
+    config["embedding_size"] = 33
+    config["predictor"] |= {"members": 2, "levelling": {"bank": 6, "share": 0.1}}
+    path = model_file.parent / "two.json"
+    path.write_text(json.dumps(config))
+    return path.name
+
+
+def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_two: str) -> None:
+    config = load_config(recipe(model=model_of_two), overrides=["phases.0.steps=30"])
+    report = train(config, "pretrain")
+    assert report.metrics["dev.recall@1"] > 50
+    model = VLJEPA.from_pretrained(report.model)
+    assert isinstance(model.predictor, Predictor) and model.predictor.levelled is not None
+    data = torch.from_numpy(np.load(Path(config.sources[0].path) / "tokens.npy")[:, 0]).float()
+    texts = [line["texts"][0] for line in _lines(Path(config.sources[0].path) / "examples.jsonl")]
+    learner = Learner(model, device=torch.device("cpu"))
+    with torch.no_grad():
+        before = learner.predict(data, [""] * len(data))
+        targets = learner.embed_texts(texts)
+        assert torch.allclose(before[:, -1], torch.zeros(len(data)), atol=1e-6)
+        for predicted, wanted in zip(learner.each_member(before), learner.each_member(targets), strict=True):
+            found = (wanted @ predicted.T).argmax(dim=1)
+            assert (found == torch.arange(len(texts))).float().mean() > 0.4
+        level(model, config)
+        after = learner.predict(data, [""] * len(data))
+    # Captions at large like the picture with the lowest dimension best.
+    liked = (targets @ before.T).mean(dim=0)
+    assert torch.corrcoef(torch.stack([liked, after[:, -1]]))[0, 1] < -0.5
+    assert abs(after[:, -1].mean()) < 0.05 and after[:, -1].std() > 0
+    assert torch.allclose(after.norm(dim=1), torch.ones(len(data)), atol=1e-5)
+
+
+def test_the_padding_of_a_question_does_not_reach_a_caption(model_file: Path) -> None:
+    model = VLJEPA.initialise(load_model_config(model_file), base=model_file.parent).eval()
+    learner = Learner(model, device=torch.device("cpu"))
+    tokens = torch.randn(3, 1, 1280)
+    with torch.no_grad():
+        mixed = learner.predict(tokens, ["", "what color is it", ""])
+        assert torch.allclose(mixed, model.predict(tokens, ["", "what color is it", ""]), atol=1e-5)
+
+
+def test_sources_about_the_same_visuals_share_their_tokens() -> None:
+    data = np.random.default_rng(0).random((5, 2, 1, 3), dtype=np.float32)
+    data[3] = np.nan
+    bank = SharedTokens(StoredTokens(data), np.array([4, 3, 0]))
+    assert (bank.rows, bank.views) == (3, 2)
+    assert np.array_equal(bank.get(np.array([2, 0]), np.array([1, 0])), data[[0, 4], [1, 0]])
+    assert unreadable_rows(bank).tolist() == [1]
+
+
+def _lines(path: Path) -> list[dict[str, list[str]]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
