@@ -1,6 +1,11 @@
 """Files to windows: scan folders, probe files, decode frames at presentation timestamps.
 
 Importing this package is cheap; libav and Pillow are loaded when a file is read.
+
+Every function here that reads one file raises `UnreadableMediaError` when that file cannot be read, whatever the
+cause: it is missing, may not be read, vanishes meanwhile, is damaged or is not media. None lets an `OSError` or an
+error of a library through. `scan` does not raise for a file: it yields a `ScanProblem`. `DecodePool.run` yields
+`Failed`; it raises `MediaError` only if no decoder process can be started.
 """
 
 from jepa_retrieval.media.hashing import content_hash

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from jepa_retrieval.media.reasons import check_regular_file
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.reasons import check_regular_file, os_reason
 from jepa_retrieval.media.suffixes import IMAGE_SUFFIXES
 
 _SIGNATURES = (
@@ -30,8 +31,11 @@ def reader_of(path: Path) -> Literal["picture", "video"]:
         UnreadableMediaError: it is no regular file, empty, or may not be read.
     """
     check_regular_file(path)
-    with path.open("rb") as file:
-        head = file.read(32)
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError as error:
+        raise UnreadableMediaError(path, os_reason(error)) from error
     suffix = path.suffix.lower()
     if suffix in _STREAMS_OF_JPEG:
         return "video"

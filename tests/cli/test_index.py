@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.conftest import Golden, Jepa
 from tests.real_media import photograph, video
+from tests.unprivileged import unprivileged
 
 JEPA = [sys.executable, "-m", "cli.main"]
 
@@ -142,3 +143,18 @@ def test_the_summary_is_all_that_is_printed_when_quiet(jepa: Jepa, photos: Path,
     first, second = jepa("index", photos, "--quiet"), jepa("--quiet", "index", photos)
     assert (first.err, second.err) == ("", "")
     golden("index", first.out + second.out)
+
+
+def test_a_file_without_read_permission_does_not_stop_the_run(photos: Path) -> None:
+    secret = shutil.copy(photograph("rocket.jpg"), photos / "secret.jpg")
+    Path(secret).chmod(0)
+    for command in (
+        ["index", "--json"],
+        ["index", "--json"],
+        ["classify", "--json", "--labels", "cat,coffee"],
+    ):
+        done = subprocess.run(
+            [*unprivileged(), *JEPA, command[0], str(photos), *command[1:]], capture_output=True, text=True
+        )
+        assert done.returncode == 1, done.stderr
+        assert "secret.jpg: permission denied" in done.stderr

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexes.records import MediaRecord
+from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import FoundFile, ScanProblem, content_hash
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
@@ -124,6 +125,6 @@ def _recognise(plan: Plan, candidates: Mapping[str, FoundFile], known: Mapping[s
 def _hash(path: Path) -> str:
     try:
         return content_hash(path)
-    except OSError as error:
+    except UnreadableMediaError as error:
         logger.debug("%s: not hashed: %s", path, error)
         return ""

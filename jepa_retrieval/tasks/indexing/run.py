@@ -10,6 +10,7 @@ from pathlib import Path
 
 from indexes import IndexWriter
 from indexes.records import MediaRecord
+from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import (
     Decoded,
     DecodePool,
@@ -239,7 +240,7 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
 def _failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:
     try:
         digest = content_hash(found.path)
-    except OSError:
+    except UnreadableMediaError:
         digest = ""  # unreadable: the next run tries again
     return MediaRecord(
         path=text, size=found.size, mtime_ns=found.mtime_ns, content_hash=digest, state="failed", error=reason

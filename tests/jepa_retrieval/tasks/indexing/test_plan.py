@@ -105,3 +105,11 @@ def test_failed_files_wait_until_asked_for_unless_they_could_not_be_read(folder:
 
 def test_embed_all_takes_unchanged_files_too(folder: Path) -> None:
     assert len(plan(folder, records(folder), embed_all=True).embed) == 3
+
+
+def test_a_file_that_vanishes_before_it_is_hashed_is_left_to_the_decoder(folder: Path) -> None:
+    known = records(folder, mtime_ns=1)
+    found = list(scan(folder))
+    (folder / "a.jpg").unlink()
+    made = make_plan(found, known, roots=[folder], media_root=MediaRoot(folder))
+    assert (sorted(made.embed), sorted(made.touched)) == (["a.jpg"], ["b.jpg", "sub/c.mp4"])
