@@ -12,7 +12,7 @@ help:
 	@echo "make setup   install into $(VENV)"
 	@echo "make demo    index a few real videos and photographs, and search them"
 	@echo "make test    run the tests"
-	@echo "make lint    check style and types"
+	@echo "make lint    check style, types and the direction of imports"
 	@echo "make format  put the code into the project's style"
 	@echo "make docs    write docs/cli.md anew from the commands' help"
 	@echo "make bench   run the short benchmarks"
@@ -41,6 +41,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.controlled.measures import CIDER, RETRIEVAL, SEEN, UNSEEN, WITHOUT_PRIOR
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
-from benchmarks.shared.common import REPOSITORY, print_table
+from benchmarks.datasets.location import REPOSITORY
+from benchmarks.shared.common import print_table
 
 NAME = "embedding_vs_tokens"
 COLOURS = {EmbeddingSide.name: "tab:orange", TokenSide.name: "tab:blue"}

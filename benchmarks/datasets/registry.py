@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from benchmarks.datasets import shapes
-from benchmarks.shared.common import shared_folder
+from benchmarks.datasets.location import shared_folder
 from jepa_retrieval.errors import UsageError
 
 Task = Literal[

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.datasets import registry
+from benchmarks.datasets.location import shared_folder
 from benchmarks.published.runner import MODULES, Settings, report, run
-from benchmarks.shared.common import shared_folder
 from jepa_retrieval.errors import JepaError
 
 VARIANTS = {"retrieval": "through index", "hard-negatives": "tower"}

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.datasets.location import REPOSITORY
 from benchmarks.datasets.shapes import TimedSet
 from benchmarks.published.decoding_curves import (
     EMBEDDINGS,
@@ -45,7 +46,7 @@ from benchmarks.published.decoding_curves import (
     uncovered,
 )
 from benchmarks.published.outcome import Figures, Outcome
-from benchmarks.shared.common import REPOSITORY, print_table, save_result, shared_data
+from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.embedder import Embedder
 from benchmarks.shared.long_timed import TimedEvent, TimedStream, read_events, read_stream, read_streams
 from jepa_retrieval.errors import UnreadableMediaError, UsageError

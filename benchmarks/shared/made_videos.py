@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks.shared.common import shared_folder
+from benchmarks.datasets.location import shared_folder
 
 SCENE_MINUTES = 2  # at most; encoded once, and repeated in longer files
 

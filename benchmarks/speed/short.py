@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.datasets.location import shared_folder
 from benchmarks.published.runner import Settings, run
-from benchmarks.shared.common import print_table, save_result, shared_folder, timed
+from benchmarks.shared.common import print_table, save_result, timed
 from benchmarks.speed import reindex_unchanged, side_by_side
 
 MINUTES = 4  # of video that is decoded and indexed

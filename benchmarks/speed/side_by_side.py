@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.shared.common import REPOSITORY, print_table, save_result, timed
+from benchmarks.datasets.location import REPOSITORY
+from benchmarks.shared.common import print_table, save_result, timed
 from benchmarks.shared.made_videos import joined_video, real_clips
 from benchmarks.shared.processes import run_ffmpeg, run_index
 from benchmarks.speed import query_latency, x_encoder_speed

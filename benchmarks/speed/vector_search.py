@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.datasets.location import REPOSITORY
 from benchmarks.shared.cache import default_cache
-from benchmarks.shared.common import REPOSITORY, print_table, save_result
+from benchmarks.shared.common import print_table, save_result
 from benchmarks.shared.made_vectors import describe, make_vectors
 from benchmarks.speed.real_vectors import real_vectors
 from benchmarks.speed.vector_engines import ENGINES, TOP

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-import jepa_retrieval
 from jepa_retrieval.errors import MediaError, UsageError
 from jepa_retrieval.media.types import Decoded, DecodeRequest, Event, Failed, Finished, Probed
 
@@ -82,7 +81,7 @@ class _Worker:
     """One decoder process and the pipes to it."""
 
     def __init__(self) -> None:
-        package_root = str(Path(jepa_retrieval.__file__).parents[1])
+        package_root = str(Path(__file__).parents[2])
         paths = [package_root, os.environ.get("PYTHONPATH", "")]
         environment = {
             **os.environ,
