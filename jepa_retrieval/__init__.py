@@ -1,0 +1,80 @@
+"""Search, classify, question and watch video by meaning.
+
+`Library` is a folder of media and its index; `open_media` takes files that no index has. What is imported here is
+loaded when it is first used: importing this package alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jepa_retrieval.errors import JepaError, MediaError, ModelError, UnreadableMediaError, UsageError
+    from jepa_retrieval.library import Library, find_index
+    from jepa_retrieval.media_set import MediaSet, open_media
+    from jepa_retrieval.tasks.asking.ask import Answers
+    from jepa_retrieval.tasks.asking.classify import Classification
+    from jepa_retrieval.tasks.indexing.run import FileFailure, IndexReport
+    from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
+    from jepa_retrieval.tasks.searching.moments import Moment
+    from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
+    from jepa_retrieval.tasks.searching.search import SearchResult
+
+    __version__: str
+
+__all__ = [
+    "Answers",
+    "Classification",
+    "DuplicateReport",
+    "FileFailure",
+    "ImageQuery",
+    "IndexReport",
+    "JepaError",
+    "Library",
+    "MediaError",
+    "MediaSet",
+    "ModelError",
+    "Moment",
+    "MomentQuery",
+    "Query",
+    "SearchResult",
+    "UnreadableMediaError",
+    "UsageError",
+    "VideoQuery",
+    "__version__",
+    "find_index",
+    "open_media",
+]
+
+_MODULES = {
+    "Answers": "tasks.asking.ask",
+    "Classification": "tasks.asking.classify",
+    "DuplicateReport": "tasks.searching.dedupe",
+    "FileFailure": "tasks.indexing.run",
+    "ImageQuery": "tasks.searching.query",
+    "IndexReport": "tasks.indexing.run",
+    "Library": "library",
+    "MediaSet": "media_set",
+    "Moment": "tasks.searching.moments",
+    "MomentQuery": "tasks.searching.query",
+    "Query": "tasks.searching.query",
+    "SearchResult": "tasks.searching.search",
+    "VideoQuery": "tasks.searching.query",
+    "find_index": "library",
+    "open_media": "media_set",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jepa-retrieval")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

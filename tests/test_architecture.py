@@ -8,7 +8,9 @@ import pytest
 from tests.conftest import REPOSITORY
 
 
-@pytest.mark.parametrize("package", ["indexes", "jepa_retrieval.library", "jepa_retrieval.media", "cli.main"])
+@pytest.mark.parametrize(
+    "package", ["indexes", "jepa_retrieval", "jepa_retrieval.library", "jepa_retrieval.media", "cli.main"]
+)
 def test_importing_a_floor_is_light(package: str) -> None:
     heavy = {
         "torch",
