@@ -130,7 +130,7 @@ def watch(
     """
     if alert_command is not None and not alert:
         raise UsageError("--alert-command works with --alert")
-    from jepa_retrieval.media.stream_source import StreamSource
+    from jepa_retrieval.media.streams.source import StreamSource
     from jepa_retrieval.tasks.watching.shifts import DEFAULT_THRESHOLD, ShiftOptions
     from jepa_retrieval.tasks.watching.watch import Watcher, WatchOptions
 

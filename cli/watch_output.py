@@ -35,7 +35,7 @@ class Output:
 
     def take(self, event: WatchEvent) -> None:
         """Print and write one event."""
-        from jepa_retrieval.media.stream import Lost, Returned
+        from jepa_retrieval.media.streams.reader import Lost, Returned
         from jepa_retrieval.tasks.watching.alerts import Alert
         from jepa_retrieval.tasks.watching.watch import Observed, Spoken
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
 from benchmarks.shared.made_videos import joined_video
-from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model, YDecoder
 from jepa_retrieval.tasks.watching.watch import WatchCounters, Watcher, WatchOptions

@@ -10,7 +10,6 @@ error of a library through. `scan` does not raise for a file: it yields a `ScanP
 
 from jepa_retrieval.media.hashing import content_hash
 from jepa_retrieval.media.paths import decode_path, encode_path
-from jepa_retrieval.media.pool import DecodePool
 from jepa_retrieval.media.probing import probe
 from jepa_retrieval.media.scanning import FoundFile, ScanProblem, scan
 from jepa_retrieval.media.types import (
@@ -26,6 +25,7 @@ from jepa_retrieval.media.types import (
     Sampling,
 )
 from jepa_retrieval.media.windows import read_windows
+from jepa_retrieval.media.workers.pool import DecodePool
 
 __all__ = [
     "DecodePool",

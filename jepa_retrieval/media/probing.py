@@ -31,8 +31,8 @@ def _probe_picture(path: Path) -> MediaInfo:
 
 
 def _probe_video(path: Path) -> MediaInfo:
-    from jepa_retrieval.media.container import VideoFile
-    from jepa_retrieval.media.pictures import display_matrix, displayed_size, quarter_turns
+    from jepa_retrieval.media.video.container import VideoFile
+    from jepa_retrieval.media.video.frames import display_matrix, displayed_size, quarter_turns
 
     with VideoFile(path, threads=1) as file:
         frame = file.first_frame()

@@ -15,7 +15,7 @@ from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
 if TYPE_CHECKING:
     import numpy as np
 
-    from jepa_retrieval.media.container import VideoFile
+    from jepa_retrieval.media.video.container import VideoFile
 
 Tick = Callable[[], None]
 
@@ -89,7 +89,7 @@ def _sample_animation(
 
 
 def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
-    from jepa_retrieval.media.container import VideoFile
+    from jepa_retrieval.media.video.container import VideoFile
 
     grouper: WindowGrouper | None = None
     with VideoFile(request.path) as file:
@@ -109,8 +109,8 @@ def _read_with_pyav(
     """Yield (time, squeezed picture, aspect) of the sampled frames."""
     import av
 
-    from jepa_retrieval.media.pictures import Squeezer, display_matrix, displayed_size
-    from jepa_retrieval.media.video import SampledVideo
+    from jepa_retrieval.media.video.frames import Squeezer, display_matrix, displayed_size
+    from jepa_retrieval.media.video.sampled import SampledVideo
 
     sampled = SampledVideo(
         file,
@@ -140,7 +140,7 @@ def _read_with_decord(
 ) -> Iterator[tuple[float, np.ndarray, float]]:
     """Yield (time, squeezed picture, aspect) of the sampled frames."""
     from jepa_retrieval.media.probing import probe
-    from jepa_retrieval.media.video_decord import read_frames
+    from jepa_retrieval.media.video.decord_reader import read_frames
 
     info = probe(request.path)
     for time, picture in read_frames(file, request, report=report, on_tick=on_tick):

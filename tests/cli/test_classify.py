@@ -39,7 +39,7 @@ def test_an_index_as_json(jepa: Jepa, library: Path, golden: Golden) -> None:
 def test_a_file_of_the_index_is_not_decoded(
     jepa: Jepa, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jepa_retrieval.media.pool.DecodePool.run", None)
+    monkeypatch.setattr("jepa_retrieval.media.workers.pool.DecodePool.run", None)
     done = jepa("classify", library / "photos" / "coffee.png", "--labels", LABELS, "--json")
     assert [item["path"] for item in json.loads(done.out)] == ["photos/coffee.png"]
 

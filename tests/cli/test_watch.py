@@ -14,7 +14,7 @@ from cli.alerts import AlertCommand
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.watching.alerts import Alert
 from tests.cli.conftest import Golden, Jepa
-from tests.jepa_retrieval.media.stream_server import serve
+from tests.jepa_retrieval.media.streams.stream_server import serve
 from tests.language_model import small_language_model
 from tests.media_factory import make_video
 from tests.real_media import video

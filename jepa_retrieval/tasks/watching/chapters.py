@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.stream import StreamReader
-from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.streams.reader import StreamReader
+from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.types import MediaWindow
 from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.stream import Lost, Returned, StreamCounters, StreamReader, StreamRequest
-from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.streams.reader import Lost, Returned, StreamCounters, StreamReader, StreamRequest
+from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.types import MediaWindow
 from jepa_retrieval.models.parts import Model, YDecoder
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder

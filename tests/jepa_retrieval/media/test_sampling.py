@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import DecodeRequest
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
-from jepa_retrieval.media.video_decord import choose
+from jepa_retrieval.media.video.decord_reader import choose
 
 rising_times = st.lists(st.integers(0, 4000), min_size=1, max_size=80, unique=True).map(
     lambda ticks: [tick / 100 for tick in sorted(ticks)]

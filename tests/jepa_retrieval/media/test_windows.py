@@ -13,7 +13,7 @@ from PIL import Image
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, MediaWindow, ReadReport, probe, read_windows
-from jepa_retrieval.media.pictures import Squeezer
+from jepa_retrieval.media.video.frames import Squeezer
 from tests.jepa_retrieval.media.conftest import SIZE, Read
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, Colour, draw, make_video
 

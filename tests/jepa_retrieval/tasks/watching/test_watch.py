@@ -4,12 +4,12 @@ from typing import IO, Any
 import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media.stream import Lost, Returned
-from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.streams.reader import Lost, Returned
+from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.tasks.watching.alerts import Alert
 from jepa_retrieval.tasks.watching.shifts import ShiftOptions
 from jepa_retrieval.tasks.watching.watch import Observed, Spoken, Watcher, WatchOptions
-from tests.jepa_retrieval.media.stream_server import serve, trickle
+from tests.jepa_retrieval.media.streams.stream_server import serve, trickle
 from tests.jepa_retrieval.tasks.colour_model import ColourDecoder, ColourModel
 from tests.media_factory import BLUE, GREEN, RED, make_video
 

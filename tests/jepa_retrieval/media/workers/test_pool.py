@@ -26,7 +26,7 @@ from jepa_retrieval.media import (
     probe,
     read_windows,
 )
-from jepa_retrieval.media.pool import _AHEAD
+from jepa_retrieval.media.workers.pool import _AHEAD
 from tests.jepa_retrieval.media.conftest import SIZE
 from tests.media_factory import make_picture, make_video
 
@@ -246,7 +246,7 @@ def test_no_orphans_when_the_owner_is_killed(tmp_path: Path, long_video: Path) -
         [sys.executable, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     assert owner.stdout is not None
     pids = [int(pid) for pid in owner.stdout.readline().split()]

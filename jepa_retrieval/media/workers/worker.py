@@ -1,4 +1,4 @@
-"""A decoder process: `python -m jepa_retrieval.media.worker`, started by `DecodePool`.
+"""A decoder process: `python -m jepa_retrieval.media.workers.worker`, started by `DecodePool`.
 
 It reads pickled requests from standard input and writes pickled messages to standard output, each a list of items:
 `("ready",)` once; then per request `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last

@@ -15,7 +15,7 @@ from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
 
 if TYPE_CHECKING:
-    from jepa_retrieval.media.container import Video
+    from jepa_retrieval.media.video.container import Video
 
 SourceKind = Literal["file", "network", "camera"]
 
@@ -92,7 +92,7 @@ class StreamSource:
         """
         import av
 
-        from jepa_retrieval.media.container import Video
+        from jepa_retrieval.media.video.container import Video
 
         if self.kind == "file":
             check_regular_file(Path(self.address))

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING, Self
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media.pictures import Squeezer, display_matrix, displayed_size
+from jepa_retrieval.media.bounded_queue import StreamQueue
 from jepa_retrieval.media.reasons import NO_FRAME
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
-from jepa_retrieval.media.sliding import SlidingWindows
-from jepa_retrieval.media.stream_clock import StreamClock
-from jepa_retrieval.media.stream_queue import StreamQueue
-from jepa_retrieval.media.stream_source import StreamSource, known_length, stream_reason
+from jepa_retrieval.media.streams.clock import StreamClock
+from jepa_retrieval.media.streams.sliding import SlidingWindows
+from jepa_retrieval.media.streams.source import StreamSource, known_length, stream_reason
 from jepa_retrieval.media.types import MediaWindow
+from jepa_retrieval.media.video.frames import Squeezer, display_matrix, displayed_size
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
-    from jepa_retrieval.media.container import Video
+    from jepa_retrieval.media.video.container import Video
 
 logger = logging.getLogger(__name__)
 

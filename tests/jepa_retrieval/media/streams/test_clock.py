@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jepa_retrieval.media.stream_clock import JUMP_SECONDS, StreamClock
+from jepa_retrieval.media.streams.clock import JUMP_SECONDS, StreamClock
 
 
 class Wall:

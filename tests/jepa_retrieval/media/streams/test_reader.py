@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media.stream import Lost, Returned, StreamReader, StreamRequest
-from jepa_retrieval.media.stream_source import StreamSource
+from jepa_retrieval.media.streams.reader import Lost, Returned, StreamReader, StreamRequest
+from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.types import MediaWindow
-from tests.jepa_retrieval.media.stream_server import serve, serve_rtsp, trickle
+from tests.jepa_retrieval.media.streams.stream_server import serve, serve_rtsp, trickle
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
 
 SIZE = 32

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.container import VideoFile
-from jepa_retrieval.media.keyframes import FalseKeyFrameError, KeyFrameDecoders
 from jepa_retrieval.media.limits import MAX_UNDECIDED_BYTES
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.media.video.container import VideoFile
+from jepa_retrieval.media.video.keyframes import FalseKeyFrameError, KeyFrameDecoders
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jepa_retrieval.errors import MediaError, UnreadableMediaError
-from jepa_retrieval.media.container import VideoFile
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.media.video.container import VideoFile
 
 if TYPE_CHECKING:
     from jepa_retrieval.media.types import DecodeRequest

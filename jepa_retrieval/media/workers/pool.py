@@ -81,7 +81,7 @@ class _Worker:
     """One decoder process and the pipes to it."""
 
     def __init__(self) -> None:
-        package_root = str(Path(__file__).parents[2])
+        package_root = str(Path(__file__).parents[3])
         paths = [package_root, os.environ.get("PYTHONPATH", "")]
         environment = {
             **os.environ,
@@ -92,7 +92,7 @@ class _Worker:
         self._noise: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the process
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jepa_retrieval.media.worker"],
+                [sys.executable, "-m", "jepa_retrieval.media.workers.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._noise,

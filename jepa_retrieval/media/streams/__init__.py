@@ -1,0 +1,1 @@
+"""Streams to windows, as they run: files, network streams and cameras."""
