@@ -25,13 +25,15 @@ class NormaliseFrames(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 or float [M, H, W, 3] in 0..255 to float [M, 3, S, S]."""
-        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
-        height, width = int(pixels.shape[-2]), int(pixels.shape[-1])
-        if height != self.image_size:
-            pixels = resizing(height, self.image_size).to(pixels) @ pixels
-        if width != self.image_size:
-            pixels = pixels @ resizing(width, self.image_size).to(pixels).T
-        return (pixels - self.mean) / self.std
+        # In float32 also where the networks compute in bfloat16, which has too few digits for products of pixels.
+        with torch.autocast(frames.device.type, enabled=False):
+            pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
+            height, width = int(pixels.shape[-2]), int(pixels.shape[-1])
+            if height != self.image_size:
+                pixels = resizing(height, self.image_size).to(pixels) @ pixels
+            if width != self.image_size:
+                pixels = pixels @ resizing(width, self.image_size).to(pixels).T
+            return (pixels - self.mean) / self.std
 
 
 def resizing(size: int, target: int) -> Tensor:

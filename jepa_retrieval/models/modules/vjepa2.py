@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import VJEPA2Config as HuggingFaceVJepa2Config
 from transformers import VJEPA2Model
+from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2RopeAttention
 
 from jepa_retrieval.models.config import VJepa2Config
 from jepa_retrieval.models.modules.frames import IMAGENET_MEAN, IMAGENET_STD, NormaliseFrames, from_unit_range
@@ -21,7 +23,13 @@ class VJepa2(nn.Module):
         self.frames = config.frames
         mean, std = from_unit_range(IMAGENET_MEAN), from_unit_range(IMAGENET_STD)
         self.normalise = NormaliseFrames(mean, std, image_size=config.image_size)
-        self.encoder = VJEPA2Model(to_transformers(config)).encoder
+        architecture = to_transformers(config)
+        self.encoder = VJEPA2Model(architecture).encoder
+        layers: Any = self.encoder.layer  # of transformers, whose parts have no types
+        for layer in layers:
+            attention = Attention(architecture, config.width, config.heads)
+            attention.load_state_dict(layer.attention.state_dict())
+            layer.attention = attention
 
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 [B, T, H, W, 3] to S_V float [B, N, D], N = frames / tubelet_size * (image_size / patch_size)^2.
@@ -34,6 +42,15 @@ class VJepa2(nn.Module):
         pixels = self.normalise(clip).unflatten(0, (batch, self.frames))
         tokens: Tensor = self.encoder(pixel_values_videos=pixels).last_hidden_state
         return tokens
+
+
+class Attention(VJEPA2RopeAttention):
+    """V-JEPA 2's, with rotary positions in float32: the library computes the angles in the precision of its input."""
+
+    def apply_rotary_embeddings(self, qk: Tensor, pos_ids: tuple[Tensor, ...]) -> Tensor:
+        """Queries or keys [B, heads, N, width of a head], rotated by the places of their tokens."""
+        rotated: Tensor = super().apply_rotary_embeddings(qk.float(), pos_ids)
+        return rotated.to(qk.dtype)
 
 
 def checkpoint_names(names: Iterable[str]) -> dict[str, str]:
