@@ -35,7 +35,7 @@ class Output:
 
     def take(self, event: WatchEvent) -> None:
         """Print and write one event."""
-        from jepa_retrieval.media.streams.reader import Lost, Returned
+        from jepa_retrieval.media.streams.types import Lost, Returned
         from jepa_retrieval.tasks.watching.alerts import Alert
         from jepa_retrieval.tasks.watching.watch import Observed, Spoken
 
@@ -114,7 +114,7 @@ def summary(counters: WatchCounters) -> str:
     if counters.elapsed > 0 and not stream.live:
         parts.append(f"{counters.seconds / counters.elapsed:.1f}x real time")
     if stream.live:
-        parts.append(f"lag {counters.lag:.1f} s, at most {counters.most_lag:.1f} s")
+        parts.append(f"lag {counters.lag:.1f} s, at most {counters.max_lag:.1f} s")
         parts.append(f"{stream.dropped:,} dropped")
     for number, what in (
         (counters.alerts, "alerts"),

@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks.shared.cache import key_of
 from benchmarks.shared.common import shared_data
 from jepa_retrieval.media import MediaWindow
-from jepa_retrieval.media.streams.reader import StreamReader, StreamRequest
+from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
 

@@ -97,7 +97,7 @@ def _live(stream: Path, options: argparse.Namespace, seconds: float) -> list[lis
         with _serve(stream, pace=pace, seconds=seconds) as url:
             counters = _watch_live(url, model, model.y_decoder, rate=options.rate, seconds=length)
         seen = [f"{pace:g}", counters.windows, counters.stream.dropped, counters.decodes]
-        rows.append([*seen, f"{counters.most_lag:.1f}", counters.stream.damaged])
+        rows.append([*seen, f"{counters.max_lag:.1f}", counters.stream.damaged])
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Between the thread that reads a stream and whoever takes its windows."""
+"""A queue between threads that is bounded by what its items weigh."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class StreamQueue(Generic[Item]):
-    """A bounded queue that either makes the reader wait or drops what is oldest.
+class BoundedQueue(Generic[Item]):
+    """Makes whoever puts wait while it is full, or drops its oldest items.
+
+    Items of size 0 always find room and are never dropped.
 
     Args:
-        limit: most droppable items that wait at once.
-        drop: drop the oldest one when there is no room, as a live stream must; otherwise `put` waits.
+        limit: total size of waiting items at which the queue is full, in whatever unit `put` is told sizes in.
+        drop_oldest: drop items when the queue is full, as a live stream must; otherwise `put` waits.
     """
 
-    def __init__(self, limit: int, *, drop: bool = False) -> None:
-        self.drop = drop
-        self.dropped = 0
+    def __init__(self, limit: int, *, drop_oldest: bool = False) -> None:
+        self.drop_oldest = drop_oldest
+        self.dropped = 0  # items
         self._limit = limit
-        self._items: deque[tuple[Item, bool]] = deque()
-        self._count = 0  # of droppable items
+        self._items: deque[tuple[Item, int]] = deque()
+        self._size = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, item: Item, *, droppable: bool = True) -> bool:
-        """Append an item; False if the queue is closed. One that is not droppable always finds room."""
+    def put(self, item: Item, *, size: int = 1) -> bool:
+        """Append an item; False if the queue is closed."""
         with self._changed:
-            while droppable and self._count >= self._limit and not self._closed:
-                if self.drop:
-                    self._drop_oldest()
+            while size and self._size >= self._limit and not self._closed:
+                if self.drop_oldest:
+                    self._drop()
                 else:
                     self._changed.wait()
             if self._closed:
                 return False
-            self._items.append((item, droppable))
-            self._count += droppable
+            self._items.append((item, size))
+            self._size += size
             self._changed.notify_all()
             return True
 
@@ -46,26 +48,27 @@ class StreamQueue(Generic[Item]):
         with self._changed:
             if not self._changed.wait_for(lambda: bool(self._items), timeout):
                 return None
-            item, droppable = self._items.popleft()
-            self._count -= droppable
+            item, size = self._items.popleft()
+            self._size -= size
             self._changed.notify_all()
             return item
 
     @property
-    def waiting(self) -> int:
-        """Droppable items that wait."""
-        return self._count
+    def size(self) -> int:
+        """Total size of the items that wait."""
+        return self._size
 
     def close(self) -> None:
-        """Let a reader who waits go; nothing more is taken."""
+        """Release everyone who waits to put an item; nothing more is taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _drop_oldest(self) -> None:
-        for index, (_, droppable) in enumerate(self._items):
-            if droppable:
+    def _drop(self) -> None:
+        """Drop the oldest item that has a size."""
+        for index, (_, size) in enumerate(self._items):
+            if size:
                 del self._items[index]
-                self._count -= 1
+                self._size -= size
                 self.dropped += 1
                 return

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.streams.reader import Lost, Returned, StreamCounters, StreamReader, StreamRequest
+from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
 from jepa_retrieval.models.parts import Model, YDecoder
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
@@ -92,7 +93,7 @@ class WatchCounters:
     alerts: int = 0
     losses: int = 0  # of the connection
     lag: float = 0.0  # seconds behind a live stream
-    most_lag: float = 0.0
+    max_lag: float = 0.0
     elapsed: float = 0.0  # seconds since watching began
     stream: StreamCounters = field(default_factory=StreamCounters)  # the reader's own
 
@@ -167,7 +168,7 @@ class Watcher:
     def _note_lag(self, reader: StreamReader) -> None:
         if reader.counters.live:
             self.counters.lag = reader.counters.lag + reader.waiting / self._options.rate
-            self.counters.most_lag = max(self.counters.most_lag, self.counters.lag)
+            self.counters.max_lag = max(self.counters.max_lag, self.counters.lag)
 
     def _take(self, windows: list[MediaWindow]) -> Iterator[WatchEvent]:
         embeddings = self._encoder.encode(windows).embeddings

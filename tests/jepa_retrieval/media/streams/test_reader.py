@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media.streams.reader import Lost, Returned, StreamReader, StreamRequest
+from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.media.streams.types import Lost, Returned, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
 from tests.jepa_retrieval.media.streams.stream_server import serve, serve_rtsp, trickle
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
@@ -162,7 +163,7 @@ def test_a_lost_source_is_given_up_in_the_end(tmp_path: Path) -> None:
             file.write(data)
 
     with serve(send) as url, pytest.raises(UnreadableMediaError, match="was given up after"):
-        read(url, first_delay=0.1, most_delay=0.1, give_up=0.4, timeout=1.0)
+        read(url, first_delay=0.1, max_delay=0.1, give_up=0.4, timeout=1.0)
 
 
 def test_a_reader_that_is_too_slow_drops_windows_of_a_live_stream(tmp_path: Path) -> None:

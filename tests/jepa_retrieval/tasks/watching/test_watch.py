@@ -4,8 +4,8 @@ from typing import IO, Any
 import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media.streams.reader import Lost, Returned
 from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.media.streams.types import Lost, Returned
 from jepa_retrieval.tasks.watching.alerts import Alert
 from jepa_retrieval.tasks.watching.shifts import ShiftOptions
 from jepa_retrieval.tasks.watching.watch import Observed, Spoken, Watcher, WatchOptions
