@@ -20,7 +20,7 @@ from indexes.vectors.kinds import KINDS
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
-    from indexes import IndexStats, Wanted
+    from indexes import IndexStats, SearchSettings
     from jepa_retrieval.library import Library
 
 
@@ -129,12 +129,13 @@ def optimize(
       jepa optimize --memory any --recall 0.995
     """
     library = open_library(index)
-    wanted = _wanted(library.records.wanted, memory, recall, kind)
-    plan = library.records.plan(wanted)
+    maintenance = library.records.maintenance
+    settings = _search_settings(maintenance.search_settings, memory, recall, kind)
+    plan = maintenance.plan(settings)
     expected = f"recall@10 of {plan.expected_recall:.2f} expected"
     console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
     before = library.status()
-    library.optimize(wanted)
+    library.optimize(settings)
     after = library.status()
     if json:
         search = {
@@ -153,8 +154,10 @@ def optimize(
         console.result(f"Search: {_search_line(after)}.")
 
 
-def _wanted(stored: Wanted, memory: str | None, recall: float | None, kind: str | None) -> Wanted:
-    """What was asked of the search before, with what is asked of it now in its place."""
+def _search_settings(
+    stored: SearchSettings, memory: str | None, recall: float | None, kind: str | None
+) -> SearchSettings:
+    """The stored settings with those that were given in their place."""
     if recall is not None and not 0 < recall <= 1:
         raise UsageError(f"--recall must be above 0 and at most 1, not {recall}")
     if kind is not None and kind != "auto" and kind not in KINDS:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
         IndexWriteError,
         JepaError,
     )
+    from indexes.filters import quote_text
     from indexes.health import Problem
     from indexes.manifest import Manifest
+    from indexes.reasons import first_line
     from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
     from indexes.stats import IndexStats
     from indexes.store import Index
-    from indexes.vectors.kinds import Plan, Wanted
+    from indexes.vectors.plan import Plan
+    from indexes.vectors.search_settings import SearchSettings
     from indexes.writer import IndexWriter
 
 __all__ = [
@@ -46,7 +49,9 @@ __all__ = [
     "MediaRecord",
     "Plan",
     "Problem",
-    "Wanted",
+    "SearchSettings",
+    "first_line",
+    "quote_text",
 ]
 
 _MODULES = {
@@ -58,9 +63,11 @@ _MODULES = {
     "IndexWriter": "writer",
     "Manifest": "manifest",
     "MediaRecord": "records",
-    "Plan": "vectors.kinds",
+    "Plan": "vectors.plan",
     "Problem": "health",
-    "Wanted": "vectors.kinds",
+    "SearchSettings": "vectors.search_settings",
+    "first_line": "reasons",
+    "quote_text": "filters",
 }
 
 

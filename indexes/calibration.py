@@ -1,4 +1,4 @@
-"""A small file of numbers that were measured on an index: derived, and good while the index is about the same."""
+"""A small derived file of numbers that were measured on an index; valid while the index stays about the same."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from indexes.reasons import reason
 from indexes.schema import MEDIA_SCHEMA, clip_schema
 from indexes.tables import CLIPS, MEDIA, create_table, open_table
 from indexes.vectors import build
-from indexes.vectors.files import FOLDER as VECTORS
+from indexes.vectors.description import FOLDER as VECTORS
 
-_OURS = {MEDIA, CLIPS, VECTORS, LOCK_NAME, NOTE_NAME, FILE_NAME + ".tmp"}
+_OWN_NAMES = {MEDIA, CLIPS, VECTORS, LOCK_NAME, NOTE_NAME, FILE_NAME + ".tmp"}
 
 
 def create_files(folder: Path, manifest: Manifest) -> None:
@@ -59,8 +59,8 @@ def created_with() -> str:
 def _refuse_content(folder: Path) -> None:
     if (folder / FILE_NAME).exists():
         raise IndexWriteError(f"{folder} already holds an index")
-    # What a creation that died left behind may be overwritten; files of others may not.
-    others = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+    # Leftovers of an interrupted creation may be overwritten; other files may not.
+    others = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_NAMES)
     if others:
         raise IndexWriteError(
             f"{folder} is not empty (it holds {others[0]}): choose a new folder for the index"

@@ -1,4 +1,4 @@
-"""`verify`: read everything, and name what is wrong with its remedy."""
+"""`verify`: read everything, and report what is wrong with a remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexes.lock import is_locked
 from indexes.reasons import is_file_failure, reason
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build, files
-from indexes.vectors.files import DamagedVectorsError
+from indexes.vectors.description import DamagedVectorsError, read_description
 
 if TYPE_CHECKING:
     import lance
@@ -33,10 +33,10 @@ REBUILD = "make the index again with `jepa index --rebuild`"
 
 # float16 rounds a unit vector's length by far less than this.
 LENGTH_TOLERANCE = 0.01
-# Fewer clips may well be alike.
-FEWEST_TO_JUDGE = 20
-SAME_VECTOR_PART = 0.2
-COLLAPSED_COSINE = 0.97
+# Fewer clips may really be alike.
+MIN_CLIPS_TO_JUDGE = 20
+MAX_SAME_VECTOR_SHARE = 0.2
+MAX_MEAN_COSINE = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def find_problems(snapshot: Snapshot) -> list[Problem]:
     problems += _records(media, clips)
     problems += _embeddings(clips, embeddings)
     problems += _collapse(embeddings[_originals(media, clips)])
-    problems += _leftovers(snapshot)
+    problems += _uncommitted(snapshot)
     problems += _orphans(snapshot)
     problems += _vectors(snapshot)
     problems += _calibration(snapshot)
@@ -125,7 +125,7 @@ def _embeddings(clips: pa.Table, embeddings: np.ndarray) -> Iterator[Problem]:
 
 
 def _originals(media: pa.Table, clips: pa.Table) -> np.ndarray:
-    """Which clips are of files that are no copies of another one: copies are alike by right. bool [clips]."""
+    """Which clips are not of a copy of another file (copies are expected to be alike), bool [clips]."""
     first: dict[str, int] = {}
     ids, hashes = media["media_id"].to_pylist(), media["content_hash"].to_pylist()
     kept = {
@@ -136,23 +136,25 @@ def _originals(media: pa.Table, clips: pa.Table) -> np.ndarray:
 
 
 def _collapse(embeddings: np.ndarray) -> Iterator[Problem]:
-    """Embeddings that tell nothing apart: the same for many clips, or all close together."""
+    """Embeddings that do not distinguish clips: the same for many of them, or all close together."""
     usable = embeddings[np.isfinite(embeddings).all(axis=1)]
-    if len(usable) < FEWEST_TO_JUDGE:
+    if len(usable) < MIN_CLIPS_TO_JUDGE:
         return
     remedy = f"the model is at fault: check it, then {REBUILD}"
-    most = max(Counter(row.tobytes() for row in usable).values())
+    same = max(Counter(row.tobytes() for row in usable).values())
     # Mean cosine over all pairs of unit vectors is the squared length of their mean.
-    likeness = float(np.sum(usable.mean(axis=0) ** 2))
-    if most > SAME_VECTOR_PART * len(usable):
-        yield Problem("constant embeddings", f"{most} of {len(usable)} clips have the very same one", remedy)
-    elif likeness > COLLAPSED_COSINE:
-        yield Problem("collapsed embeddings", f"the mean cosine of two clips is {likeness:.3f}", remedy)
+    mean_cosine = float(np.sum(usable.mean(axis=0) ** 2))
+    if same > MAX_SAME_VECTOR_SHARE * len(usable):
+        yield Problem(
+            "constant embeddings", f"{same} of {len(usable)} clips have exactly the same one", remedy
+        )
+    elif mean_cosine > MAX_MEAN_COSINE:
+        yield Problem("collapsed embeddings", f"the mean cosine of two clips is {mean_cosine:.3f}", remedy)
 
 
-def _leftovers(snapshot: Snapshot) -> Iterator[Problem]:
+def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:
     if is_locked(snapshot.folder):
-        return  # a writer at work is always ahead of its manifest
+        return  # the tables of a running writer are ahead of its manifest
     commit = snapshot.manifest.commit
     for name, table, version in (
         (MEDIA, snapshot.media_table, commit.media_version),
@@ -164,15 +166,15 @@ def _leftovers(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
-    """Files and folders that nothing refers to: they only cost room."""
+    """Files and folders that nothing refers to: they only waste space."""
     if is_locked(snapshot.folder):
-        return  # a writer makes new files before it names them
+        return  # a writer creates files before it names them
     folder, manifest = snapshot.folder, snapshot.manifest
-    with contextlib.suppress(DamagedVectorsError, OSError):  # `_vectors` tells of these
-        description = files.read_description(
+    with contextlib.suppress(DamagedVectorsError, OSError):  # `_vectors` reports these
+        description = read_description(
             folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size
         )
-        unknown = files.leftovers(folder, description)
+        unknown = files.unnamed_files(folder, description)
         if unknown:
             detail = f"{len(unknown)} files in {folder.name}/vectors, the first is {unknown[0]}"
             yield Problem("orphaned files", detail, OPTIMIZE)
@@ -200,13 +202,13 @@ def _vectors(snapshot: Snapshot) -> Iterator[Problem]:
         if loaded is None:
             yield Problem("stale vector index", "it is of an older commit; searches are slower", OPTIMIZE)
             return
-        build.check_rest(folder, loaded)
+        build.check_unread(folder, loaded)
     except DamagedVectorsError as error:
         yield Problem("missing or damaged vector index", f"{error}; searches are slower", OPTIMIZE)
         return
-    truth = build.load_table(snapshot.clips_table, manifest.embedding_size)
-    same = len(truth.hits) == len(loaded.hits) and np.array_equal(
-        loaded.embeddings[loaded.hits.hits["row"]], truth.embeddings, equal_nan=True
+    expected = build.load_table(snapshot.clips_table, manifest.embedding_size)
+    same = len(expected.hits) == len(loaded.hits) and np.array_equal(
+        loaded.embeddings[loaded.hits.hits["row"]], expected.embeddings, equal_nan=True
     )
     if not same:
         yield Problem("wrong vector index", f"{Path(folder).name}/vectors differs from the table", OPTIMIZE)

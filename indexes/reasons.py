@@ -1,4 +1,4 @@
-"""Other libraries' exceptions: which of them mean that files are broken, and what they say, in our sentences."""
+"""Exceptions of other libraries: which of them mean that files are damaged, and their message in one line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ def is_file_failure(error: BaseException) -> bool:
     return isinstance(error, (OSError, ValueError, RuntimeError)) or type(error).__name__ == "PanicException"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that is not blank; the name of its class if there is none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
 def reason(error: BaseException) -> str:
-    """The first line of an error's text, without Lance's source locations and nested prefixes."""
+    """The first line of an error's message, without Lance's source locations and nested prefixes."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = _LOCATION.sub("", str(error).splitlines()[0]) if str(error) else type(error).__name__
+    text = _LOCATION.sub("", first_line(error))
     while _PREFIX.match(text):
         text = _PREFIX.sub("", text, count=1)
     return text.rstrip(". ")

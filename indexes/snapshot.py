@@ -1,4 +1,4 @@
-"""Reading one commit of an index; nothing of it changes while a writer goes on."""
+"""Reading one commit of an index, which stays the same while a writer works."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.errors import FilterError, IndexStoreError
-from indexes.filters import check_filter, filter_error, is_filters_fault
+from indexes.filters import filter_errors
 from indexes.manifest import Manifest
 from indexes.records import ClipHit, ClipWindows, MediaRecord
 from indexes.vectors import build, growth
-from indexes.vectors.files import DamagedVectorsError
+from indexes.vectors.description import DamagedVectorsError
 from indexes.vectors.kinds import HIT_BYTES
-from indexes.vectors.search import StoredFast, VectorSearch
-from indexes.vectors.search_settings import read_wanted
+from indexes.vectors.search import StoredAnnIndex, VectorSearch
+from indexes.vectors.search_settings import read_search_settings
 
 if TYPE_CHECKING:
     import lance
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Snapshot:
-    """The records and vectors of one commit. Parts are opened when first asked for; threads may share it."""
+    """The records and vectors of one commit. Files are opened when first needed; threads may share it."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
@@ -37,7 +37,7 @@ class Snapshot:
 
     @cached_property
     def media_table(self) -> lance.LanceDataset:
-        """One row per file, visible and not."""
+        """One row per file, failed ones too."""
         from indexes.tables import MEDIA, open_table
 
         return open_table(self.folder / MEDIA, self.manifest.commit.media_version)
@@ -50,8 +50,8 @@ class Snapshot:
         return open_table(self.folder / CLIPS, self.manifest.commit.clips_version)
 
     @cached_property
-    def loaded(self) -> build.Loaded:
-        """The vectors: from their own files if these are of this commit, else with the help of the table."""
+    def loaded(self) -> build.LoadedVectors:
+        """The vectors: from their files if these are of this commit, else from files and table."""
         with self._lock:
             return self.__dict__.get("loaded") or self._load()
 
@@ -91,18 +91,18 @@ class Snapshot:
 
     def embeddings(self, clip_ids: Sequence[int]) -> np.ndarray:
         """See `Index.embeddings`."""
-        wanted = np.asarray(clip_ids, np.int64)
+        ids = np.asarray(clip_ids, np.int64)
         hits = self.loaded.hits
-        at = hits.find(wanted)
-        if len(at) < len(wanted):
-            missing = set(wanted.tolist()) - set(hits.hits["clip_id"][at].tolist())
+        at = hits.find(ids)
+        if len(at) < len(ids):
+            missing = set(ids.tolist()) - set(hits.hits["clip_id"][at].tolist())
             raise IndexStoreError(f"there is no clip {min(missing)} in {self.folder}")
         return self.loaded.embeddings[hits.hits["row"][at]].astype(np.float32)
 
-    def sample(self, most: int) -> np.ndarray:
+    def sample(self, limit: int) -> np.ndarray:
         """See `Index.sample`."""
         rows = self.loaded.hits.hits["row"]
-        chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)
+        chosen = np.linspace(0, len(rows) - 1, min(limit, len(rows))).round().astype(np.int64)
         return self.loaded.embeddings[np.sort(rows[chosen])].astype(np.float32)
 
     def windows(self, clip_ids: Sequence[int]) -> dict[int, ClipWindows]:
@@ -110,7 +110,7 @@ class Snapshot:
         stored, found, missing = self._windows, {}, []
         for clip_id in clip_ids:
             try:
-                if stored is None or clip_id >= stored.until:
+                if stored is None or clip_id >= stored.next_clip_id:
                     missing.append(clip_id)
                 elif (stream := stored.read(clip_id)) is not None:
                     found[clip_id] = stream
@@ -133,14 +133,14 @@ class Snapshot:
 
     def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None) -> pa.Table:
         """See `Index.clips`."""
-        wanted = np.asarray(clip_ids, np.int64)
+        ids = np.asarray(clip_ids, np.int64)
         stored, order = self._row_order
-        at = np.searchsorted(stored, wanted).clip(max=max(len(stored) - 1, 0))
-        missing = wanted if not len(stored) else wanted[stored[at] != wanted]
+        at = np.searchsorted(stored, ids).clip(max=max(len(stored) - 1, 0))
+        missing = ids if not len(stored) else ids[stored[at] != ids]
         if len(missing):
             raise IndexStoreError(f"there is no clip {missing[0]} in {self.folder}")
         _check_columns(columns, self.clips_table.schema.names)
-        # Lance wants each row once and in its own order.
+        # Lance takes each row once, in ascending order.
         rows, back = np.unique(order[at], return_inverse=True)
         table = self.clips_table.take(rows.tolist(), columns=None if columns is None else list(columns))
         return table.take(back)
@@ -162,12 +162,12 @@ class Snapshot:
         records = media_records(self.media(where=None, columns=MEDIA_FIELDS))
         return {record.path: record for record in records}
 
-    def _load(self) -> build.Loaded:
+    def _load(self) -> build.LoadedVectors:
         for _ in range(3):
             try:
                 fresh = build.load_fresh(self.folder, self.manifest)
             except DamagedVectorsError:
-                continue  # perhaps a writer replaced a file just now: look again
+                continue  # perhaps a writer replaced a file just now: try again
             if fresh is not None:
                 return fresh
             break
@@ -175,26 +175,20 @@ class Snapshot:
 
     def _load_vectors(self) -> VectorSearch:
         embeddings, description = self.loaded.embeddings, self.loaded.description
-        if description is None or description.fast is None:
+        if description is None or description.ann is None:
             return VectorSearch(embeddings)
-        memory = read_wanted(self.folder).memory
-        held = description.fast.part.bytes + embeddings.nbytes + HIT_BYTES * len(self.loaded.hits)
+        memory = read_search_settings(self.folder).memory
+        held = description.ann.stored.bytes + embeddings.nbytes + HIT_BYTES * len(self.loaded.hits)
         fits = memory is None or held <= memory
-        read = partial(growth.read, self.folder, description.fast)
-        return VectorSearch(embeddings, StoredFast(read, description.fast.effort, fits))
+        read = partial(growth.read, self.folder, description.ann)
+        return VectorSearch(embeddings, StoredAnnIndex(read, description.ann.effort, fits))
 
     def _matching(self, where: str) -> np.ndarray:
         from indexes.schema import clip_filter_columns
 
-        check_filter(where)
-        try:
+        with filter_errors(where, clip_filter_columns(self.clips_table.schema.names)):
             scanner = self.clips_table.scanner(columns=["clip_id"], filter=where)
             return scanner.to_table()["clip_id"].to_numpy()
-        except ValueError as error:
-            if not is_filters_fault(error):
-                raise
-            known = clip_filter_columns(self.clips_table.schema.names)
-            raise filter_error(where, error, known) from error
 
     def _scan(
         self,
@@ -205,18 +199,12 @@ class Snapshot:
         batch_size: int | None = None,
     ) -> lance.LanceScanner:
         _check_columns(columns, table.schema.names)
-        if where is not None:
-            check_filter(where)
-        try:
-            scanner = table.scanner(
-                columns=None if columns is None else list(columns), filter=where, batch_size=batch_size
-            )
-            if where is not None:
-                scanner.count_rows()
-        except ValueError as error:
-            if where is None or not is_filters_fault(error):
-                raise
-            raise filter_error(where, error, filter_columns) from error
+        names = None if columns is None else list(columns)
+        if where is None:
+            return table.scanner(columns=names, batch_size=batch_size)
+        with filter_errors(where, filter_columns):
+            scanner = table.scanner(columns=names, filter=where, batch_size=batch_size)
+            scanner.count_rows()  # errors of the filter come here, not in the middle of the batches
         return scanner
 
     @cached_property

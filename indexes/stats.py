@@ -11,10 +11,11 @@ from indexes.files import bytes_below
 from indexes.manifest import FILE_NAME
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build
-from indexes.vectors.files import FOLDER as VECTORS
-from indexes.vectors.files import Description
+from indexes.vectors.description import FOLDER as VECTORS
+from indexes.vectors.description import Description
 from indexes.vectors.kinds import EXACT, HIT_BYTES
-from indexes.vectors.search_settings import QUERIES_FILE, WANTED_FILE
+from indexes.vectors.sample_queries import QUERIES_FILE
+from indexes.vectors.search_settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
     import lance
@@ -58,7 +59,7 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
     columns = _bytes_per_column(snapshot.clips_table)
     manifest = snapshot.manifest
     vectors = build.description_of(snapshot.folder, manifest)
-    fast = vectors.fast if vectors else None
+    ann = vectors.ann if vectors else None
     return IndexStats(
         model=manifest.model,
         prompt=manifest.prompt,
@@ -76,19 +77,21 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         streams_bytes=columns["window_embeddings"] + columns["window_times"],
         vectors_bytes=bytes_below(snapshot.folder / VECTORS),
         total_bytes=sum(bytes_below(snapshot.folder / part) for part in (MEDIA, CLIPS, VECTORS))
-        + sum(_size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION, WANTED_FILE, QUERIES_FILE)),
-        vector_kind="none" if vectors is None else fast.kind if fast else EXACT.name,
+        + sum(
+            _size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION, SETTINGS_FILE, QUERIES_FILE)
+        ),
+        vector_kind="none" if vectors is None else ann.kind if ann else EXACT.name,
         vectors_covered=vectors.hits.rows if vectors else 0,
         search_memory_bytes=_search_memory(vectors),
-        recall_expected=fast.expected_recall if fast else None,
-        recall_measured=fast.recall if fast else None,
+        recall_expected=ann.expected_recall if ann else None,
+        recall_measured=ann.recall if ann else None,
     )
 
 
 def _search_memory(vectors: Description | None) -> int:
     if vectors is None:
         return 0
-    held = vectors.fast.part.bytes if vectors.fast else vectors.embeddings.bytes
+    held = vectors.ann.stored.bytes if vectors.ann else vectors.embeddings.bytes
     return held + HIT_BYTES * vectors.hits.rows
 
 

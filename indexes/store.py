@@ -1,23 +1,22 @@
-"""`Index`: the public door to an index on disk."""
+"""`Index`: the public interface of an index on disk."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from indexes.calibration import read_calibration, write_calibration
-from indexes.errors import FingerprintMismatchError, IndexFormatError, IndexStoreError, IndexWriteError
+from indexes.errors import FingerprintMismatchError, IndexStoreError, IndexWriteError
+from indexes.maintenance import Maintenance
 from indexes.manifest import CAPTIONS_FORMAT, Manifest, read_manifest
-from indexes.reasons import is_file_failure, reason
+from indexes.reader import SnapshotReader
+from indexes.reasons import reason
 from indexes.records import ClipHit, ClipWindows, MediaRecord
-from indexes.snapshot import Snapshot
-from indexes.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
     from indexes.stats import IndexStats
     from indexes.writer import IndexWriter
 
-logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-
-class Index(Upkeep):
+class Index:
     """Vectors and records of a collection of media, in a folder.
 
     Every read sees one commit: the newest at `open`, or at the last `refresh`. Other processes may read and one may
@@ -39,7 +34,8 @@ class Index(Upkeep):
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self._snapshot = Snapshot(folder, manifest)
+        self._reader = SnapshotReader(folder, manifest)
+        self.maintenance = Maintenance(self._reader)
 
     @classmethod
     def create(
@@ -94,12 +90,12 @@ class Index(Upkeep):
     @property
     def folder(self) -> Path:
         """Where the index lies."""
-        return self._snapshot.folder
+        return self._reader.folder
 
     @property
     def manifest(self) -> Manifest:
         """What the index is, and the commit that is being read."""
-        return self._snapshot.manifest
+        return self._reader.manifest
 
     @property
     def keeps_captions(self) -> bool:
@@ -138,24 +134,19 @@ class Index(Upkeep):
         )
 
     def refresh(self) -> bool:
-        """Move to the newest commit. Returns whether its content is other than before."""
-        manifest = read_manifest(self.folder)
-        if manifest == self.manifest:
-            return False
-        changed = _content(manifest) != _content(self.manifest)
-        self._snapshot = Snapshot(self.folder, manifest)
-        return changed
+        """Move to the newest commit. Returns whether its content differs."""
+        return self._reader.refresh()
 
     def warm_up(self) -> None:
-        """Load everything that searches need; for servers, so that no request waits for it."""
-        self._read(lambda snapshot: snapshot.vectors.load_faiss())
+        """Load everything that searches need, so that the first request to a server does not wait for it."""
+        self._reader.read(lambda snapshot: snapshot.vectors.load_faiss())
 
     def search(self, vectors: np.ndarray, *, k: int, where: str | None = None) -> list[list[ClipHit]]:
         """Clips nearest to each query vector, best first.
 
         Args:
             vectors: float32 [Q, E], unit length.
-            k: most hits per query.
+            k: maximum number of hits per query.
             where: SQL over the clip's columns and its file's, like "duration > 60 and path like '%/2024/%'"; applied
                 before the search, so that the k hits are the best of those that pass.
 
@@ -173,7 +164,7 @@ class Index(Upkeep):
             raise IndexStoreError("a query vector holds NaN or infinity")
         if k < 1:
             raise IndexStoreError(f"k must be at least 1, not {k}")
-        return self._read(lambda snapshot: snapshot.search(queries, k=k, where=where))
+        return self._reader.read(lambda snapshot: snapshot.search(queries, k=k, where=where))
 
     def media(self, *, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The files, one row each, with the fields of `MediaRecord`, `mtime` as text and the number of `clips`.
@@ -181,7 +172,7 @@ class Index(Upkeep):
         Raises:
             FilterError: `where` or a column name is not valid.
         """
-        return self._read(lambda snapshot: snapshot.media(where=where, columns=columns))
+        return self._reader.read(lambda snapshot: snapshot.media(where=where, columns=columns))
 
     def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None = None) -> pa.Table:
         """Stored clips in the order of `clip_ids`; `indexes.arrays` reads tokens and windows from the result.
@@ -190,15 +181,15 @@ class Index(Upkeep):
             IndexStoreError: a clip is not in the index.
             FilterError: a column name is not valid.
         """
-        return self._read(lambda snapshot: snapshot.clips(clip_ids, columns=columns))
+        return self._reader.read(lambda snapshot: snapshot.clips(clip_ids, columns=columns))
 
     def all_clips(self) -> list[ClipHit]:
         """Every clip, with score 0, in order of clip_id. No table is opened."""
-        return self._read(lambda snapshot: snapshot.all_clips())
+        return self._reader.read(lambda snapshot: snapshot.all_clips())
 
     def clips_of(self, path: str) -> list[ClipHit]:
         """The clips of one file in order of time, with score 0; an empty list if it has none. No table is opened."""
-        return self._read(lambda snapshot: snapshot.clips_of(path))
+        return self._reader.read(lambda snapshot: snapshot.clips_of(path))
 
     def embeddings(self, clip_ids: Sequence[int]) -> np.ndarray:
         """The embeddings of stored clips, float32 [clips, E]. No table is opened.
@@ -206,15 +197,15 @@ class Index(Upkeep):
         Raises:
             IndexStoreError: a clip is not in the index.
         """
-        return self._read(lambda snapshot: snapshot.embeddings(clip_ids))
+        return self._reader.read(lambda snapshot: snapshot.embeddings(clip_ids))
 
-    def sample(self, most: int) -> np.ndarray:
-        """Embeddings of at most that many clips, evenly spread over the index, float32 [n, E]."""
-        return self._read(lambda snapshot: snapshot.sample(most))
+    def sample(self, limit: int) -> np.ndarray:
+        """Embeddings of up to `limit` clips, evenly spread over the index, float32 [n, E]."""
+        return self._reader.read(lambda snapshot: snapshot.sample(limit))
 
     def count_clips(self) -> int:
         """How many clips there are. No table is opened."""
-        return self._read(lambda snapshot: len(snapshot.loaded.hits))
+        return self._reader.read(lambda snapshot: len(snapshot.loaded.hits))
 
     def calibration(self) -> dict[str, Any] | None:
         """Numbers that `save_calibration` stored for this index, of whatever commit; None if there are none."""
@@ -237,7 +228,7 @@ class Index(Upkeep):
         Raises:
             IndexStoreError: a clip is not in the index.
         """
-        return self._read(lambda snapshot: snapshot.windows(clip_ids))
+        return self._reader.read(lambda snapshot: snapshot.windows(clip_ids))
 
     def iter_clips(
         self, *, where: str | None = None, columns: Sequence[str] | None = None, batch_size: int = 256
@@ -247,27 +238,27 @@ class Index(Upkeep):
         Raises:
             FilterError: `where` or a column name is not valid.
         """
-        batches = self._read(
+        batches = self._reader.read(
             lambda snapshot: snapshot.iter_clips(where=where, columns=columns, batch_size=batch_size)
         )
-        return self._guard(batches)
+        return self._reader.guard(batches)
 
     def known_files(self) -> dict[str, MediaRecord]:
         """Every file in the index, failed ones too, by path."""
-        return self._read(lambda snapshot: snapshot.known_files())
+        return self._reader.read(lambda snapshot: snapshot.known_files())
 
     def stats(self) -> IndexStats:
         """Counts, and bytes on disk."""
         from indexes.stats import collect_stats
 
-        return self._read(collect_stats)
+        return self._reader.read(collect_stats)
 
     def verify(self) -> list[Problem]:
         """Read everything and report what is wrong, with the remedy; an empty list if nothing is."""
         from indexes.health import find_problems
 
         self.refresh()
-        return find_problems(self._snapshot)
+        return find_problems(self._reader.snapshot)
 
     def writer(self) -> IndexWriter:
         """Start writing; use it in a `with` statement.
@@ -278,38 +269,4 @@ class Index(Upkeep):
         """
         from indexes.writer import IndexWriter
 
-        return IndexWriter(self)
-
-    def _reopen(self) -> None:
-        """Use new vector files of the commit that is being read already."""
-        self._snapshot = Snapshot(self.folder, self.manifest)
-
-    def _read(self, read: Callable[[Snapshot], T]) -> T:
-        snapshot = self._snapshot
-        try:
-            return read(snapshot)
-        except BaseException as error:
-            if not is_file_failure(error) and not isinstance(error, IndexFormatError):
-                raise
-            # A reader that kept its commit for longer than old versions are kept moves to the present one.
-            if read_manifest(self.folder) != snapshot.manifest:
-                self.refresh()
-                return self._read(read)
-            raise self._damaged(error) from error
-
-    def _guard(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from batches
-        except BaseException as error:
-            if not is_file_failure(error):
-                raise
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: BaseException) -> IndexFormatError:
-        if isinstance(error, IndexFormatError):
-            return error
-        return IndexFormatError(f"{self.folder} is damaged ({reason(error)}): run `jepa verify`")
-
-
-def _content(manifest: Manifest) -> tuple[str, int]:
-    return manifest.index_id, manifest.commit.number
+        return IndexWriter(self.folder, on_close=self.refresh)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 MEDIA = "media.lance"
 CLIPS = "clips.lance"
 
-# Readers hold the version they opened. One that was replaced lately may still be read from, so tidying spares it.
+# Readers keep the version they opened, so versions that were replaced recently are not deleted.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 
-# Fragments with more rows than this are left alone, so that tidying does not rewrite a large index every time.
+# Fragments with more rows than this are not joined, so that compaction does not rewrite a large index every time.
 ROWS_PER_FRAGMENT = 8192
-SMALL_FRAGMENTS = 32
-MANY_VERSIONS = 64
+MAX_SMALL_FRAGMENTS = 32
+MAX_VERSIONS = 64
 
 
 def create_table(path: Path, schema: pa.Schema) -> int:
@@ -53,14 +53,14 @@ def open_table(path: Path, version: int) -> lance.LanceDataset:
 
 
 class Table:
-    """One table in the hands of the writer.
+    """One table, open for writing.
 
-    Its changes are unseen by readers until a manifest names the version that they led to.
+    Readers do not see its changes until a manifest names the version that they led to.
     """
 
     def __init__(self, path: Path, version: int) -> None:
         self.path = path
-        # Lance never changes a file: those that were there at the last commit are on the disk already.
+        # Lance never changes a file: those of the last commit are on the disk already.
         self._flushed = files_below(path)
         self._data = open_table(path, version)
         if self._data.latest_version != version:
@@ -89,7 +89,7 @@ class Table:
         return self._data.scanner(columns=columns, filter=where).to_table()
 
     def batches(self, where: str) -> Iterator[pa.RecordBatch]:
-        """The same a few hundred rows at a time, of the table as it is now whatever changes meanwhile."""
+        """The same in batches of 256 rows, of the present version, whatever changes later."""
         return self._data.scanner(filter=where, batch_size=256).to_batches()
 
     def delete(self, where: str) -> None:
@@ -110,26 +110,26 @@ class Table:
 
     def compact(self, *, always: bool = False) -> None:
         """Join small fragments, if there are many of them."""
-        small = sum(1 for part in self._data.get_fragments() if part.count_rows() < ROWS_PER_FRAGMENT)
-        if always or small > SMALL_FRAGMENTS:
+        small = sum(1 for fragment in self._data.get_fragments() if fragment.count_rows() < ROWS_PER_FRAGMENT)
+        if always or small > MAX_SMALL_FRAGMENTS:
             self._data.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT, batch_size=256)
 
     def drop_old_versions(self, keep: timedelta, *, always: bool = False) -> None:
-        """Delete versions that were replaced more than `keep` ago, and the files only they use, if they are many."""
+        """Delete versions that were replaced more than `keep` ago, and the files only they use, if there are many."""
         versions: Any = self._data.versions()
-        if not always and len(versions) < MANY_VERSIONS:
+        if not always and len(versions) < MAX_VERSIONS:
             return
         limit = datetime.now() - keep
         # A version was the present one until the next was made.
         pairs = pairwise(versions)
         old = [this["version"] for this, following in pairs if following["timestamp"] <= limit]
         if old:
-            # No other writer can be at work, so leftovers of failed writes are ours to delete.
+            # No other writer can be running, so files of failed writes can be deleted too.
             self._data.cleanup_old_versions(versions=old, delete_unverified=True)
 
 
 class Tables:
-    """Both tables in the hands of the writer."""
+    """Both tables, open for writing."""
 
     def __init__(self, folder: Path, commit: Commit) -> None:
         self.media = Table(folder / MEDIA, commit.media_version)

@@ -1,4 +1,4 @@
-"""`IndexWriter`: changes to an index, in groups that become visible at once.
+"""`IndexWriter`: changes to an index, in groups that become visible together.
 
 A commit changes the tables first, unseen, and then replaces the manifest, which names their new versions. A
 process that dies in between leaves the old manifest; the next writer rolls the tables back to it.
@@ -8,44 +8,49 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from indexes.errors import IndexStoreError, IndexWriteError
-from indexes.group import Group
 from indexes.lock import WriterLock
 from indexes.manifest import CAPTIONS_FORMAT, Commit, read_manifest, write_manifest
+from indexes.pending import PendingChanges
 from indexes.reasons import is_file_failure, reason
 from indexes.records import ClipRecord, MediaRecord
 from indexes.schema import CAPTION, clip_table, media_row
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.vectors import build, growth
-from indexes.vectors.kinds import Wanted
-from indexes.vectors.search_settings import write_wanted
-
-if TYPE_CHECKING:
-    from indexes.store import Index
+from indexes.vectors.search_settings import SearchSettings, write_search_settings
 
 logger = logging.getLogger(__name__)
 
 
 class IndexWriter:
-    """The one writer of an index. Leaving its `with` block commits, brings the vectors up to date and tidies.
+    """The one writer of the index in a folder. Leaving its `with` block commits, updates the vectors and compacts.
 
-    What was put before an exception in the block is committed too: every file is whole by itself. After a failed
-    commit the writer takes no more; the index is then as the last commit left it.
+    What was put before an exception in the block is committed too: each file is complete by itself. After a failed
+    commit the writer refuses further changes; the index is then as the last commit left it.
+
+    Args:
+        folder: of an existing index.
+        on_close: called once the writer has released its lock.
+
+    Raises:
+        IndexLockedError: another writer is at work.
+        IndexWriteError: the folder cannot be written.
     """
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._folder = index.folder
-        self._lock = WriterLock(index.folder)
+    def __init__(self, folder: Path, *, on_close: Callable[[], object] | None = None) -> None:
+        self._folder = folder
+        self._on_close = on_close
+        self._lock = WriterLock(folder)
         self._failed = False
         try:
             with self._writing("open it for writing"):
@@ -54,7 +59,7 @@ class IndexWriter:
                 self._next_media_id = self._commit.next_media_id
                 self._next_clip_id = self._commit.next_clip_id
                 self._tables = Tables(self._folder, self._commit)
-                # A rollback made new versions with the old content: readers and later writers should use them.
+                # A rollback makes new versions with the old content: readers and later writers should use them.
                 self._publish(self._commit.number)
                 files = self._tables.media.rows("true", ["path", "media_id"])
                 self._known: dict[str, int] = dict(
@@ -63,7 +68,7 @@ class IndexWriter:
         except BaseException:
             self._lock.release()
             raise
-        self._group = Group()
+        self._pending = PendingChanges()
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +82,8 @@ class IndexWriter:
                 self._finish(interrupted=error is not None)
         finally:
             self._lock.release()
-            self._index.refresh()
+            if self._on_close is not None:
+                self._on_close()
 
     def put(self, media: MediaRecord, clips: Sequence[ClipRecord]) -> list[int]:
         """Store a file with all its clips, in place of whatever was stored at its path.
@@ -96,16 +102,16 @@ class IndexWriter:
         clip_ids = list(range(self._next_clip_id, self._next_clip_id + len(clips)))
         try:
             media_rows = media_row(media_id, media, len(clips))
-            size, captions = self._manifest.embedding_size, self._index_keeps_captions
+            size, captions = self._manifest.embedding_size, self._keeps_captions
             clip_rows = clip_table(media_id, media, clip_ids, clips, size, captions=captions)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise IndexStoreError(f"{media.path!r} cannot be stored: {reason(error)}") from error
-        self._settle(media.path)
-        self._drop(media.path)
+        self._commit_if_pending(media.path)
+        self._forget(media.path)
         self._next_media_id += 1
         self._next_clip_id += len(clips)
         self._known[media.path] = media_id
-        self._group.put(media.path, media_rows, clip_rows)
+        self._pending.put(media.path, media_rows, clip_rows)
         self._commit_if_due()
         return clip_ids
 
@@ -126,12 +132,12 @@ class IndexWriter:
         self._change(path, {"mtime_ns": mtime_ns, "size": size})
 
     def keep_captions(self) -> None:
-        """Give clips a column for captions, if they have none; older programs cannot open the index then.
+        """Add a column for captions to the clips if there is none; older programs (format 1) then refuse the index.
 
         Raises:
             IndexWriteError: a commit failed.
         """
-        if self._index_keeps_captions:
+        if self._keeps_captions:
             return
         self.commit()
         with self._writing("add captions"):
@@ -145,20 +151,20 @@ class IndexWriter:
         Raises:
             IndexStoreError: the file is not in the index, or the index keeps no captions.
         """
-        if not self._index_keeps_captions:
+        if not self._keeps_captions:
             raise IndexStoreError(f"{self._folder} keeps no captions")
         self._change(path, {"captions": dict(captions)})
 
     @property
-    def _index_keeps_captions(self) -> bool:
+    def _keeps_captions(self) -> bool:
         return self._manifest.format_version >= CAPTIONS_FORMAT
 
     def remove(self, paths: Iterable[str]) -> int:
         """Delete files with their clips. Returns how many were there."""
         removed = 0
         for path in paths:
-            self._settle(path)
-            removed += self._drop(path)
+            self._commit_if_pending(path)
+            removed += self._forget(path)
             self._commit_if_due()
         return removed
 
@@ -169,14 +175,14 @@ class IndexWriter:
             IndexWriteError: full disk, missing permission; the index is then as it was before this group.
         """
         self._check_usable()
-        if not self._group.is_empty:
+        if not self._pending.is_empty:
             with self._writing("commit"):
-                self._group.write(self._tables)
+                self._pending.write(self._tables)
                 self._publish(self._commit.number + 1)
-        self._group = Group()
+        self._pending = PendingChanges()
 
     def build_vectors(self) -> None:
-        """Commit, then build the files for vector search anew.
+        """Commit, then rebuild the files for vector search.
 
         Raises:
             IndexWriteError: they could not be written; the records are safe.
@@ -191,19 +197,20 @@ class IndexWriter:
         with self._writing("tune the vector index"):
             growth.tune_again(self._folder, self._manifest)
 
-    def optimize(self, *, keep_versions: timedelta | None = None, wanted: Wanted | None = None) -> None:
-        """Commit, join small fragments, delete old versions, build the vector files anew.
+    def optimize(
+        self, *, keep_versions: timedelta | None = None, settings: SearchSettings | None = None
+    ) -> None:
+        """Commit, compact the tables, delete old versions, rebuild the vector files.
 
         Args:
-            wanted: what is asked of the search from now on; None for what was asked before.
+            settings: search settings to store and use from now on; None keeps those that are stored.
         """
         self.commit()
         with self._writing("optimize"):
-            if wanted is not None:
-                write_wanted(self._folder, wanted)
-            self._tidy(
-                keep_versions=KEEP_OLD_VERSIONS if keep_versions is None else keep_versions, always=True
-            )
+            if settings is not None:
+                write_search_settings(self._folder, settings)
+            keep = KEEP_OLD_VERSIONS if keep_versions is None else keep_versions
+            self._compact(keep_versions=keep, always=True)
         self.build_vectors()
 
     def _check(self, path: str, number: int, clip: ClipRecord) -> None:
@@ -214,16 +221,16 @@ class IndexWriter:
         if not np.isfinite(clip.embedding).all():
             raise IndexStoreError(f"{path}: the embedding of clip {number} holds NaN or infinity")
 
-    def _settle(self, path: str) -> None:
-        """Commit first if the group already has a change at this path."""
+    def _commit_if_pending(self, path: str) -> None:
+        """Commit first if there is already a pending change at this path."""
         self._check_usable()
-        if path in self._group.paths:
+        if path in self._pending.paths:
             self.commit()
 
-    def _drop(self, path: str) -> bool:
+    def _forget(self, path: str) -> bool:
         media_id = self._known.pop(path, None)
         if media_id is not None:
-            self._group.drop(media_id)
+            self._pending.remove(media_id)
         return media_id is not None
 
     def _change(self, path: str, fields: dict[str, Any]) -> None:
@@ -232,22 +239,22 @@ class IndexWriter:
             new_path.encode()
         except UnicodeEncodeError as error:
             raise IndexStoreError(f"{new_path!r} cannot be stored: {reason(error)}") from error
-        self._settle(path)
-        self._settle(new_path)
+        self._commit_if_pending(path)
+        self._commit_if_pending(new_path)
         if path not in self._known:
             raise IndexStoreError(f"{path} is not in the index")
         media_id = self._known.pop(path)
-        self._drop(new_path)
+        self._forget(new_path)
         self._known[new_path] = media_id
-        self._group.change((path, new_path), media_id, fields)
+        self._pending.change((path, new_path), media_id, fields)
         self._commit_if_due()
 
     def _commit_if_due(self) -> None:
-        if self._group.is_due:
+        if self._pending.is_due:
             self.commit()
 
     def _publish(self, number: int) -> None:
-        """Write the manifest that makes the tables' present versions visible."""
+        """Write the manifest that makes the present versions of the tables visible."""
         commit = Commit(
             number=number,
             next_media_id=self._next_media_id,
@@ -263,18 +270,18 @@ class IndexWriter:
     def _finish(self, *, interrupted: bool) -> None:
         """Bring the derived files up to date; the records are safe already, so a failure is only a warning."""
         if read_manifest(self._folder) != self._manifest:
-            return  # another index was put in this one's place meanwhile: its files are not ours to touch
+            return  # another index has replaced this one meanwhile: its files must not be touched
         try:
-            with self._writing("tidy"):
-                self._tidy(keep_versions=KEEP_OLD_VERSIONS, always=False)
+            with self._writing("compact the tables"):
+                self._compact(keep_versions=KEEP_OLD_VERSIONS, always=False)
                 if not build.is_fresh(self._folder, self._manifest):
-                    # Growing the fast index can take long; whoever interrupted the program waits no longer for it.
+                    # Growing the approximate index can take long: not after an interruption.
                     clips = self._snapshot().clips_table
                     build.update(self._folder, self._manifest, clips, grow=not interrupted)
         except IndexWriteError as error:
             logger.warning("the records are stored, but searches will be slower: %s", error)
 
-    def _tidy(self, *, keep_versions: timedelta, always: bool) -> None:
+    def _compact(self, *, keep_versions: timedelta, always: bool) -> None:
         for table in (self._tables.clips, self._tables.media):
             table.compact(always=always)
         self._publish(self._commit.number)
@@ -295,7 +302,7 @@ class IndexWriter:
         try:
             yield
         except BaseException as error:
-            self._failed = True  # what is half done must not be done again
+            self._failed = True  # changes that were made in part must not be repeated
             if not is_file_failure(error):
                 raise
             raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}") from error

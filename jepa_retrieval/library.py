@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from indexes import Index, IndexStats, IndexStoreError, Manifest, Problem, Wanted
+from indexes import Index, IndexStats, IndexStoreError, Manifest, Problem, SearchSettings
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
@@ -290,7 +290,7 @@ class Library(Questions):
         self._null = self._index.manifest, null_of(self._index, self._encode_texts, save=True)
         try:
             # Neutral texts are queries too: they tell how well the vector index answers texts.
-            self._index.tune()
+            self._index.maintenance.tune()
         except IndexStoreError as error:
             logger.info("the vector index is not measured: %s", error)
 
@@ -325,16 +325,16 @@ class Library(Questions):
         self._calibrate_if_possible()
         return len(gone)
 
-    def optimize(self, wanted: Wanted | None = None) -> None:
-        """Make the index smaller and faster: join fragments, drop old versions, build the vector files anew.
+    def optimize(self, settings: SearchSettings | None = None) -> None:
+        """Make the index smaller and faster: compact the tables, drop old versions, rebuild the vector files.
 
         Args:
-            wanted: what is asked of the search from now on: most memory, recall; None for what was asked before.
+            settings: search settings to store and use from now on; None keeps those that are stored.
 
         Raises:
-            IndexStoreError: the search of so many clips takes more memory than that.
+            IndexStoreError: searching so many clips takes more memory than the settings allow.
         """
-        self._index.optimize(wanted=wanted)
+        self._index.maintenance.optimize(settings=settings)
         self._index.refresh()
         self._calibrate_if_possible()
 

@@ -23,11 +23,13 @@ from benchmarks.shared.common import print_table, save_result, timed
 from benchmarks.speed.vector_engines import memory, processor_seconds, query_times
 from benchmarks.speed.vector_search import prepare
 from indexes.vectors import import_faiss
-from indexes.vectors.ann_index import FastIndex
+from indexes.vectors.ann_index import AnnIndex
 from indexes.vectors.exact import rank_rows
-from indexes.vectors.kinds import DEFAULT_RECALL, KINDS, Wanted, choose
+from indexes.vectors.kinds import KINDS
+from indexes.vectors.plan import choose
 from indexes.vectors.reduce import principal_axes
-from indexes.vectors.search import StoredFast, VectorSearch
+from indexes.vectors.search import StoredAnnIndex, VectorSearch
+from indexes.vectors.search_settings import DEFAULT_RECALL, SearchSettings
 from indexes.vectors.tune import TOP, tune
 
 CURVE = (1, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -81,13 +83,13 @@ def build(name: str, folder: Path) -> dict[str, Any]:
     began = processor_seconds()
     with timed() as building:
         axes = principal_axes(vectors)
-        fast = FastIndex.learn(kind, vectors, axes)
-        fast.add(vectors)
-        fast.write(path)
+        ann = AnnIndex.train(kind, vectors, axes)
+        ann.add(vectors)
+        ann.write(path)
     processor = processor_seconds() - began
     with timed() as tuning:
-        tuned = tune(fast, vectors, sample, DEFAULT_RECALL)
-    plan = choose(Wanted(kind=name), rows=len(vectors), size=vectors.shape[1], reduced=len(axes))
+        tuned = tune(ann, vectors, sample, DEFAULT_RECALL)
+    plan = choose(SearchSettings(kind=name), rows=len(vectors), size=vectors.shape[1], reduced=len(axes))
     return {
         "expected_recall": plan.expected_recall,
         "measured_recall": tuned.recall,
@@ -95,7 +97,7 @@ def build(name: str, folder: Path) -> dict[str, Any]:
         "planned_bytes": plan.memory,
         "file_bytes": path.stat().st_size,
         "reduced": len(axes),
-        "lists": fast.lists,
+        "lists": ann.lists,
         "build_seconds": building.seconds,
         "build_processor_seconds": processor,
         "tune_seconds": tuning.seconds,
@@ -109,15 +111,15 @@ def measure(name: str, folder: Path, effort: int) -> dict[str, Any]:
     rows = np.arange(len(vectors))
     import_faiss()
     held = memory()
-    fast = FastIndex.read(KINDS[name], folder / f"{name}.faiss")
-    search = VectorSearch(vectors, StoredFast(lambda: fast, effort, rows_fit=False))
+    ann = AnnIndex.read(KINDS[name], folder / f"{name}.faiss")
+    search = VectorSearch(vectors, StoredAnnIndex(lambda: ann, effort, rows_fit=False))
     found = search.search(queries, TOP, rows)[1]
     times = query_times(lambda query: search.search(query, TOP, rows), queries)
     return {
         "recall": _recall(found, truth),
         **times,
         "memory_bytes": memory() - held,
-        "curve": [_point(fast, vectors, queries, truth, effort) for effort in CURVE],
+        "curve": [_point(ann, vectors, queries, truth, effort) for effort in CURVE],
     }
 
 
@@ -126,10 +128,10 @@ def _vectors(folder: Path, size: int) -> np.ndarray:
 
 
 def _point(
-    fast: FastIndex, vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray, effort: int
+    ann: AnnIndex, vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray, effort: int
 ) -> dict[str, float]:
     def ask(asked: np.ndarray) -> np.ndarray:
-        found = fast.search(asked, fast.kind.candidates, effort)
+        found = ann.search(asked, ann.kind.candidates, effort)
         return rank_rows(vectors, asked, found, TOP)[1]
 
     return {

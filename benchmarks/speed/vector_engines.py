@@ -87,7 +87,7 @@ class Ours(Engine):
         index = Index.create(
             self.folder / "index", model="nano", prompt="", fingerprint="-", embedding_size=size
         )
-        index.save_queries(np.load(self.folder.parent / "sample.npy"))
+        index.maintenance.save_queries(np.load(self.folder.parent / "sample.npy"))
         with index.writer() as writer:
             for begin in range(0, len(self.vectors), 1000):
                 clips = [ClipRecord(None, None, v) for v in self.vectors[begin : begin + 1000]]

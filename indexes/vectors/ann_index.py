@@ -1,4 +1,4 @@
-"""A FAISS index over codes of reduced vectors: finds candidates; who wants exact scores ranks those again."""
+"""Approximate nearest neighbours: a FAISS index over codes of reduced vectors that finds candidates."""
 
 from __future__ import annotations
 
@@ -11,55 +11,60 @@ import numpy as np
 
 from indexes.vectors import import_faiss
 from indexes.vectors.kinds import LINKS, Kind
-from indexes.vectors.reduce import spread_rows
+from indexes.vectors.reduce import evenly_spaced_rows
 
 logger = logging.getLogger(__name__)
 
 EF_CONSTRUCTION = 80
-# Lists: this many times the square root of the number of clips, at most so many, learnt from so many clips for each.
-LISTS_PER_ROOT, MOST_LISTS = 4, 8192
-CLIPS_PER_LIST = 40
-LEARNING_ROUNDS = 8
-# Codes that are not those of lists are learnt from this many clips.
-_LEARNT_FROM = 50_000
+# The number of lists is LISTS_PER_ROOT times the square root of the number of clips, between these.
+LISTS_PER_ROOT, MIN_LISTS, MAX_LISTS = 4, 16, 8192
+TRAINING_CLIPS_PER_LIST = 40
+TRAINING_ITERATIONS = 8
+# Codes of graphs are trained on up to this many clips.
+MAX_CODE_TRAINING_ROWS = 50_000
 # Rows added at once: between two blocks the program can be interrupted.
 _BLOCK = 16_384
 
 
-class FastIndex:
-    """Candidates for queries over the first `rows` embeddings of an index. Threads may share it for searching."""
+class AnnIndex:
+    """Finds candidates for queries among the first `rows` embeddings of an index.
+
+    Their scores are approximate, so callers rank them again by the full vectors. Threads may share it for
+    searching.
+    """
 
     def __init__(self, kind: Kind, faiss_index: Any) -> None:
         self.kind = kind
         self._faiss_index = faiss_index
 
     @classmethod
-    def learn(cls, kind: Kind, embeddings: np.ndarray, axes: np.ndarray) -> Self:
-        """An empty index of a kind, with lists and codes learnt from float16 [n, E].
+    def train(cls, kind: Kind, embeddings: np.ndarray, axes: np.ndarray) -> Self:
+        """An empty index of a kind, with lists and codes trained on float16 [n, E].
 
         Args:
             axes: the directions that vectors are reduced to, float32 [d, E].
         """
         faiss = import_faiss()
         reduced, size = axes.shape
-        if kind.mixes:
-            axes = _mixing(reduced) @ axes
-        wanted = max(16, int(LISTS_PER_ROOT * math.sqrt(len(embeddings))))
-        lists = min(MOST_LISTS, wanted, len(embeddings))
+        if kind.random_rotation:
+            axes = _rotation(reduced) @ axes
+        lists = min(
+            MAX_LISTS, max(MIN_LISTS, int(LISTS_PER_ROOT * math.sqrt(len(embeddings)))), len(embeddings)
+        )
         inner = faiss.index_factory(reduced, _factory(kind, reduced, lists), faiss.METRIC_INNER_PRODUCT)
         if kind.has_lists:
-            inner.cp.niter = LEARNING_ROUNDS
-            inner.cp.min_points_per_centroid = 1  # few clips for each list are no reason for a warning
-            inner.cp.max_points_per_centroid = CLIPS_PER_LIST
+            inner.cp.niter = TRAINING_ITERATIONS
+            inner.cp.min_points_per_centroid = 1  # no warning when there are few clips for each list
+            inner.cp.max_points_per_centroid = TRAINING_CLIPS_PER_LIST
         else:
             inner.hnsw.efConstruction = EF_CONSTRUCTION
-        rotation = faiss.LinearTransform(size, reduced, False)
-        faiss.copy_array_to_vector(np.ascontiguousarray(axes).ravel(), rotation.A)
-        rotation.is_trained = True
-        most = max(_LEARNT_FROM, CLIPS_PER_LIST * lists if kind.has_lists else 0)
-        sample = embeddings[spread_rows(len(embeddings), most)]
-        inner.train(np.concatenate([part.astype(np.float32) @ axes.T for part in _blocks(sample)]))
-        index = faiss.IndexPreTransform(rotation, inner)
+        projection = faiss.LinearTransform(size, reduced, False)
+        faiss.copy_array_to_vector(np.ascontiguousarray(axes).ravel(), projection.A)
+        projection.is_trained = True
+        limit = max(MAX_CODE_TRAINING_ROWS, TRAINING_CLIPS_PER_LIST * lists if kind.has_lists else 0)
+        sample = embeddings[evenly_spaced_rows(len(embeddings), limit)]
+        inner.train(np.concatenate([block.astype(np.float32) @ axes.T for block in _blocks(sample)]))
+        index = faiss.IndexPreTransform(projection, inner)
         index.is_trained = True
         return cls(kind, index)
 
@@ -93,17 +98,17 @@ class FastIndex:
 
     @property
     def reduced(self) -> int:
-        """d, numbers of a reduced vector."""
+        """d, dimensions of a reduced vector."""
         return int(self._faiss_index.chain.at(0).d_out)
 
     @property
     def lists(self) -> int:
-        """How many lists it has; 0 for a graph."""
+        """How many inverted lists it has; 0 for a graph."""
         return int(self._inner.nlist) if self.kind.has_lists else 0
 
     @property
     def efforts(self) -> tuple[int, ...]:
-        """What `search` may be tuned to."""
+        """Search efforts to choose from, ascending."""
         return self.kind.efforts(self.lists)
 
     def add(self, embeddings: np.ndarray) -> None:
@@ -139,8 +144,8 @@ class FastIndex:
         return import_faiss().downcast_index(self._faiss_index.index)
 
 
-def _mixing(size: int) -> np.ndarray:
-    """A rotation at random, the same every time: float32 [d, d]."""
+def _rotation(size: int) -> np.ndarray:
+    """A random rotation, float32 [d, d], the same in every call."""
     random = np.random.default_rng(0).standard_normal((size, size))
     return np.ascontiguousarray(np.linalg.qr(random)[0], np.float32)
 

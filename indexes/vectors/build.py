@@ -1,6 +1,6 @@
-"""Bring `vectors/` up to date with a commit, and read them at a commit whatever state they are in.
+"""Bring `vectors/` up to date with a commit, and load the vectors of a commit whatever state the files are in.
 
-All decisions on when to build what are in this file.
+All decisions on when to build what are here and in `growth`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ import numpy as np
 from indexes import arrays
 from indexes.manifest import Manifest
 from indexes.vectors import files, growth, windows
-from indexes.vectors.extended_rows import Embeddings, StackedRows
-from indexes.vectors.files import DamagedVectorsError, Description, Part
+from indexes.vectors.description import (
+    FOLDER,
+    DamagedVectorsError,
+    DerivedFile,
+    Description,
+    read_description,
+)
+from indexes.vectors.extended_rows import Embeddings, ExtendedRows
 from indexes.vectors.hits import HIT_DTYPE, HitTable
 
 if TYPE_CHECKING:
@@ -27,16 +33,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Rows of deleted clips stay in the files. All is built anew when they are more than this part of the rows.
-MOST_DEAD = 0.25
-# Larger files of embeddings are checked by `verify`, not whenever a search begins or a file is added.
-MOST_CHECKED = 500_000_000
+# Rows of deleted clips stay in the files. Everything is rebuilt when they exceed this share of the rows.
+MAX_DELETED_SHARE = 0.25
+# Larger files of embeddings are checked by `verify`, not at the start of every search or write.
+MAX_BYTES_CHECKED = 500_000_000
 
 HIT_COLUMNS = ["clip_id", "path", "kind", "start", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedVectors:
     """The vectors of one commit."""
 
     hits: HitTable
@@ -44,7 +50,7 @@ class Loaded:
     description: Description | None  # the files they came from; None if all came from the table
 
 
-def load_fresh(folder: Path, manifest: Manifest) -> Loaded | None:
+def load_fresh(folder: Path, manifest: Manifest) -> LoadedVectors | None:
     """The vectors from their files alone, without opening a table; None if they are of another commit.
 
     Raises:
@@ -54,11 +60,11 @@ def load_fresh(folder: Path, manifest: Manifest) -> Loaded | None:
     if description.commit != manifest.commit.number:
         return None
     hits = files.load_hits(folder, description)
-    return Loaded(hits, _stored_embeddings(folder, description), description)
+    return LoadedVectors(hits, _stored_embeddings(folder, description), description)
 
 
 def is_fresh(folder: Path, manifest: Manifest) -> bool:
-    """Whether the files are of the present commit and nothing is due, by a cheap look; `verify` reads them."""
+    """Whether the files are of the present commit and need no update, without reading them; `verify` does."""
     try:
         description = _describe(folder, manifest)
     except DamagedVectorsError:
@@ -67,21 +73,21 @@ def is_fresh(folder: Path, manifest: Manifest) -> bool:
         description.commit == manifest.commit.number
         and description.windows is not None
         and files.have_sizes(folder, description)
-        and not growth.is_due(folder, description.embeddings.rows, description.fast, manifest)
+        and not growth.is_due(folder, description.embeddings.rows, description.ann, manifest)
     )
 
 
-def check_rest(folder: Path, loaded: Loaded) -> None:
-    """Make sure that what `load_fresh` may not have read is whole.
+def check_unread(folder: Path, loaded: LoadedVectors) -> None:
+    """Check the files that `load_fresh` does not read in full.
 
     Raises:
-        DamagedVectorsError: it is not.
+        DamagedVectorsError: one is missing or damaged.
     """
     if loaded.description is not None:
         windows.check(folder, loaded.description.windows)
-        files.check_part(folder, loaded.description.embeddings)
-        if loaded.description.fast is not None:
-            files.check_part(folder, loaded.description.fast.part)
+        files.check_file(folder, loaded.description.embeddings)
+        if loaded.description.ann is not None:
+            files.check_file(folder, loaded.description.ann.stored)
 
 
 def description_of(folder: Path, manifest: Manifest) -> Description | None:
@@ -92,25 +98,25 @@ def description_of(folder: Path, manifest: Manifest) -> Description | None:
         return None
 
 
-def load_table(clips: lance.LanceDataset, embedding_size: int) -> Loaded:
+def load_table(clips: lance.LanceDataset, embedding_size: int) -> LoadedVectors:
     """The vectors from the table alone, rows in order of clip_id."""
     hits = _read_hits(clips)
     hits.hits["row"] = np.arange(len(hits))
-    return Loaded(hits, _read_embeddings(clips, hits.hits["clip_id"], embedding_size), None)
+    return LoadedVectors(hits, _read_embeddings(clips, hits.hits["clip_id"], embedding_size), None)
 
 
-def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> Loaded:
-    """The vectors of the commit that `clips` is opened at: from files as far as they serve."""
+def load_any(folder: Path, manifest: Manifest, clips: lance.LanceDataset) -> LoadedVectors:
+    """The vectors of the commit that `clips` is opened at: from the files as far as possible, else from the table."""
     try:
         description, stored, embeddings = _read_files(folder, manifest)
     except DamagedVectorsError as error:
         logger.info("reading all embeddings from the table: %s", error)
         return load_table(clips, manifest.embedding_size)
     hits = _read_hits(clips)
-    missing = _take_rows(hits, stored)
+    missing = _copy_row_numbers(hits, stored)
     tail = _read_embeddings(clips, hits.hits["clip_id"][missing], manifest.embedding_size)
     hits.hits["row"][missing] = len(embeddings) + np.arange(len(tail))
-    return Loaded(hits, StackedRows(embeddings, tail) if len(tail) else embeddings, description)
+    return LoadedVectors(hits, ExtendedRows(embeddings, tail) if len(tail) else embeddings, description)
 
 
 def update(
@@ -124,21 +130,21 @@ def update(
     """Write what `vectors/` lacks for the commit that `clips` is opened at.
 
     Args:
-        rebuild: make all files anew, whatever their state.
-        grow: False leaves the fast index as it is; searches scan the rows that it lacks.
+        rebuild: rebuild all files, whatever their state.
+        grow: False leaves the approximate index as it is; searches scan the rows that it lacks.
 
     Raises:
         OSError: the files cannot be written.
     """
-    (folder / files.FOLDER).mkdir(exist_ok=True)
+    (folder / FOLDER).mkdir(exist_ok=True)
     hits = _read_hits(clips)
-    before = None if rebuild else _usable(folder, manifest, hits)
+    before = None if rebuild else _reusable(folder, manifest, hits)
     if before is None:
         nothing = np.zeros((0, manifest.embedding_size), np.float16)
-        new = Part(f"embeddings-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0)
-        stored, fast = files.append_embeddings(folder, new, nothing), None
+        new = DerivedFile(f"embeddings-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0)
+        stored, ann = files.append_embeddings(folder, new, nothing), None
     else:
-        stored, fast = before.embeddings, before.fast
+        stored, ann = before.embeddings, before.ann
     embeddings = _append_missing(folder, stored, clips, hits)
     name = f"{manifest.commit.number}-{uuid.uuid4().hex[:8]}"
     paths = json.dumps(list(hits.paths), ensure_ascii=False).encode()
@@ -147,38 +153,36 @@ def update(
         commit=manifest.commit.number,
         embedding_size=manifest.embedding_size,
         embeddings=embeddings,
-        hits=files.write_part(folder, f"hits-{name}.bin", hits.hits.tobytes(), rows=len(hits)),
-        paths=files.write_part(folder, f"paths-{name}.json", paths, rows=len(hits.paths)),
-        fast=growth.update(folder, name, embeddings, fast, manifest) if grow else fast,
+        hits=files.write_file(folder, f"hits-{name}.bin", hits.hits.tobytes(), rows=len(hits)),
+        paths=files.write_file(folder, f"paths-{name}.json", paths, rows=len(hits.paths)),
+        ann=growth.update(folder, name, embeddings, ann, manifest) if grow else ann,
         windows=windows.update(
             folder,
             name,
             None if before is None else before.windows,
             clips,
             hits.hits["clip_id"],
-            until=manifest.commit.next_clip_id,
+            next_clip_id=manifest.commit.next_clip_id,
             embedding_size=manifest.embedding_size,
         ),
     )
-    files.write_description(folder, description)
+    files.replace_description(folder, description)
 
 
-def read_windows(folder: Path, loaded: Loaded, embedding_size: int) -> windows.WindowTable | None:
+def read_windows(folder: Path, loaded: LoadedVectors, embedding_size: int) -> windows.WindowTable | None:
     """The stored windows as far as the files have them; None if they are missing or damaged."""
     try:
-        parts = loaded.description.windows if loaded.description else None
-        return windows.load(folder, parts, embedding_size)
+        stored = loaded.description.windows if loaded.description else None
+        return windows.load(folder, stored, embedding_size)
     except DamagedVectorsError as error:
         logger.info("reading windows from the table: %s", error)
         return None
 
 
 def _describe(folder: Path, manifest: Manifest) -> Description:
-    description = files.read_description(
-        folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size
-    )
+    description = read_description(folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size)
     if description.commit > manifest.commit.number:
-        raise DamagedVectorsError(f"the files in {folder / files.FOLDER} are newer than the index's manifest")
+        raise DamagedVectorsError(f"the files in {folder / FOLDER} are newer than the index's manifest")
     return description
 
 
@@ -193,50 +197,52 @@ def _read_files(folder: Path, manifest: Manifest) -> tuple[Description, HitTable
 
 
 def _stored_embeddings(folder: Path, description: Description) -> np.ndarray:
-    check = description.fast is None or description.embeddings.bytes <= MOST_CHECKED
+    check = description.ann is None or description.embeddings.bytes <= MAX_BYTES_CHECKED
     return files.load_embeddings(folder, description, check=check)
 
 
-def _take_rows(hits: HitTable, stored: HitTable) -> np.ndarray:
-    """Give the hits that are in `stored` their rows from there; which are not, bool [clips]."""
+def _copy_row_numbers(hits: HitTable, stored: HitTable) -> np.ndarray:
+    """Copy row numbers to `hits` from the clips that are in `stored`; which are not, bool [clips]."""
     missing = ~np.isin(hits.hits["clip_id"], stored.hits["clip_id"])
     hits.hits["row"][~missing] = stored.hits["row"][stored.find(hits.hits["clip_id"])]
     return missing
 
 
-def _usable(folder: Path, manifest: Manifest, hits: HitTable) -> Description | None:
-    """The files that rows can be added to, their rows given to `hits`; None if all must be made anew."""
+def _reusable(folder: Path, manifest: Manifest, hits: HitTable) -> Description | None:
+    """The files that rows can be added to, with their row numbers copied to `hits`; None if all must be rebuilt."""
     try:
         before, stored, _ = _read_files(folder, manifest)
     except DamagedVectorsError as error:
-        logger.info("building the vectors anew: %s", error)
+        logger.info("rebuilding the vectors: %s", error)
         return None
-    new = np.count_nonzero(_take_rows(hits, stored))
+    new = np.count_nonzero(_copy_row_numbers(hits, stored))
     rows = before.embeddings.rows + new
-    if rows - len(hits) > MOST_DEAD * rows:
+    if rows - len(hits) > MAX_DELETED_SHARE * rows:
         hits.hits["row"] = -1
         return None
     return before
 
 
-def _append_missing(folder: Path, part: Part, clips: lance.LanceDataset, hits: HitTable) -> Part:
-    """Add the embeddings of the hits whose row is -1, a batch at a time, and say in `hits` where they are."""
+def _append_missing(
+    folder: Path, stored: DerivedFile, clips: lance.LanceDataset, hits: HitTable
+) -> DerivedFile:
+    """Write the embeddings of hits that have no row yet, and give them one."""
     clip_ids, rows = hits.hits["clip_id"], hits.hits["row"]
     missing = np.flatnonzero(rows < 0)
     if not len(missing):
-        return part
+        return stored
     for ids, embeddings in _batches(clips, int(clip_ids[missing[0]])):
         at = np.searchsorted(clip_ids, ids).clip(max=len(clip_ids) - 1)
-        wanted = (clip_ids[at] == ids) & (rows[at] < 0)
-        rows[at[wanted]] = part.rows + np.arange(np.count_nonzero(wanted))
-        part = files.append_embeddings(folder, part, embeddings[wanted])
-    return part
+        new = (clip_ids[at] == ids) & (rows[at] < 0)
+        rows[at[new]] = stored.rows + np.arange(np.count_nonzero(new))
+        stored = files.append_embeddings(folder, stored, embeddings[new])
+    return stored
 
 
 def _read_hits(clips: lance.LanceDataset) -> HitTable:
+    """The table of hits from the clips table; no hit has a row yet, which is -1."""
     import pyarrow.compute as pc
 
-    """The table of hits; no hit has a row yet, which is -1."""
     table = clips.scanner(columns=HIT_COLUMNS).to_table().combine_chunks()
     hits = np.zeros(len(table), HIT_DTYPE)
     hits["row"] = -1
@@ -258,8 +264,8 @@ def _read_embeddings(clips: lance.LanceDataset, clip_ids: np.ndarray, size: int)
         return result
     for ids, embeddings in _batches(clips, int(clip_ids[0])):
         at = np.searchsorted(clip_ids, ids).clip(max=len(clip_ids) - 1)
-        wanted = clip_ids[at] == ids
-        result[at[wanted]] = embeddings[wanted]
+        known = clip_ids[at] == ids
+        result[at[known]] = embeddings[known]
     return result
 
 

@@ -1,4 +1,4 @@
-"""Exact search in NumPy: over few rows, over rows that stay on disk, over candidates of another search."""
+"""Exact search in NumPy, for few rows, rows that stay on disk, and candidates of another search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from indexes.vectors.extended_rows import Embeddings
 
-# Rows that are converted to float32 at once: the block stays in the processor's cache.
+# Rows converted to float32 at once, so that the block stays in the processor cache.
 _BLOCK = 2048
 # Scores that are kept before the best of them are taken.
 _SCORES = 4_000_000
@@ -30,9 +30,9 @@ def search_rows(
     scores = np.empty((len(queries), 0), np.float32)
     found = np.empty((len(queries), 0), np.int64)
     for begin in range(0, len(rows), step):
-        part = rows[begin : begin + step]
-        more = _scores(embeddings, queries, part)
-        candidates = np.broadcast_to(part, more.shape)
+        block = rows[begin : begin + step]
+        more = _scores(embeddings, queries, block)
+        candidates = np.broadcast_to(block, more.shape)
         if begin:
             more, candidates = np.hstack([scores, more]), np.hstack([found, candidates])
         scores, found = best(more, candidates, k)
@@ -41,12 +41,12 @@ def search_rows(
 
 def _scores(embeddings: Embeddings, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     scores = np.empty((len(queries), len(rows)), np.float32)
-    # Rows in one piece are read faster than by their numbers.
+    # Contiguous rows are read faster by a slice than by their numbers.
     first = int(rows[0]) if len(rows) else 0
-    whole = len(rows) > 0 and int(rows[-1]) - first == len(rows) - 1
+    contiguous = len(rows) > 0 and int(rows[-1]) - first == len(rows) - 1
     for begin in range(0, len(rows), _BLOCK):
         end = min(begin + _BLOCK, len(rows))
-        block = embeddings[first + begin : first + end] if whole else embeddings[rows[begin:end]]
+        block = embeddings[first + begin : first + end] if contiguous else embeddings[rows[begin:end]]
         np.matmul(queries, block.astype(np.float32).T, out=scores[:, begin:end])
     return scores
 

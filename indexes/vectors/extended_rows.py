@@ -1,14 +1,19 @@
-"""Embeddings that lie in two places, read as if they lay in one."""
+"""Embeddings from a file and from memory, read like one array."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-class StackedRows:
-    """Rows [n, E] of a mapped file and, after them, those that the file lacks. Only what is asked for is read.
+class ExtendedRows:
+    """The rows of a memory-mapped file followed by rows in memory, as one array [n, E].
 
-    It knows as much of an array's ways as a search needs: length, shape, slices without a step, lists of rows.
+    Supports length, shape, slices without a step, and indexing with an integer array. Only the requested rows are
+    read.
+
+    Args:
+        stored: the mapped rows [m, E].
+        tail: the rows that follow them, [n - m, E].
     """
 
     def __init__(self, stored: np.ndarray, tail: np.ndarray) -> None:
@@ -36,4 +41,4 @@ class StackedRows:
         return rows if dtype is None else rows.astype(dtype, copy=False)
 
 
-Embeddings = np.ndarray | StackedRows
+Embeddings = np.ndarray | ExtendedRows

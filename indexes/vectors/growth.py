@@ -1,4 +1,4 @@
-"""When the index that finds candidates is due, extended or learnt anew, and of which kind."""
+"""When the approximate index is extended, retrained or left as it is, and of which kind it is."""
 
 from __future__ import annotations
 
@@ -10,157 +10,168 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.manifest import Manifest
-from indexes.vectors import files, kinds
+from indexes.vectors import files, kinds, plan
+from indexes.vectors.description import (
+    FOLDER,
+    AnnFile,
+    DamagedVectorsError,
+    DerivedFile,
+    Description,
+    read_description,
+)
 from indexes.vectors.extended_rows import Embeddings
-from indexes.vectors.files import DamagedVectorsError, Description, FastPart, Part
-from indexes.vectors.kinds import Plan, Wanted
-from indexes.vectors.search_settings import read_queries, read_wanted
+from indexes.vectors.plan import Plan
+from indexes.vectors.sample_queries import read_queries
+from indexes.vectors.search_settings import SearchSettings, read_search_settings
 
 if TYPE_CHECKING:
-    from indexes.vectors.ann_index import FastIndex
+    from indexes.vectors.ann_index import AnnIndex
 
 logger = logging.getLogger(__name__)
 
-# Rows that the fast index lacks are scanned. It is extended when they are more than this part of all rows.
-MOST_TAIL = 0.1
-# Lists and codes serve until there are this many times as many rows as they were learnt from.
-MOST_GROWTH = 4
+# Rows that the approximate index lacks are searched exactly. It is extended when they exceed this share of all rows.
+MAX_UNCOVERED_SHARE = 0.1
+# Lists and codes are retrained when there are this many times the rows that they were trained on.
+MAX_GROWTH = 4
 
 
-def is_due(folder: Path, rows: int, fast: FastPart | None, manifest: Manifest) -> bool:
-    """Whether `rows` stored embeddings call for more than the fast index that there is, if any."""
-    if fast is not None:
-        return rows - fast.part.rows > MOST_TAIL * rows
+def is_due(folder: Path, rows: int, ann: AnnFile | None, manifest: Manifest) -> bool:
+    """Whether `rows` stored embeddings require a new or extended approximate index."""
+    if ann is not None:
+        return rows - ann.stored.rows > MAX_UNCOVERED_SHARE * rows
     size = manifest.embedding_size
-    plan = kinds.choose(read_wanted(folder), rows=rows, size=size, reduced=size)
-    return plan.kind is not kinds.EXACT
+    chosen = plan.choose(read_search_settings(folder), rows=rows, size=size, reduced=size)
+    return chosen.kind is not kinds.EXACT
 
 
 def update(
-    folder: Path, name: str, stored: Part, before: FastPart | None, manifest: Manifest
-) -> FastPart | None:
-    """The fast index over all stored embeddings: as it was, extended, or new; None where search is exact."""
-    fast = None
+    folder: Path, name: str, embeddings: DerivedFile, before: AnnFile | None, manifest: Manifest
+) -> AnnFile | None:
+    """The approximate index over all stored embeddings: unchanged, extended or new; None where search is exact."""
+    ann = None
     if before is not None:
         try:
-            fast = _read(folder, before)
+            ann = _read(folder, before)
         except DamagedVectorsError as error:
-            logger.info("building the vector index anew: %s", error)
+            logger.info("rebuilding the vector index: %s", error)
             before = None
-    if not is_due(folder, stored.rows, before, manifest):
+    if not is_due(folder, embeddings.rows, before, manifest):
         return before
-    path = folder / files.FOLDER / stored.file
-    rows = np.memmap(path, "<f2", "r", shape=(stored.rows, manifest.embedding_size))
-    wanted = read_wanted(folder)
-    if fast is not None and before is not None and stored.rows <= MOST_GROWTH * before.learnt_from:
-        plan = kinds.choose(wanted, rows=len(rows), size=rows.shape[1], reduced=fast.reduced)
-        if plan.kind is fast.kind:
-            return _finish(folder, name, rows, fast, before.learnt_from, plan, manifest)
-    return _learn(folder, name, rows, manifest)
+    path = folder / FOLDER / embeddings.file
+    rows = np.memmap(path, "<f2", "r", shape=(embeddings.rows, manifest.embedding_size))
+    if ann is not None and before is not None and embeddings.rows <= MAX_GROWTH * before.trained_rows:
+        settings = read_search_settings(folder)
+        chosen = plan.choose(settings, rows=len(rows), size=rows.shape[1], reduced=ann.reduced)
+        if chosen.kind is ann.kind:
+            return _finish(folder, name, rows, ann, before.trained_rows, chosen, manifest)
+    return _train(folder, name, rows, manifest)
 
 
-def _learn(folder: Path, name: str, rows: np.ndarray, manifest: Manifest) -> FastPart | None:
-    from indexes.vectors.ann_index import FastIndex
+def _train(folder: Path, name: str, rows: np.ndarray, manifest: Manifest) -> AnnFile | None:
+    from indexes.vectors.ann_index import AnnIndex
     from indexes.vectors.reduce import principal_axes
 
     axes = principal_axes(rows)
-    plan = kinds.choose(read_wanted(folder), rows=len(rows), size=rows.shape[1], reduced=len(axes))
-    if plan.kind is kinds.EXACT:
+    settings = read_search_settings(folder)
+    chosen = plan.choose(settings, rows=len(rows), size=rows.shape[1], reduced=len(axes))
+    if chosen.kind is kinds.EXACT:
         return None
-    fast = FastIndex.learn(plan.kind, rows, axes)
-    return _finish(folder, name, rows, fast, len(rows), plan, manifest)
+    ann = AnnIndex.train(chosen.kind, rows, axes)
+    return _finish(folder, name, rows, ann, len(rows), chosen, manifest)
 
 
 def _finish(
     folder: Path,
     name: str,
     rows: np.ndarray,
-    fast: FastIndex,
-    learnt_from: int,
-    plan: Plan,
+    ann: AnnIndex,
+    trained_rows: int,
+    chosen: Plan,
     manifest: Manifest,
-) -> FastPart:
-    """Add the rows that it lacks, tune it and write it."""
-    from indexes.vectors.tune import queries_of, tune
+) -> AnnFile:
+    """Add the missing rows, tune the index and write it."""
+    from indexes.vectors.tune import tune, tuning_queries
 
-    if not plan.fits:
-        megabytes = plan.memory / 1e6
-        logger.warning("searching takes about %.0f MB of memory, more than was asked for", megabytes)
-    fast.add(rows[fast.rows :])
+    if not chosen.fits:
+        megabytes = chosen.memory / 1e6
+        logger.warning("searching takes about %.0f MB of memory, more than the limit that was set", megabytes)
+    ann.add(rows[ann.rows :])
     sample = read_queries(folder, manifest)
-    tuned = tune(fast, rows, queries_of(rows, sample), read_wanted(folder).aim)
-    file = f"{plan.kind.name}-{name}.faiss"
-    fast.write(folder / files.FOLDER / file)
-    return FastPart(
-        part=files.part_of(folder, file, rows=fast.rows),
-        kind=plan.kind.name,
-        learnt_from=learnt_from,
+    tuned = tune(ann, rows, tuning_queries(rows, sample), read_search_settings(folder).target_recall)
+    file = f"{chosen.kind.name}-{name}.faiss"
+    ann.write(folder / FOLDER / file)
+    return AnnFile(
+        stored=files.describe_file(folder, file, rows=ann.rows),
+        kind=chosen.kind.name,
+        trained_rows=trained_rows,
         effort=tuned.effort,
-        expected_recall=plan.expected_recall,
+        expected_recall=chosen.expected_recall,
         recall=tuned.recall,
-        texts=sample is not None,
+        used_sample_queries=sample is not None,
     )
 
 
-def plan_for(wanted: Wanted, embeddings: Embeddings) -> Plan:
-    """The kind that float16 [n, E] would get."""
+def plan_for(settings: SearchSettings, embeddings: Embeddings) -> Plan:
+    """The plan for float16 [n, E]."""
     from indexes.vectors.reduce import principal_axes
 
     rows, size = embeddings.shape
-    reduced = len(principal_axes(embeddings)) if rows >= kinds.FEWEST_TO_LEARN else size
-    return kinds.choose(wanted, rows=rows, size=size, reduced=reduced)
+    reduced = len(principal_axes(embeddings)) if rows >= plan.MIN_TRAINING_ROWS else size
+    return plan.choose(settings, rows=rows, size=size, reduced=reduced)
 
 
 def is_untuned(folder: Path, manifest: Manifest) -> bool:
-    """Whether there is a fast index that was not measured with the sample queries, though there are some."""
+    """Whether there are sample queries, and an approximate index that was not measured with them."""
     try:
-        fast = _describe(folder, manifest).fast
+        ann = _describe(folder, manifest).ann
     except DamagedVectorsError:
         return False
-    return fast is not None and not fast.texts and read_queries(folder, manifest) is not None
+    return ann is not None and not ann.used_sample_queries and read_queries(folder, manifest) is not None
 
 
 def tune_again(folder: Path, manifest: Manifest) -> None:
-    """Measure the stored fast index with the sample queries, if there is one and it is whole.
+    """Measure the stored approximate index with the sample queries, if there is one and it is intact.
 
     Raises:
         OSError: the description cannot be written.
     """
-    from indexes.vectors.tune import queries_of, tune
+    from indexes.vectors.tune import tune, tuning_queries
 
     try:
         description = _describe(folder, manifest)
-        if description.fast is None:
+        if description.ann is None:
             return
-        fast = _read(folder, description.fast)
-        rows = files.load_embeddings(folder, description)[: fast.rows]
+        ann = _read(folder, description.ann)
+        rows = files.load_embeddings(folder, description)[: ann.rows]
     except DamagedVectorsError as error:
         logger.info("the vector index is not measured: %s", error)
         return
     sample = read_queries(folder, manifest)
-    tuned = tune(fast, rows, queries_of(rows, sample), read_wanted(folder).aim)
-    changed = replace(description.fast, effort=tuned.effort, recall=tuned.recall, texts=sample is not None)
-    files.write_description(folder, replace(description, fast=changed))
+    tuned = tune(ann, rows, tuning_queries(rows, sample), read_search_settings(folder).target_recall)
+    changed = replace(
+        description.ann, effort=tuned.effort, recall=tuned.recall, used_sample_queries=sample is not None
+    )
+    files.replace_description(folder, replace(description, ann=changed))
 
 
 def _describe(folder: Path, manifest: Manifest) -> Description:
-    return files.read_description(folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size)
+    return read_description(folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size)
 
 
-def read(folder: Path, stored: FastPart) -> FastIndex | None:
-    """The stored fast index; None, with a warning, if it is missing or damaged."""
+def read(folder: Path, ann: AnnFile) -> AnnIndex | None:
+    """The stored approximate index; None, with a warning, if it is missing or damaged."""
     try:
-        return _read(folder, stored)
+        return _read(folder, ann)
     except DamagedVectorsError as error:
-        logger.warning("searching exactly, until the vector index is built again: %s", error)
+        logger.warning("searching exactly until the vector index is rebuilt: %s", error)
         return None
 
 
-def _read(folder: Path, stored: FastPart) -> FastIndex:
-    from indexes.vectors.ann_index import FastIndex
+def _read(folder: Path, ann: AnnFile) -> AnnIndex:
+    from indexes.vectors.ann_index import AnnIndex
 
-    path = files.check_part(folder, stored.part)
+    path = files.check_file(folder, ann.stored)
     try:
-        return FastIndex.read(kinds.KINDS[stored.kind], path)
+        return AnnIndex.read(kinds.KINDS[ann.kind], path)
     except (OSError, KeyError) as error:
         raise DamagedVectorsError(f"{path} cannot be read: {error}") from error

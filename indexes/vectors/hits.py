@@ -1,4 +1,4 @@
-"""The few columns that a hit needs, by position, so that a text query need not open the tables."""
+"""The columns that a hit needs, in one array, so that a text query does not open the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How hard to search: the least effort that finds what a search by brute force finds, measured on sample queries."""
+"""Search effort: the least that reaches the target recall, measured with sample queries against exact search."""
 
 from __future__ import annotations
 
@@ -8,75 +8,76 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexes.vectors.ann_index import FastIndex
+from indexes.vectors.ann_index import AnnIndex
 from indexes.vectors.exact import rank_rows, search_rows
-from indexes.vectors.reduce import spread_rows
+from indexes.vectors.reduce import evenly_spaced_rows
 
 logger = logging.getLogger(__name__)
 
 TOP = 10
-MOST_QUERIES = 256
-# Aim above the recall that is asked for by this share of what is missing to 1: other queries may be harder.
-MARGIN = 0.25
-# A recall that is short of the best by so little counts as the best.
-NEARLY = 0.002
+MAX_QUERIES = 256
+# Aim above the target recall by this share of the distance to 1: other queries may be harder.
+RECALL_MARGIN = 0.25
+# A recall this close to the best one counts as the best.
+RECALL_TOLERANCE = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What the measurement led to."""
+    """The chosen effort and its recall."""
 
     effort: int
     recall: float  # recall@10 at that effort
 
 
-def queries_of(embeddings: np.ndarray, sample: np.ndarray | None) -> np.ndarray:
-    """Queries to measure with, float32 [Q, E]: the caller's sample, else points half-way between two stored vectors.
+def tuning_queries(embeddings: np.ndarray, sample: np.ndarray | None) -> np.ndarray:
+    """Queries to measure with, float32 [Q, E]: the caller's sample, else midpoints of pairs of stored vectors.
 
-    A stored vector would find itself at once and say nothing. Points between two vectors lie off the data, as texts
-    do, though not as far.
+    A stored vector finds itself at once, so it says nothing about recall. Midpoints lie off the data, as embedded
+    texts do, though not as far.
     """
     if sample is not None and len(sample):
-        return np.ascontiguousarray(sample[spread_rows(len(sample), MOST_QUERIES)], np.float32)
-    one = embeddings[spread_rows(len(embeddings), MOST_QUERIES)].astype(np.float32)
-    between = one + np.roll(one, len(one) // 3 + 1, axis=0)
-    lengths = np.linalg.norm(between, axis=1, keepdims=True)
-    return between / np.maximum(lengths, 1e-6)
+        return np.ascontiguousarray(sample[evenly_spaced_rows(len(sample), MAX_QUERIES)], np.float32)
+    one = embeddings[evenly_spaced_rows(len(embeddings), MAX_QUERIES)].astype(np.float32)
+    midpoints = one + np.roll(one, len(one) // 3 + 1, axis=0)
+    lengths = np.linalg.norm(midpoints, axis=1, keepdims=True)
+    return midpoints / np.maximum(lengths, 1e-6)
 
 
-def tune(fast: FastIndex, embeddings: np.ndarray, queries: np.ndarray, wanted: float) -> Tuned:
-    """The least effort whose recall@10 is `wanted` or a little more, or where none is, nearly the best there is.
+def tune(ann: AnnIndex, embeddings: np.ndarray, queries: np.ndarray, target_recall: float) -> Tuned:
+    """The least effort that reaches the target recall@10 with a margin, or nearly the best recall there is.
 
     Args:
-        fast: holds all of `embeddings`.
+        ann: holds all of `embeddings`.
         embeddings: float16 [n, E].
         queries: float32 [Q, E].
-        wanted: recall@10, 0 to 1.
+        target_recall: 0 to 1.
     """
-    truth = search_rows(embeddings, queries, np.arange(len(embeddings)), TOP)[0]
-    efforts: Sequence[int] = fast.efforts
+    best_scores = search_rows(embeddings, queries, np.arange(len(embeddings)), TOP)[0]
+    efforts: Sequence[int] = ann.efforts
     low, high = 0, len(efforts) - 1
-    measured = {high: measure(fast, embeddings, queries, truth, efforts[high])}
-    # Codes that are too short to reach the aim are not worth a search of everything.
-    aim = min(wanted + MARGIN * (1 - wanted), measured[high] - NEARLY)
+    measured = {high: measure(ann, embeddings, queries, best_scores, efforts[high])}
+    # Codes that are too short to reach the target do not justify a search of every list.
+    aim = min(target_recall + RECALL_MARGIN * (1 - target_recall), measured[high] - RECALL_TOLERANCE)
     while low < high:
         middle = (low + high) // 2
-        measured[middle] = measure(fast, embeddings, queries, truth, efforts[middle])
+        measured[middle] = measure(ann, embeddings, queries, best_scores, efforts[middle])
         low, high = (low, middle) if measured[middle] >= aim else (middle + 1, high)
     logger.info("vector index: recall@%d %.3f at effort %d", TOP, measured[low], efforts[low])
     return Tuned(efforts[low], measured[low])
 
 
 def measure(
-    fast: FastIndex, embeddings: np.ndarray, queries: np.ndarray, truth: np.ndarray, effort: int
+    ann: AnnIndex, embeddings: np.ndarray, queries: np.ndarray, best_scores: np.ndarray, effort: int
 ) -> float:
-    """recall@10 of candidates ranked exactly.
+    """recall@10 of candidates that are ranked exactly.
 
     Args:
-        truth: the scores of the true best, float32 [Q, 10]. Comparing scores, not rows, makes equal vectors equal.
+        best_scores: the scores of exact search, float32 [Q, 10]. Comparing scores, not rows, treats equal vectors
+            as equal.
     """
-    found = fast.search(queries, fast.kind.candidates, effort)
-    scores = rank_rows(embeddings, queries, found, truth.shape[1])[0]
-    if not truth.size:
+    found = ann.search(queries, ann.kind.candidates, effort)
+    scores = rank_rows(embeddings, queries, found, best_scores.shape[1])[0]
+    if not best_scores.size:
         return 1.0
-    return float(np.mean(scores >= truth[:, -1:] - 1e-6))
+    return float(np.mean(scores >= best_scores[:, -1:] - 1e-6))

@@ -1,7 +1,7 @@
-"""The streams of clips with more than one window, beside the vectors: moments are refined without opening a table.
+"""The window streams of clips with more than one window, so that moments are refined without opening a table.
 
-One file holds all windows, a row each; rows are only ever appended. A small table says which rows a clip has, with a
-checksum of them, so that reading a few clips need not read the whole file.
+One file holds all windows, one row each, and is only ever appended to. A table gives the range of rows of each clip
+with their checksum, so that reading a few clips does not read the whole file.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 from indexes import arrays
 from indexes.records import ClipWindows
 from indexes.vectors import files
-from indexes.vectors.files import DamagedVectorsError, Part, WindowParts
+from indexes.vectors.description import FOLDER, DamagedVectorsError, DerivedFile, WindowFiles
 
 if TYPE_CHECKING:
     import lance
 
-SPAN_DTYPE = np.dtype([("clip_id", "<i8"), ("first", "<i8"), ("count", "<i4"), ("crc32", "<u4")])
+RANGE_DTYPE = np.dtype([("clip_id", "<i8"), ("first", "<i8"), ("count", "<i4"), ("crc32", "<u4")])
 
-# Rows of removed clips stay in the file. It is written anew when they are more than this part of the rows.
-MOST_DEAD = 0.25
+# Rows of removed clips stay in the file. It is rewritten when they exceed this share of the rows.
+MAX_DELETED_SHARE = 0.25
 # Clips read from the table at once.
 _BATCH = 256
 
@@ -38,112 +38,112 @@ def window_dtype(embedding_size: int) -> np.dtype:
 
 @dataclass(frozen=True, slots=True)
 class WindowTable:
-    """The windows of all clips below `until`, mapped from disk."""
+    """The windows of all clips below `next_clip_id`, mapped from disk."""
 
-    spans: np.ndarray  # SPAN_DTYPE, ordered by clip_id; clips with one window or none are not in it
+    ranges: np.ndarray  # RANGE_DTYPE, ordered by clip_id; only clips with two or more windows
     rows: np.ndarray  # window_dtype [windows]
-    until: int  # clip_ids from here on are not covered
+    next_clip_id: int  # clips from this id on are not in it
 
     def read(self, clip_id: int) -> ClipWindows | None:
         """The windows of a clip; None if it has fewer than two.
 
         Raises:
-            DamagedVectorsError: its checksum is wrong.
+            DamagedVectorsError: their checksum is wrong.
         """
-        at = int(np.searchsorted(self.spans["clip_id"], clip_id))
-        if at == len(self.spans) or self.spans["clip_id"][at] != clip_id:
+        at = int(np.searchsorted(self.ranges["clip_id"], clip_id))
+        if at == len(self.ranges) or self.ranges["clip_id"][at] != clip_id:
             return None
-        _, first, count, checksum = self.spans[at].item()
+        _, first, count, checksum = self.ranges[at].item()
         rows = np.array(self.rows[first : first + count])
         if len(rows) < count or zlib.crc32(rows.tobytes()) != checksum:
             raise DamagedVectorsError(f"the windows of clip {clip_id} are damaged")
         return ClipWindows(rows["time"], rows["embedding"])
 
 
-def load(folder: Path, parts: WindowParts | None, embedding_size: int) -> WindowTable | None:
+def load(folder: Path, stored: WindowFiles | None, embedding_size: int) -> WindowTable | None:
     """The stored windows; None if there are none.
 
     Raises:
         DamagedVectorsError: a file is missing, cut short or damaged. The windows themselves are checked when read.
     """
-    if parts is None:
+    if stored is None:
         return None
-    spans = np.frombuffer(files.read_part(folder, parts.spans), SPAN_DTYPE)
+    ranges = np.frombuffer(files.read_file(folder, stored.ranges), RANGE_DTYPE)
     row = window_dtype(embedding_size)
-    if parts.rows.rows == 0:
-        return WindowTable(spans, np.zeros(0, row), parts.until)
-    path = folder / files.FOLDER / parts.rows.file
+    if stored.rows.rows == 0:
+        return WindowTable(ranges, np.zeros(0, row), stored.next_clip_id)
+    path = folder / FOLDER / stored.rows.file
     try:
-        rows = np.memmap(path, row, "r", shape=(parts.rows.rows,))
+        rows = np.memmap(path, row, "r", shape=(stored.rows.rows,))
     except (OSError, ValueError) as error:
         raise DamagedVectorsError(f"{path} is missing or cut short: {error}") from error
-    return WindowTable(spans, rows, parts.until)
+    return WindowTable(ranges, rows, stored.next_clip_id)
 
 
-def check(folder: Path, parts: WindowParts | None) -> None:
+def check(folder: Path, stored: WindowFiles | None) -> None:
     """Read everything.
 
     Raises:
         DamagedVectorsError: a file is missing or damaged.
     """
-    if parts is not None:
-        files.read_part(folder, parts.spans)
-        files.read_part(folder, parts.rows)
+    if stored is not None:
+        files.check_file(folder, stored.ranges)
+        files.check_file(folder, stored.rows)
 
 
 def update(
     folder: Path,
     name: str,
-    before: WindowParts | None,
+    before: WindowFiles | None,
     clips: lance.LanceDataset,
     clip_ids: np.ndarray,
     *,
-    until: int,
+    next_clip_id: int,
     embedding_size: int,
-) -> WindowParts:
-    """Write what the files lack for the clips `clip_ids` (ascending, all below `until`) of the open table."""
-    rows, kept, begin = _what_stays(folder, before, clip_ids, embedding_size)
-    spans = [kept]
-    new = clip_ids[clip_ids >= begin]
-    for ids, streams in _streams(clips, begin, embedding_size) if len(new) else ():
+) -> WindowFiles:
+    """Add the missing windows of the clips `clip_ids` (ascending, all below `next_clip_id`) of the open table."""
+    rows, kept, first_missing = _reusable(folder, before, clip_ids, embedding_size)
+    ranges = [kept]
+    has_new = bool((clip_ids >= first_missing).any())
+    for ids, streams in _streams(clips, first_missing, embedding_size) if has_new else ():
         found = [(i, stream) for i, stream in zip(ids, streams, strict=True) if stream is not None]
         if found:
-            spans.append(_spans(found, first=rows.rows))
+            ranges.append(_ranges(found, first=rows.rows))
             rows = files.append_rows(folder, rows, np.concatenate([stream for _, stream in found]))
-    table = np.sort(np.concatenate(spans), order="clip_id")
+    table = np.sort(np.concatenate(ranges), order="clip_id")
     table = table[np.isin(table["clip_id"], clip_ids)]
-    return WindowParts(
+    return WindowFiles(
         rows=rows,
-        spans=files.write_part(folder, f"spans-{name}.bin", table.tobytes(), rows=len(table)),
-        until=until,
+        ranges=files.write_file(folder, f"window-ranges-{name}.bin", table.tobytes(), rows=len(table)),
+        next_clip_id=next_clip_id,
     )
 
 
-def _what_stays(
-    folder: Path, before: WindowParts | None, clip_ids: np.ndarray, embedding_size: int
-) -> tuple[Part, np.ndarray, int]:
-    """The file to append to, the spans that hold in it, and the first clip_id that it lacks."""
+def _reusable(
+    folder: Path, before: WindowFiles | None, clip_ids: np.ndarray, embedding_size: int
+) -> tuple[DerivedFile, np.ndarray, int]:
+    """The file to append to, the ranges that are valid in it, and the first clip_id that it lacks."""
     try:
         table = load(folder, before, embedding_size)
     except DamagedVectorsError:
         table = None
     if table is not None and before is not None:
-        spans = table.spans[np.isin(table.spans["clip_id"], clip_ids)]
-        if before.rows.rows - int(spans["count"].sum()) <= MOST_DEAD * before.rows.rows:
-            return before.rows, spans, before.until
-    empty = Part(f"windows-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0)
+        ranges = table.ranges[np.isin(table.ranges["clip_id"], clip_ids)]
+        if before.rows.rows - int(ranges["count"].sum()) <= MAX_DELETED_SHARE * before.rows.rows:
+            return before.rows, ranges, before.next_clip_id
+    empty = DerivedFile(f"windows-{uuid.uuid4().hex[:8]}.f16", 0, 0, 0)
     rows = files.append_rows(folder, empty, np.zeros(0, window_dtype(embedding_size)))
-    return rows, np.zeros(0, SPAN_DTYPE), 0
+    return rows, np.zeros(0, RANGE_DTYPE), 0
 
 
 def _streams(
-    clips: lance.LanceDataset, begin: int, embedding_size: int
+    clips: lance.LanceDataset, first_id: int, embedding_size: int
 ) -> Iterator[tuple[list[int], list[np.ndarray | None]]]:
     """Clip ids and their rows (None: fewer than two windows), a batch of clips at a time."""
     import pyarrow as pa
 
     columns = ["clip_id", "window_times", "window_embeddings"]
-    scanner = clips.scanner(columns=columns, filter=f"clip_id >= {begin}", batch_size=_BATCH)
+    scanner = clips.scanner(columns=columns, filter=f"clip_id >= {first_id}", batch_size=_BATCH)
     for batch in scanner.to_batches():
         table = pa.Table.from_batches([batch])
         streams = read_streams(table, embedding_size)
@@ -166,10 +166,10 @@ def _rows(stream: ClipWindows) -> np.ndarray:
     return rows
 
 
-def _spans(found: list[tuple[int, np.ndarray]], *, first: int) -> np.ndarray:
-    spans = np.zeros(len(found), SPAN_DTYPE)
-    for span, (clip_id, rows) in zip(spans, found, strict=True):
-        span["clip_id"], span["first"], span["count"] = clip_id, first, len(rows)
-        span["crc32"] = zlib.crc32(rows.tobytes())
+def _ranges(found: list[tuple[int, np.ndarray]], *, first: int) -> np.ndarray:
+    ranges = np.zeros(len(found), RANGE_DTYPE)
+    for entry, (clip_id, rows) in zip(ranges, found, strict=True):
+        entry["clip_id"], entry["first"], entry["count"] = clip_id, first, len(rows)
+        entry["crc32"] = zlib.crc32(rows.tobytes())
         first += len(rows)
-    return spans
+    return ranges

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from cli import doctor
-from indexes.vectors import kinds
+from indexes.vectors import plan
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 from tests.cli.conftest import Golden, Jepa
@@ -76,7 +76,7 @@ def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
 
 
 def test_optimize_within_memory_and_recall(jepa: Jepa, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 1)
+    monkeypatch.setattr(plan, "MIN_TRAINING_ROWS", 1)
     # Indexing left sample queries, so the recall is that of texts.
     sample = np.fromfile(own / ".jepa" / "queries.f32", np.float32).reshape(len(neutral_texts()), -1)
     np.testing.assert_allclose(np.linalg.norm(sample, axis=1), 1, atol=1e-3)
@@ -96,7 +96,7 @@ def test_optimize_within_memory_and_recall(jepa: Jepa, own: Path, monkeypatch: p
     ("option", "value", "said"),
     [
         ("--memory", "lots", "'lots' is not a size"),
-        ("--memory", "10B", "more than was asked for"),
+        ("--memory", "10B", "more than the limit"),
         ("--recall", "1.2", "--recall must be above 0 and at most 1"),
         ("--kind", "annoy", "--kind must be auto or one of exact, hnsw"),
     ],

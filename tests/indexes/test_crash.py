@@ -16,7 +16,7 @@ import sys
 import numpy as np
 from indexes import ClipRecord, Index, MediaRecord, group as module
 
-module.GROUP_FILES = 3
+module.MAX_GROUP_FILES = 3
 rng = np.random.default_rng(int(sys.argv[2]))
 index = Index.open(sys.argv[1])
 
@@ -151,10 +151,10 @@ def test_a_disk_that_fills_up_while_vectors_are_written_costs_no_records(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexes.vectors.files.write_part", fail)
+        patch.setattr("indexes.vectors.files.write_file", fail)
         with index.writer() as writer:
             put(writer, "a.mp4", 2)
     assert "searches will be slower" in caplog.text
     assert len(index.search(vector("x")[None], k=5)[0]) == 2
-    index.build_vectors()
+    index.maintenance.build_vectors()
     assert index.verify() == []

@@ -100,7 +100,7 @@ def can_be_read_but_not_written(folder, query):
     assert len(index.search(query[None], k=9)[0]) == 2
     assert list(index.known_files()) == ["a.mp4"]
     assert index.verify() == []
-    for write in (index.writer, index.optimize, index.build_vectors):
+    for write in (index.writer, index.maintenance.optimize, index.maintenance.build_vectors):
         with pytest.raises(IndexWriteError, match=f"cannot write to {folder}: (Read-only|Permission denied)"):
             write()
 

@@ -102,7 +102,7 @@ def test_a_missing_vector_index_is_reported_and_built_again(full):
     (problem,) = full.verify()
     assert problem.what == "missing or damaged vector index"
     assert "jepa optimize" in problem.remedy
-    full.optimize()
+    full.maintenance.optimize()
     assert full.verify() == []
 
 
@@ -118,7 +118,7 @@ def test_files_that_nothing_refers_to_are_reported(full):
     (full.folder / "vectors" / "hits-old.bin").write_bytes(b"x")
     (problem,) = full.verify()
     assert (problem.what, "hits-old.bin" in problem.detail) == ("orphaned files", True)
-    full.optimize()
+    full.maintenance.optimize()
     assert full.verify() == []
 
 

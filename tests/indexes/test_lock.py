@@ -35,7 +35,7 @@ def test_a_second_writer_is_told_who_holds_the_index(index, holder):
     with pytest.raises(IndexLockedError, match=f"process {holder.pid} on {socket.gethostname()} since 20"):
         index.writer()
     with pytest.raises(IndexLockedError):
-        index.optimize()
+        index.maintenance.optimize()
     assert Index.open(index.folder).known_files() == {}
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexes import ClipRecord, Index, MediaRecord
-from indexes.vectors import kinds, search
+from indexes.vectors import plan, search
 
 PATHS = st.sampled_from(["a.mp4", "b.mp4", "sub/c's.mp4", "d.jpg"])
 PUTS = st.tuples(st.just("put"), PATHS, st.integers(0, 3))
@@ -31,10 +31,10 @@ CHANGES = st.one_of(
 def test_an_index_equals_a_dict(changes, seed, monkeypatch):
     # Neither waiting for the disk nor the number of clips at which things begin is what is tested here.
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 4)
-    monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 4)
-    monkeypatch.setattr(search, "FEW_ROWS", 2)
-    monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 8)
+    monkeypatch.setattr(plan, "MIN_APPROXIMATE_ROWS", 4)
+    monkeypatch.setattr(plan, "MIN_TRAINING_ROWS", 4)
+    monkeypatch.setattr(search, "MAX_NUMPY_ROWS", 2)
+    monkeypatch.setattr(search, "MAX_ROWS_WITHOUT_FAISS", 8)
     faiss.omp_set_num_threads(1)
     rng = np.random.default_rng(seed)
     model = {}

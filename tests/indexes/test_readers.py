@@ -46,7 +46,7 @@ def test_readers_never_fail_while_a_writer_works(index, put):
                         writer.commit()
                 writer.remove([f"1/{turn % 6}.mp4"])
             if turn % 4 == 3:
-                index.optimize()
+                index.maintenance.optimize()
         with index.writer() as writer:
             put(writer, "end/0.mp4", 1)
         out, errors = reader.communicate(timeout=60)
@@ -65,7 +65,7 @@ def test_a_reader_whose_commit_is_long_gone_moves_to_the_present(index, put, vec
     reader = Index.open(index.folder)
     with index.writer() as writer:
         put(writer, "a.mp4", 2, salt="new")
-    index.optimize(keep_versions=timedelta(0))
+    index.maintenance.optimize(keep_versions=timedelta(0))
     assert reader.media(columns=["clips"])["clips"].to_pylist() == [2]
     assert len(reader.search(vector("x")[None], k=9)[0]) == 2
 
@@ -77,19 +77,19 @@ def test_optimize_spares_versions_that_readers_may_hold(index, put):
     before = reader.manifest
     with index.writer() as writer:
         put(writer, "a.mp4", 2, salt="new")
-    index.optimize()
+    index.maintenance.optimize()
     assert reader.media(columns=["clips"])["clips"].to_pylist() == [1]
     assert reader.manifest == before
 
 
 def test_optimize_joins_fragments_and_frees_space(index, put, monkeypatch):
-    monkeypatch.setattr("indexes.group.GROUP_FILES", 1)
+    monkeypatch.setattr("indexes.pending.MAX_PENDING_FILES", 1)
     with index.writer() as writer:
         for number in range(20):
             put(writer, f"{number}.mp4", 1)
     data = index.folder / "clips.lance" / "data"
     assert len(list(data.iterdir())) == 20
-    index.optimize(keep_versions=timedelta(0))
+    index.maintenance.optimize(keep_versions=timedelta(0))
     assert len(list(data.iterdir())) == 1
     assert len(index.known_files()) == 20
     assert index.verify() == []

@@ -211,7 +211,7 @@ def test_an_index_can_be_put_in_the_place_of_one_that_is_locked(new_index, put, 
 
 
 def test_groups_are_committed_on_the_way(index, put, monkeypatch):
-    monkeypatch.setattr("indexes.group.GROUP_FILES", 4)
+    monkeypatch.setattr("indexes.pending.MAX_PENDING_FILES", 4)
     with index.writer() as writer:
         for number in range(10):
             put(writer, f"{number}.mp4")

@@ -189,5 +189,5 @@ def _open_or_create(folder: Path, *, old: Index, model: Model, prompt: str) -> I
         embedding_size=model.embedding_size,
         media_root=Path(old.manifest.media_root) if old.manifest.media_root else None,
     )
-    fresh.take_settings(old)
+    fresh.maintenance.copy_search_settings(old.folder)
     return fresh

@@ -115,7 +115,7 @@ def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDis
     if save:
         try:
             index.save_calibration(_document(null))
-            index.save_queries(texts)
+            index.maintenance.save_queries(texts)
         except IndexWriteError as error:
             logger.warning("confidence is measured anew in every search: %s", error)
     return null

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexes import Index
+from indexes import Index, quote_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -75,8 +75,8 @@ class QueryEmbedder:
         text = self._root.to_text(path)
         if not self._index.clips_of(text):
             return None
-        quoted = text.replace("'", "''")
-        (known,) = self._index.media(where=f"path = '{quoted}'", columns=["size", "mtime_ns"]).to_pylist()
+        where = f"path = {quote_text(text)}"
+        (known,) = self._index.media(where=where, columns=["size", "mtime_ns"]).to_pylist()
         try:
             now = path.stat()
         except OSError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from indexes import Index, arrays
+from indexes import Index, arrays, quote_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.queries import normal_prompt
@@ -38,7 +38,7 @@ class Selection:
         """The condition on clips as one SQL expression; None for all."""
         if self.paths is None:
             return self.where  # as it is, so that an error shows what was written
-        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
+        quoted = ", ".join(quote_text(path) for path in self.paths)
         among = f"path IN ({quoted})" if quoted else "false"
         return among if self.where is None else f"({self.where}) AND {among}"
 

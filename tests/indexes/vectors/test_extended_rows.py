@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes.vectors.extended_rows import StackedRows
+from indexes.vectors.extended_rows import ExtendedRows
 
 
 @given(
@@ -17,11 +17,11 @@ def test_it_is_the_two_arrays_one_after_the_other(
     stored: int, tail: int, slices: tuple[int, int], picks: list[int]
 ) -> None:
     whole = np.arange(3 * (stored + tail), dtype=np.float16).reshape(-1, 3)
-    stacked = StackedRows(whole[:stored], whole[stored:])
-    assert (len(stacked), stacked.shape, stacked.nbytes) == (len(whole), whole.shape, whole.nbytes)
+    extended = ExtendedRows(whole[:stored], whole[stored:])
+    assert (len(extended), extended.shape, extended.nbytes) == (len(whole), whole.shape, whole.nbytes)
     first, last = sorted(slices)
-    np.testing.assert_array_equal(stacked[first:last], whole[first:last])
+    np.testing.assert_array_equal(extended[first:last], whole[first:last])
     rows = np.array(picks, np.int64) % len(whole)
-    np.testing.assert_array_equal(stacked[rows], whole[rows])
-    np.testing.assert_array_equal(stacked[rows[None]], whole[rows[None]])
-    np.testing.assert_array_equal(np.asarray(stacked), whole)
+    np.testing.assert_array_equal(extended[rows], whole[rows])
+    np.testing.assert_array_equal(extended[rows[None]], whole[rows[None]])
+    np.testing.assert_array_equal(np.asarray(extended), whole)

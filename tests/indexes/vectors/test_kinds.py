@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes import ClipRecord, Index, IndexStoreError, MediaRecord, Wanted
-from indexes.vectors import kinds, search
-from indexes.vectors.kinds import CHOICE, EXACT, KINDS, choose
+from indexes import ClipRecord, Index, IndexStoreError, MediaRecord, SearchSettings
+from indexes.vectors import plan as plans
+from indexes.vectors import search
+from indexes.vectors.kinds import EXACT, KINDS
+from indexes.vectors.plan import AUTOMATIC_KINDS, choose
 from indexes.vectors.reduce import principal_axes
 
 SIZE, CLIPS, CLIPS_PER_FILE = 32, 3000, 10
@@ -52,30 +54,30 @@ def filled(tmp_path_factory, vectors):
     folder = tmp_path_factory.mktemp("kinds") / "index"
     index = Index.create(folder, model="m", prompt="", fingerprint="f", embedding_size=SIZE)
     put(index, vectors)
-    index.save_queries(made(100, 2, shift=1.0))
+    index.maintenance.save_queries(made(100, 2, shift=1.0))
     return index
 
 
 @pytest.fixture
 def eager(monkeypatch):
-    monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
-    monkeypatch.setattr(search, "FEW_ROWS", 20)
+    monkeypatch.setattr(search, "MAX_ROWS_WITHOUT_FAISS", 0)
+    monkeypatch.setattr(search, "MAX_NUMPY_ROWS", 20)
 
 
 @pytest.fixture(scope="module", params=APPROXIMATE)
 def index(request, filled):
     """The same index under each kind."""
-    filled.optimize(wanted=Wanted(kind=request.param))
+    filled.maintenance.optimize(settings=SearchSettings(kind=request.param))
     return Index.open(filled.folder)
 
 
 def test_recall_is_as_measured_for_queries_off_the_data(index, vectors, eager):
     stats = index.stats()
-    assert stats.vector_kind == index.wanted.kind
+    assert stats.vector_kind == index.maintenance.search_settings.kind
     assert 0.9 < stats.recall_measured <= 1
     assert stats.search_memory_bytes > 0
     found = recall(index, vectors, np.ones(CLIPS, bool), made(200, 3, shift=1.0))
-    assert index._snapshot.vectors.load_faiss().kind == index.wanted.kind
+    assert index._reader.snapshot.vectors.load_faiss().kind == index.maintenance.search_settings.kind
     assert found > stats.recall_measured - 0.05
 
 
@@ -89,19 +91,19 @@ def test_filters_keep_their_answers_and_few_rows_are_exact(index, vectors, eager
 def test_with_little_memory_vectors_stay_on_disk_and_lists_take_filters(
     filled, vectors, eager, monkeypatch, kind
 ):
-    monkeypatch.setattr(search, "MOST_SCANNED", 100)
-    filled.optimize(wanted=Wanted(kind=kind, memory=4e5))
+    monkeypatch.setattr(search, "MAX_ROWS_SCANNED", 100)
+    filled.maintenance.optimize(settings=SearchSettings(kind=kind, memory=4e5))
     for most in (50, 900, 2000, 2900):
         alive = np.arange(CLIPS) < most
         assert recall(filled, vectors, alive, made(50, 3, shift=1.0), where=f"size < {most}") > 0.9
-    assert filled._snapshot.vectors.load_faiss()._storage is None
+    assert filled._reader.snapshot.vectors.load_faiss()._storage is None
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf-sq8", "ivf-pq"])
 def test_clips_come_and_go_and_the_choice_stays(tmp_path, vectors, eager, kind):
     index = Index.create(tmp_path / "i", model="m", prompt="", fingerprint="f", embedding_size=SIZE)
     put(index, vectors[:2000])
-    index.optimize(wanted=Wanted(kind=kind))
+    index.maintenance.optimize(settings=SearchSettings(kind=kind))
     put(index, vectors[2000:], first=2000)
     assert index.stats().vector_kind == kind
     with index.writer() as writer:
@@ -113,7 +115,7 @@ def test_clips_come_and_go_and_the_choice_stays(tmp_path, vectors, eager, kind):
     content[len(content) // 2] ^= 0xFF
     stored.write_bytes(content)
     assert recall(Index.open(index.folder), vectors, alive, made(50, 4)) == 1  # exact, until it is mended
-    index.optimize()
+    index.maintenance.optimize()
     assert index.stats().vector_kind == kind
     assert index.verify() == []
 
@@ -121,43 +123,43 @@ def test_clips_come_and_go_and_the_choice_stays(tmp_path, vectors, eager, kind):
 def test_without_sample_queries_it_is_measured_between_clips_and_again_with_them(tmp_path, vectors):
     index = Index.create(tmp_path / "i", model="m", prompt="", fingerprint="f", embedding_size=SIZE)
     put(index, vectors)
-    index.optimize(wanted=Wanted(kind="ivf-sq8"))
+    index.maintenance.optimize(settings=SearchSettings(kind="ivf-sq8"))
     before = (index.folder / "vectors" / "vectors.json").read_text()
     assert '"texts": false' in before
-    index.tune()
+    index.maintenance.tune()
     assert (index.folder / "vectors" / "vectors.json").read_text() == before
-    index.save_queries(made(100, 2, shift=1.0))
-    index.tune()
+    index.maintenance.save_queries(made(100, 2, shift=1.0))
+    index.maintenance.tune()
     assert '"texts": true' in (index.folder / "vectors" / "vectors.json").read_text()
     assert index.verify() == []
 
 
 def test_too_little_memory_is_one_clear_error(filled):
     kind = filled.stats().vector_kind
-    with pytest.raises(IndexStoreError, match="more than was asked for"):
-        filled.optimize(wanted=Wanted(memory=1000))
+    with pytest.raises(IndexStoreError, match="more than the limit"):
+        filled.maintenance.optimize(settings=SearchSettings(memory=1000))
     assert filled.stats().vector_kind == kind
-    with pytest.raises(IndexStoreError, match="'annoy' is no kind of vector index"):
-        filled.plan(Wanted(kind="annoy"))
+    with pytest.raises(IndexStoreError, match="no kind of vector index named 'annoy'"):
+        filled.maintenance.plan(SearchSettings(kind="annoy"))
 
 
 def test_a_damaged_wish_is_ignored_with_a_warning(filled, caplog):
-    filled.optimize(wanted=Wanted(memory=5e6))
-    assert Index.open(filled.folder).wanted == Wanted(memory=5e6)
+    filled.maintenance.optimize(settings=SearchSettings(memory=5e6))
+    assert Index.open(filled.folder).maintenance.search_settings == SearchSettings(memory=5e6)
     (filled.folder / "search.json").write_text('{"format_version": 1, "memory": "much"}')
-    assert filled.wanted == Wanted()
+    assert filled.maintenance.search_settings == SearchSettings()
     assert "search.json is ignored" in caplog.text
     (filled.folder / "search.json").unlink()
 
 
 def test_the_defaults():
     def name(rows, **wanted):
-        return choose(Wanted(**wanted), rows=rows, size=512, reduced=128).kind.name
+        return choose(SearchSettings(**wanted), rows=rows, size=512, reduced=128).kind.name
 
     assert name(100) == name(49_999) == "exact"
-    assert name(50_000) == name(10_000_000) == CHOICE[0]
+    assert name(50_000) == name(10_000_000) == AUTOMATIC_KINDS[0]
     assert name(1_000_000, recall=1.0) == "exact"
-    assert name(10_000_000, memory=8e9) == CHOICE[0]
+    assert name(10_000_000, memory=8e9) == AUTOMATIC_KINDS[0]
     assert name(10_000_000, memory=1.5e9) == "ivf-pq"
     assert name(40_000, memory=20e6) == "ivf-sq8"
     assert name(100, memory=1) == "exact"
@@ -170,15 +172,17 @@ def test_the_defaults():
     reduced=st.integers(2, 512),
 )
 def test_a_choice_fits_whenever_any_kind_does(rows, memory, recall, reduced):
-    wanted = Wanted(memory, recall)
+    wanted = SearchSettings(memory, recall)
     plan = choose(wanted, rows=rows, size=512, reduced=reduced)
     assert plan.fits == (memory is None or plan.memory <= memory)
     assert plan.expected_recall <= plan.kind.recall
-    allowed = [EXACT, *(KINDS[name] for name in CHOICE)] if rows >= kinds.FEWEST_TO_LEARN else [EXACT]
+    allowed = (
+        [EXACT, *(KINDS[name] for name in AUTOMATIC_KINDS)] if rows >= plans.MIN_TRAINING_ROWS else [EXACT]
+    )
     costs = [rows * kind.bytes_per_clip(size=512, reduced=reduced) for kind in allowed]
     assert plan.fits == (memory is None or min(costs) <= memory)
     more = choose(
-        Wanted(None if memory is None else 2 * memory, recall), rows=rows, size=512, reduced=reduced
+        SearchSettings(None if memory is None else 2 * memory, recall), rows=rows, size=512, reduced=reduced
     )
     assert more.fits >= plan.fits
 

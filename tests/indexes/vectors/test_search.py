@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import ClipRecord, Index, MediaRecord
-from indexes.vectors import gpu, kinds, search
+from indexes.vectors import gpu, kinds, plan, search
 
 SIZE = 24
 CLIPS_PER_FILE = 10
@@ -51,15 +51,15 @@ def fill(new_index):
 def way(request, monkeypatch):
     """Force one way to search on a small index; the GPU is played by FAISS's own CPU index."""
     eager = request.param != "numpy"
-    monkeypatch.setattr(search, "FEW_ROWS", 0 if eager else 10**9)
-    monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
+    monkeypatch.setattr(search, "MAX_NUMPY_ROWS", 0 if eager else 10**9)
+    monkeypatch.setattr(search, "MAX_ROWS_WITHOUT_FAISS", 0)
     approximate = request.param not in ("numpy", "faiss", "gpu")
-    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500 if approximate else 10**9)
+    monkeypatch.setattr(plan, "MIN_APPROXIMATE_ROWS", 500 if approximate else 10**9)
     if approximate:
-        # Over so few vectors the whole fast index is searched, so that its answers are exact.
-        monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 500)
-        monkeypatch.setattr(kinds, "CHOICE", (request.param,))
-        monkeypatch.setattr(kinds, "_EFFORTS", (1024,))
+        # Over so few vectors the whole ann index is searched, so that its answers are exact.
+        monkeypatch.setattr(plan, "MIN_TRAINING_ROWS", 500)
+        monkeypatch.setattr(plan, "AUTOMATIC_KINDS", (request.param,))
+        monkeypatch.setattr(kinds, "EFFORTS", (1024,))
     if request.param == "gpu":
         import faiss
 
@@ -96,7 +96,7 @@ def test_search_equals_brute_force(fill, clustered, way):
     for k in (1, 10, 300):
         check(index, vectors, everything, queries, k)
     assert len(index.search(queries[:1], k=5000)[0]) == 1000
-    assert (index._snapshot.vectors._faiss is None) == (way == "numpy")
+    assert (index._reader.snapshot.vectors._faiss is None) == (way == "numpy")
 
 
 @pytest.mark.parametrize("most", [10, 100, 450, 600, 990])
@@ -167,13 +167,13 @@ def test_a_query_whose_whole_neighbourhood_was_deleted(fill, new_index, way):
 
 
 def test_the_fast_index_grows_only_when_a_tenth_is_missing(fill, clustered, monkeypatch):
-    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500)
+    monkeypatch.setattr(plan, "MIN_APPROXIMATE_ROWS", 500)
     index = fill(clustered(1000))
-    (fast,) = (index.folder / "vectors").glob("*.faiss")
+    (ann,) = (index.folder / "vectors").glob("*.faiss")
     fill(clustered(50, seed=1), index, first=1000)
-    assert fast.exists()
+    assert ann.exists()
     fill(clustered(100, seed=2), index, first=2000)
-    assert not fast.exists()
+    assert not ann.exists()
     assert len(list((index.folder / "vectors").glob("*.faiss"))) == 1
 
 
@@ -201,7 +201,7 @@ def test_faiss_is_not_loaded_for_one_query_of_a_small_index(fill, clustered):
 def test_warm_up_loads_faiss(fill, clustered):
     index = fill(clustered(100))
     index.warm_up()
-    assert index._snapshot.vectors._faiss is not None
+    assert index._reader.snapshot.vectors._faiss is not None
 
 
 def test_without_a_gpu_no_gpu_index_is_made(clustered):
@@ -236,8 +236,8 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "index"
     index = Index.create(folder, model="m", prompt="", fingerprint="f", embedding_size=SIZE)
     with pytest.MonkeyPatch.context() as patch, index.writer() as writer:
-        patch.setattr(kinds, "APPROXIMATE_FROM", 500)
-        patch.setattr(kinds, "FEWEST_TO_LEARN", 500)
+        patch.setattr(plan, "MIN_APPROXIMATE_ROWS", 500)
+        patch.setattr(plan, "MIN_TRAINING_ROWS", 500)
         for row, vector in enumerate(vectors):
             writer.put(MediaRecord(f"{row}.mp4", row, 1), [ClipRecord(0.0, 1.0, vector)])
         writer.build_vectors()
@@ -247,9 +247,9 @@ def built(tmp_path_factory):
 @pytest.mark.parametrize("part", ["embeddings-*", "hits-*", "paths-*", "*.faiss", "vectors.json"])
 @pytest.mark.parametrize("damage", ["removed", "cut short", "overwritten"])
 def test_damaged_files_cost_time_but_never_an_answer(built, tmp_path, clustered, monkeypatch, part, damage):
-    monkeypatch.setattr(kinds, "APPROXIMATE_FROM", 500)
-    monkeypatch.setattr(kinds, "FEWEST_TO_LEARN", 500)
-    monkeypatch.setattr(search, "ROWS_BEFORE_FAISS", 0)
+    monkeypatch.setattr(plan, "MIN_APPROXIMATE_ROWS", 500)
+    monkeypatch.setattr(plan, "MIN_TRAINING_ROWS", 500)
+    monkeypatch.setattr(search, "MAX_ROWS_WITHOUT_FAISS", 0)
     folder, vectors = built
     shutil.copytree(folder, tmp_path / "index")
     index = Index.open(tmp_path / "index")
@@ -269,7 +269,7 @@ def test_damaged_files_cost_time_but_never_an_answer(built, tmp_path, clustered,
     check(Index.open(index.folder), vectors, everything, queries, 10)
     (problem,) = index.verify()
     assert problem.what == "missing or damaged vector index"
-    index.build_vectors()
+    index.maintenance.build_vectors()
     assert index.verify() == []
     check(index, vectors, everything, queries, 10)
 

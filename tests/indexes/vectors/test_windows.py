@@ -41,7 +41,7 @@ def check(index, stored):
 
 def read_without_table(index, stored, monkeypatch):
     """The same, when the table must not be opened."""
-    index._snapshot = type(index._snapshot)(index.folder, index.manifest)
+    index._reader.reopen()
     monkeypatch.setattr("indexes.tables.open_table", None)
     check(index, stored)
 
@@ -65,20 +65,20 @@ def test_removed_files_leave_and_the_file_is_written_anew(index, fill, monkeypat
         index.embeddings([0])
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut short", "removed", "spans"])
+@pytest.mark.parametrize("damage", ["flipped", "cut short", "removed", "ranges"])
 def test_damage_costs_time_and_not_answers(index, fill, damage):
     stored = fill({"a.mp4": [3, 1, 5], "b.mp4": [2]})
-    pattern = "spans-*.bin" if damage == "spans" else "windows-*.f16"
+    pattern = "window-ranges-*.bin" if damage == "ranges" else "windows-*.f16"
     (file,) = (index.folder / "vectors").glob(pattern)
     content = file.read_bytes()
     if damage == "removed":
         file.unlink()
     else:
         file.write_bytes(content[:-8] if damage == "cut short" else b"\xff" * 9 + content[9:])
-    index._snapshot = type(index._snapshot)(index.folder, index.manifest)
+    index._reader.reopen()
     check(index, stored)
     assert "missing or damaged vector index" in {problem.what for problem in index.verify()}
-    index.optimize()
+    index.maintenance.optimize()
     assert index.verify() == []
     check(index, stored)
 

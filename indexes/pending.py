@@ -1,4 +1,4 @@
-"""Changes that wait to become visible together, and how they are written to the tables."""
+"""Changes that wait for the next commit, and how they are written to the tables."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from indexes.tables import Tables
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A group is due when it reaches one of these.
-GROUP_SECONDS = 5.0
-GROUP_FILES = 1024
-GROUP_BYTES = 64 * 1024 * 1024
+# A commit is due when the changes reach one of these.
+MAX_PENDING_SECONDS = 5.0
+MAX_PENDING_FILES = 1024
+MAX_PENDING_BYTES = 64 * 1024 * 1024
 
 # Ids in one SQL expression.
-_IDS_AT_ONCE = 4096
+MAX_IDS_PER_FILTER = 4096
 
 
-class Group:
-    """At most one change per path: a second one waits for the next group."""
+class PendingChanges:
+    """The changes of one commit, at most one per path: a second change has to wait for the next commit."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
         self._media: list[pa.Table] = []  # rows of new files
         self._clips: list[pa.Table] = []
         self._changes: dict[int, dict[str, Any]] = {}  # new fields of files that stay, by media_id
-        self._dropped: set[int] = set()  # media_ids
+        self._removed: set[int] = set()  # media_ids
         self._bytes = 0
         self._started = time.monotonic()
 
@@ -46,31 +46,31 @@ class Group:
         self.paths.update(paths)
         self._changes[media_id] = fields
 
-    def drop(self, media_id: int) -> None:
+    def remove(self, media_id: int) -> None:
         """Delete a file."""
-        self._dropped.add(media_id)
+        self._removed.add(media_id)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self._media or self._changes or self._dropped)
+        return not (self._media or self._changes or self._removed)
 
     @property
     def is_due(self) -> bool:
-        """Whether it has grown or waited enough."""
-        files = len(self._media) + len(self._changes) + len(self._dropped)
+        """Whether the changes are many, large or old enough to be committed."""
+        files = len(self._media) + len(self._changes) + len(self._removed)
         waited = time.monotonic() - self._started
-        return files >= GROUP_FILES or self._bytes >= GROUP_BYTES or waited >= GROUP_SECONDS
+        return files >= MAX_PENDING_FILES or self._bytes >= MAX_PENDING_BYTES or waited >= MAX_PENDING_SECONDS
 
     def write(self, tables: Tables) -> None:
-        """Make the changes in both tables, unseen by readers so far."""
+        """Make the changes in both tables; readers see them once the manifest is replaced."""
         self._write_clips(tables)
         self._write_media(tables)
 
     def _write_clips(self, tables: Tables) -> None:
-        # A reader that was opened before rows are deleted goes on seeing them.
+        # A scanner that was opened before rows are deleted still returns them.
         changed = [tables.clips.batches(is_in("media_id", ids)) for ids in _split(self._changes)]
-        for ids in _split(self._dropped | self._changes.keys()):
+        for ids in _split(self._removed | self._changes.keys()):
             tables.clips.delete(is_in("media_id", ids))
         if self._changes or any(len(clips) for clips in self._clips):
             tables.clips.append(self._clip_rows(changed))
@@ -91,12 +91,14 @@ class Group:
         for ids in _split(self._changes):
             changed = tables.media.rows(is_in("media_id", ids)).to_batches()
             rows += [pa.Table.from_batches([patch_table(batch, self._changes)]) for batch in changed]
-        for ids in _split(self._dropped | self._changes.keys()):
+        for ids in _split(self._removed | self._changes.keys()):
             tables.media.delete(is_in("media_id", ids))
         if rows:
             tables.media.append(pa.concat_tables(rows).combine_chunks().to_batches())
 
 
 def _split(ids: Iterable[int]) -> list[list[int]]:
-    every = sorted(ids)
-    return [every[begin : begin + _IDS_AT_ONCE] for begin in range(0, len(every), _IDS_AT_ONCE)]
+    ordered = sorted(ids)
+    return [
+        ordered[begin : begin + MAX_IDS_PER_FILTER] for begin in range(0, len(ordered), MAX_IDS_PER_FILTER)
+    ]
