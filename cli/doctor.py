@@ -178,7 +178,7 @@ def _decoders(found: Examination) -> dict[str, Any]:
 
 
 def _cache(found: Examination) -> dict[str, Any]:
-    from jepa_retrieval.models.runtime.cache import cache_root
+    from jepa_retrieval.models.cache import cache_root
 
     folder = cache_root()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())

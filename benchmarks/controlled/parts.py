@@ -22,6 +22,7 @@ from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig,
 from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.sentences import SentenceTokenizer
+from jepa_retrieval.models.storage import write_model
 from jepa_retrieval.models.y_decoder_files import TOKENIZER
 from jepa_retrieval.training import y_decoder
 from jepa_retrieval.training.config import (
@@ -132,7 +133,7 @@ def load_decoder(trainer: Trainer, settings: Settings, seed: int) -> Model:
     if not (folder / TOKENIZER).exists():
         start = settings.work / "start"
         if not start.exists():
-            trainer.learner.model.save_pretrained(start)  # of which only the frozen Y-Encoder matters
+            write_model(trainer.learner.model, start)  # of which only the frozen Y-Encoder matters
         model = y_decoder.train(_decoder_recipe(settings, seed, start))
         shutil.copytree(start, folder, dirs_exist_ok=True)
         shutil.copytree(model, folder, dirs_exist_ok=True)

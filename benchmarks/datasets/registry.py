@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from benchmarks.datasets import shapes
 from benchmarks.datasets.location import shared_folder
@@ -22,7 +22,6 @@ Task = Literal[
     "captioning",
     "selective-decoding",
 ]
-TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True)

@@ -75,11 +75,11 @@ class Scorer:
 
 def _raw_minilm() -> Callable[[Sequence[str]], np.ndarray]:
     """Texts to unit vectors of the text tower that nano begins with, as its makers published it."""
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
     from jepa_retrieval.models.registry import CONFIGS, model_config
+    from jepa_retrieval.models.storage import initialise_model
     from jepa_retrieval.training.frozen import fingerprint_of_module, text_tower_of
 
-    untrained = VLJEPA.initialise(model_config("nano"), base=CONFIGS)
+    untrained = initialise_model(model_config("nano"), base=CONFIGS)
     encode = text_tower_of(untrained, fingerprint=fingerprint_of_module(untrained.y_encoder.tower))
 
     def unit(texts: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.models.runtime.cache import cache_root
+from jepa_retrieval.models.cache import cache_root
 
 _LOOKUPS = 500  # keys in one statement; SQLite allows 999 on old systems
 

@@ -25,9 +25,9 @@ def tower_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
         )
     import torch
 
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+    from jepa_retrieval.models.storage import read_model
 
-    model = VLJEPA.from_pretrained(folder)
+    model = read_model(folder)
 
     @torch.no_grad()
     def encode(texts: Sequence[str]) -> np.ndarray:

@@ -164,7 +164,7 @@ def plain_loop(trainer: Trainer, batch: int, steps: int) -> list[float]:
         predicted = F.normalize(predictor.predict(tokens, query_tokens, mask), dim=-1)
         targets = F.normalize(model.y_encoder.embed(features), dim=-1)
         losses = []
-        members = zip(learner.each_member(predicted), learner.each_member(targets), strict=True)
+        members = zip(learner.split_members(predicted), learner.split_members(targets), strict=True)
         for of_member, its_targets in members:
             logits = trainer.log_scale.exp() * of_member @ its_targets.T
             losses.append((F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2)

@@ -11,6 +11,7 @@ from typing import Any
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, MeanPoolConfig, ModelConfig
+from jepa_retrieval.models.old_names import hashed_name
 
 # What may differ between two copies of a model without changing an embedding.
 _NOT_HASHED = {
@@ -88,7 +89,7 @@ def _hashed(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
         return {
-            field.name: _hashed(item)
+            hashed_name(field.name): _hashed(item)
             for field, item in fields
             if item != field.default and _counts(field.name, item)
         }

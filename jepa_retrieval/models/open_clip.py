@@ -12,6 +12,7 @@ import numpy as np
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models import clip_tokenizer
+from jepa_retrieval.models.cache import cached_entry
 from jepa_retrieval.models.config import (
     MeanPoolConfig,
     ModelConfig,
@@ -22,7 +23,6 @@ from jepa_retrieval.models.config import (
     save_config,
 )
 from jepa_retrieval.models.fingerprint import digest_of_files
-from jepa_retrieval.models.runtime.cache import cached_entry
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.cache import cache_root
 from jepa_retrieval.models.config import ModelConfig, load_config
 from jepa_retrieval.models.runtime.device import Device
 from jepa_retrieval.models.runtime.model import RuntimeModel
@@ -45,7 +46,7 @@ def load_model(name: str, *, device: Device = "auto") -> RuntimeModel:
     """A model by name. This is quick: its parts are made ready when they are first used.
 
     Args:
-        name: a name that `list_models` gives, `local:FOLDER` (as `VLJEPA.save_pretrained` writes it),
+        name: a name that `list_models` gives, `local:FOLDER` (as `storage.write_model` writes it),
             `open_clip:ARCHITECTURE/TAG` or `open_clip:ARCHITECTURE/FILE`.
         device: "auto", "cpu" or "cuda".
 
@@ -57,7 +58,7 @@ def load_model(name: str, *, device: Device = "auto") -> RuntimeModel:
         return _load_open_clip(name, device)
     folder = _folder(name)
     config = dataclasses.replace(load_config(folder / CONFIG_FILE), name=name)
-    return RuntimeModel(config, build=lambda: _from_pretrained(folder), base=folder, device=device)
+    return RuntimeModel(config, build=lambda: _read_model(folder), base=folder, device=device)
 
 
 def model_config(name: str) -> ModelConfig:
@@ -73,8 +74,6 @@ def model_config(name: str) -> ModelConfig:
 
 def trained_folder(name: str) -> Path | None:
     """The folder of a named model's weights, which come with this package or were imported; None without them."""
-    from jepa_retrieval.models.runtime.cache import cache_root
-
     for folder in (WEIGHTS / name, cache_root() / "models" / name):
         if (folder / CONFIG_FILE).is_file():
             return folder
@@ -101,10 +100,10 @@ def _names() -> list[str]:
     return sorted(path.stem for path in CONFIGS.glob("*.json"))
 
 
-def _from_pretrained(folder: Path) -> VLJEPA:
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+def _read_model(folder: Path) -> VLJEPA:
+    from jepa_retrieval.models.storage import read_model
 
-    return VLJEPA.from_pretrained(folder)
+    return read_model(folder)
 
 
 def _load_open_clip(name: str, device: Device) -> RuntimeModel:
@@ -113,8 +112,8 @@ def _load_open_clip(name: str, device: Device) -> RuntimeModel:
     config = open_clip_config(name)
 
     def build() -> VLJEPA:
-        from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+        from jepa_retrieval.models.storage import initialise_model
 
-        return VLJEPA.initialise(config)
+        return initialise_model(config)
 
     return RuntimeModel(config, build=build, base=Path(), device=device)

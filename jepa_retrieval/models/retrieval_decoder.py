@@ -9,8 +9,6 @@ better than the nearest one (Devlin et al., "Exploring Nearest Neighbor Approach
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +17,14 @@ import numpy as np
 
 from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.parts import Model, Sentence, YEncoder
-from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.models.text_embeddings import cached_text_embeddings, embed_texts
 from jepa_retrieval.text_files import read_lines
-
-logger = logging.getLogger(__name__)
 
 # Of the weights exp(cosine / temperature) in a projection; chosen on Flickr8k dev by
 # `benchmarks.published.captioning`.
 TEMPERATURE = 0.02
 
 _BLOCK = 64  # embeddings that are compared with the bank at once
-_ENCODE_BLOCK = 4096  # captions between two lines of the log
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +38,7 @@ class CaptionBank:
     def encode(cls, texts: Sequence[str], y_encoder: YEncoder) -> CaptionBank:
         """A bank of these sentences, each once."""
         texts = list(dict.fromkeys(texts))
-        blocks = []
-        for start in range(0, len(texts), _ENCODE_BLOCK):
-            if start:
-                logger.info("Encoded %d of %d captions", start, len(texts))
-            blocks.append(y_encoder.encode(texts[start : start + _ENCODE_BLOCK]))
-        return cls(texts, np.concatenate(blocks))
+        return cls(texts, embed_texts(texts, y_encoder))
 
     @classmethod
     def read(cls, path: Path, model: Model) -> CaptionBank:
@@ -59,16 +49,7 @@ class CaptionBank:
             ModelError: the cache folder cannot be written.
         """
         texts = read_lines(path)
-        content = hashlib.sha256("\n".join(texts).encode()).hexdigest()
-        key = f"{model.fingerprint('')[:20]}-{content[:20]}"
-
-        def fill(folder: Path) -> None:
-            logger.info("Encoding %d captions of %s, once", len(texts), path)
-            embeddings = cls.encode(texts, model.y_encoder).embeddings
-            np.save(folder / "embeddings.npy", embeddings.astype(np.float16))
-
-        embeddings: np.ndarray = np.load(cached_entry(f"banks/{key}", fill) / "embeddings.npy")
-        return cls(texts, embeddings.astype(np.float32))
+        return cls(texts, cached_text_embeddings(texts, model))
 
 
 class RetrievalDecoder:

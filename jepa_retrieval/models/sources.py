@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.models.cache import cached_entry
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ PACKAGES = {
         archive=True,
     ),
 }
-
-
-def pinned_digest(source: str) -> str | None:
-    """The sha256 that a `package:` source must have; None for a source whose content is not pinned."""
-    return _package(source).sha256 if source.startswith("package:") else None
 
 
 def locate(source: str, file: str | None = None, *, base: Path) -> Path:

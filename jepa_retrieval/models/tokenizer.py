@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,9 @@ class TokenIds(NamedTuple):
 
     ids: np.ndarray  # int64 [B, L]
     mask: np.ndarray  # int64 [B, L]; 1: a token, 0: padding
+
+
+Tokenise = Callable[[Sequence[str]], TokenIds]
 
 
 class TextTokenizer:

@@ -55,8 +55,8 @@ def read_memory(folder: Path) -> np.ndarray | None:
 def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int) -> YDecoder:
     """The PyTorch module with its weights."""
     from jepa_retrieval.models.checkpoints import read_tensors
-    from jepa_retrieval.models.modules.storage import check_fit
     from jepa_retrieval.models.modules.y_decoder import YDecoder
+    from jepa_retrieval.models.storage import check_fit
 
     state = read_tensors(folder / WEIGHTS)
     state.pop(MEMORY, None)

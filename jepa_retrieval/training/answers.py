@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import load_config, save_config
-from jepa_retrieval.models.modules.storage import ANSWERS_FILE, CONFIG_FILE
+from jepa_retrieval.models.storage import ANSWERS_FILE, CONFIG_FILE
 from jepa_retrieval.training.config import QUESTION_FORMATS, TrainConfig
 from jepa_retrieval.training.data.examples import Source
 from jepa_retrieval.training.data.sources import read_source

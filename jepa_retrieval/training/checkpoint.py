@@ -1,22 +1,104 @@
-"""The state of a run on disk, from which it goes on exactly where it was, whatever killed it."""
+"""The state of a run on disk, from which it continues exactly where it was, whatever stopped it."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
+from indexes.files import sync_folder
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.training.optim import WeightAverage
+from jepa_retrieval.training.random_state import RandomState, random_state
 
 FILE_NAME = "checkpoint.pt"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+
+class Checkpoint:
+    """The checkpoint of one run: the same for every trainer."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *,
+        weights: Mapping[str, nn.Parameter],
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        average: WeightAverage | None,
+    ) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            folder: of the run.
+            settings: plain values; a checkpoint of a run with other settings is refused.
+            weights: what is trained, by name.
+            optimizer: of the weights.
+            schedule: of the optimizer's learning rate.
+            average: of the weights; None: there is none.
+        """
+        self._folder = folder
+        self._settings = json.dumps(settings)
+        self._weights, self._optimizer = weights, optimizer
+        self._schedule, self._average = schedule, average
+
+    def save(self, step: int, *, random: Sequence[RandomState] | None = None, **extra: Any) -> None:
+        """Write the state after `step` steps.
+
+        Args:
+            step: how many are done.
+            random: the state of each process; None: of this one, which is the only one.
+            extra: tensors and plain values of the trainer, which `resume` returns.
+
+        Raises:
+            UsageError: the folder cannot be written.
+        """
+        save(
+            self._folder,
+            {
+                "settings": self._settings,
+                "step": step,
+                "weights": {name: value.detach() for name, value in self._weights.items()},
+                "optimizer": self._optimizer.state_dict(),
+                "schedule": self._schedule.state_dict(),
+                "average": self._average.state_dict() if self._average is not None else {},
+                "random": [random_state()] if random is None else list(random),
+                "extra": extra,
+            },
+        )
+
+    def resume(self) -> dict[str, Any] | None:
+        """Restore weights, optimizer, schedule and average; the rest ("step", "random", "extra") is returned.
+
+        None if the folder has no checkpoint.
+
+        Raises:
+            UsageError: the checkpoint is damaged, or belongs to a run with other settings.
+        """
+        state = load(self._folder)
+        if state is None:
+            return None
+        check_settings(state["settings"], self._settings, folder=self._folder)
+        with torch.no_grad():
+            for name, value in self._weights.items():
+                value.copy_(state["weights"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        return {key: state[key] for key in ("step", "random", "extra")}
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
-    """Replace the checkpoint in one step: at every moment the old one or the new one is there, whole."""
+    """Replace the checkpoint in one step: at every moment the old one or the new one is there, complete."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{FILE_NAME}.{os.getpid()}"
     try:
@@ -25,36 +107,34 @@ def save(folder: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(folder / FILE_NAME)
+        sync_folder(folder)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UsageError(f"{folder}: the checkpoint cannot be written ({error.strerror or error})") from error
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # the renaming itself is on disk only now
-    finally:
-        os.close(descriptor)
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """The checkpoint of a run's folder, tensors on the CPU; None if there is none."""
+    """The checkpoint of a run's folder, tensors on the CPU; None if there is none.
+
+    Raises:
+        UsageError: the file is damaged, or was written by another version of this program.
+    """
     path = folder / FILE_NAME
     if not path.exists():
         return None
     try:
         # weights_only: a file can hold tensors and plain values, never code.
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UsageError(f"{path}: not a readable checkpoint ({error}); --restart begins anew") from error
-    if state.get("format_version") != FORMAT_VERSION:
-        raise UsageError(f"{path}: written by another version of this program; --restart begins anew")
-    assert isinstance(state, dict)
+    except Exception as error:  # of pickle, of the zip format and of PyTorch
+        raise UsageError(f"{path}: not a readable checkpoint ({error}); --restart starts over") from error
+    if not isinstance(state, dict) or state.get("format_version") != FORMAT_VERSION:
+        raise UsageError(f"{path}: written by another version of this program; --restart starts over")
     return state
 
 
-def check_same_run(state: dict[str, Any], config: dict[str, Any], *, folder: Path) -> None:
-    """Raise UsageError if the checkpoint belongs to a run with other settings; names the first that differs."""
-    before, now = json.loads(state["config"]), json.loads(json.dumps(config))
-    difference = _first_difference(before, now)
+def check_settings(before: str, now: str, *, folder: Path) -> None:
+    """Raise UsageError, with the name of the first setting that differs, unless both JSON texts hold the same."""
+    difference = _first_difference(json.loads(before), json.loads(now))
     if difference:
         raise UsageError(
             f"{folder}: holds a run with other settings ({difference}); choose another run.output, or --restart"
@@ -71,18 +151,3 @@ def _first_difference(before: Any, now: Any, name: str = "") -> str:
         if found:
             return found
     return ""
-
-
-def random_state() -> dict[str, Any]:
-    """States of PyTorch's generators in this process. Batches need none: they follow from the seed and the step."""
-    return {
-        "cpu": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Put them back."""
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])

@@ -26,8 +26,8 @@ from torch.nn import functional
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, LlamaPredictorConfig, load_config
 from jepa_retrieval.models.modules.concepts import TEMPLATES, class_names
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIGS
+from jepa_retrieval.models.storage import initialise_model
 from jepa_retrieval.training.data.examples import MediaFolder, Visual
 from jepa_retrieval.training.data.visuals import load_frames
 from jepa_retrieval.training.frozen import fingerprint_of_module, x_encoder_of
@@ -85,7 +85,7 @@ def write_class_features(
     folder: Path, images: Path, names: Path, *, config: Path, count: int = 2000, views: int = 8
 ) -> None:
     """Make the folder of ready-made tokens; `names` lists the files of `images`, of which `count` are used."""
-    model = VLJEPA.initialise(load_config(config), base=config.parent)
+    model = initialise_model(load_config(config), base=config.parent)
     section, predictor = model.config.x_encoder, model.config.predictor
     if not (
         isinstance(section, EfficientNetLiteConfig)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
 import time
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.training import checkpoint
+from jepa_retrieval.models.storage import write_model
 from jepa_retrieval.training.batches import Batch, PhaseBatches
+from jepa_retrieval.training.checkpoint import Checkpoint
 from jepa_retrieval.training.config import PhaseConfig, Stage, TrainConfig
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.mixing import Mixer
@@ -33,6 +33,7 @@ from jepa_retrieval.training.losses import joint_loss
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
 from jepa_retrieval.training.preparation import Prepared, PreparedPhase
 from jepa_retrieval.training.progress import OnProgress, TrainProgress, seconds_left
+from jepa_retrieval.training.random_state import preserved_random_state, random_state, set_random_state
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,14 @@ class Trainer:
         self.schedule = build_schedule(self.optimizer, config.optim, steps=config.total_steps)
         decay = config.optim.ema_decay
         self.average = WeightAverage(self.named.values(), decay) if decay else None
+        self._checkpoint = Checkpoint(
+            self.output,
+            {"stage": stage, "processes": self.processes, **config.as_table()},
+            weights=self.named,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            average=self.average,
+        )
         self.step = 0
         self.best: dict[str, Any] = {"value": -math.inf, "step": 0, "metrics": {}}
         self._losses: list[Tensor] = []  # since the last row of the curves
@@ -183,8 +192,8 @@ class Trainer:
                     text_features=features,
                 )
                 for of_member, its_targets in zip(
-                    self.learner.each_member(predicted.float()),
-                    self.learner.each_member(targets.float()),
+                    self.learner.split_members(predicted.float()),
+                    self.learner.split_members(targets.float()),
                     strict=True,
                 )
             ]
@@ -247,7 +256,8 @@ class Trainer:
     def _evaluate(self, *, last: bool) -> None:
         """Measure and keep the weights, or their average if there is one; the main process does it for all."""
         if self.is_main:
-            with self._averaged(), self._fixed_random_state():
+            averaged = self.average.swapped() if self.average is not None else nullcontext()
+            with averaged, preserved_random_state():
                 metrics: dict[str, float] = {}
                 for evaluation in self.prepared.evaluations:
                     found = evaluate(self.learner, evaluation)
@@ -277,90 +287,32 @@ class Trainer:
                 self.best["metrics"] = metrics
 
     def _save_model(self, name: str) -> None:
-        """Write a folder that `VLJEPA.from_pretrained` and ``local:`` load; a killed process leaves the old one."""
+        """Write a folder that `storage.read_model` and ``local:`` load; a killed process leaves the old one."""
         temporary, folder = self.output / f"{name}.new", self.output / name
         shutil.rmtree(temporary, ignore_errors=True)
         model = self.learner.model
         if self.config.loss.kind == "infonce":
             model.config = replace(model.config, temperature=1 / self.log_scale.exp().item())
-        model.save_pretrained(temporary)
+        write_model(model, temporary)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
 
     # --- State --------------------------------------------------------------------------------------------
 
-    def _averaged(self) -> _Swapped:
-        return _Swapped(self.average.swap if self.average is not None else None)
-
-    def _fixed_random_state(self) -> _KeptRandomState:
-        return _KeptRandomState()
-
     def _save_checkpoint(self) -> None:
-        states: list[Any] = [checkpoint.random_state()]
+        states: list[Any] = [random_state()]
         if self.processes > 1:
             states = [None] * self.processes
-            dist.all_gather_object(states, checkpoint.random_state())
-        if not self.is_main:
-            return
-        checkpoint.save(
-            self.output,
-            {
-                "stage": self.stage,
-                "config": json.dumps(self.config.as_table()),
-                "step": self.step,
-                "weights": {name: value.detach() for name, value in self.named.items()},
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "average": self.average.state() if self.average is not None else {},
-                "random": states,
-                "best": self.best,
-                "losses": torch.stack(self._losses) if self._losses else torch.empty(0),
-            },
-        )
+            dist.all_gather_object(states, random_state())
+        if self.is_main:
+            losses = torch.stack(self._losses) if self._losses else torch.empty(0)
+            self._checkpoint.save(self.step, random=states, best=self.best, losses=losses)
 
     def _resume(self) -> None:
-        state = checkpoint.load(self.output)
+        state = self._checkpoint.resume()
         if state is None:
             return
-        checkpoint.check_same_run(state, self.config.as_table(), folder=self.output)
-        if state["stage"] != self.stage or len(state["random"]) != self.processes:
-            raise UsageError(
-                f"{self.output}: holds a run of {state['stage']} with {len(state['random'])} processes; "
-                "choose another run.output, or --restart"
-            )
-        with torch.no_grad():
-            for name, value in self.named.items():
-                value.copy_(state["weights"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        if self.average is not None:
-            self.average.load(state["average"])
-        self.step, self.best = state["step"], state["best"]
-        self._losses = list(state["losses"].to(self.learner.device))
-        checkpoint.set_random_state(state["random"][self.rank])
-        logger.info("going on from step %d", self.step)
-
-
-class _Swapped:
-    """Inside, the weights are their moving average."""
-
-    def __init__(self, swap: Callable[[], None] | None) -> None:
-        self._swap = swap
-
-    def __enter__(self) -> None:
-        if self._swap is not None:
-            self._swap()
-
-    def __exit__(self, *_: object) -> None:
-        if self._swap is not None:
-            self._swap()
-
-
-class _KeptRandomState:
-    """Whatever happens inside draws nothing from the generators of training."""
-
-    def __enter__(self) -> None:
-        self._state = checkpoint.random_state()
-
-    def __exit__(self, *_: object) -> None:
-        checkpoint.set_random_state(self._state)
+        self.step, self.best = state["step"], state["extra"]["best"]
+        self._losses = list(state["extra"]["losses"].to(self.learner.device))
+        set_random_state(state["random"][self.rank])
+        logger.info("continuing from step %d", self.step)

@@ -33,7 +33,7 @@ def x_encoder_of(model: VLJEPA, *, fingerprint: str) -> Callable[[np.ndarray], n
             build=lambda: XEncoderGraph(model.x_encoder),
             inputs=part_inputs(model.config, "x_encoder"),
             reduced_precision=True,
-            side_by_side=True,
+            concurrent=True,
         )
         return GraphXEncoder(model.config.x_encoder, graph, calls=CPU_CALLS).encode
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from jepa_retrieval.training.random_state import random_state, set_random_state
+
 Embed = Callable[[], tuple[Tensor, ...]]
 
 
@@ -29,15 +31,15 @@ def backward(chunks: Sequence[Embed], loss: Callable[..., Tensor]) -> Tensor:
     states, parts = [], []
     with torch.no_grad():
         for chunk in chunks:
-            states.append(_random_state())
+            states.append(random_state())
             parts.append(chunk())
     leaves = [torch.cat(kind).requires_grad_() for kind in zip(*parts, strict=True)]
     value = loss(*leaves)
     value.backward()
-    after = _random_state()
+    after = random_state()
     start = 0
     for chunk, state in zip(chunks, states, strict=True):
-        _set_random_state(state)
+        set_random_state(state)
         embeddings = chunk()
         end = start + len(embeddings[0])
         # A frozen tower's embeddings have no graph to go back through.
@@ -45,20 +47,10 @@ def backward(chunks: Sequence[Embed], loss: Callable[..., Tensor]) -> Tensor:
         gradients = [_gradient_of(leaves[kind])[start:end] for kind in trained]
         torch.autograd.backward([embeddings[kind] for kind in trained], gradients)
         start = end
-    _set_random_state(after)
+    set_random_state(after)
     return value.detach()
 
 
 def _gradient_of(leaf: Tensor) -> Tensor:
     """The gradient of a leaf; zeros if the loss does not depend on it."""
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-
-
-def _random_state() -> tuple[Tensor, list[Tensor]]:
-    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-
-
-def _set_random_state(state: tuple[Tensor, list[Tensor]]) -> None:
-    torch.set_rng_state(state[0])
-    if state[1]:
-        torch.cuda.set_rng_state_all(state[1])

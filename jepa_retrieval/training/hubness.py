@@ -1,6 +1,6 @@
 """The last step of a training: the dimension that levels pictures is fitted to captions.
 
-See models/modules/levelling.py for what it does.
+See models/modules/hubness.py for what it does.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ CLUSTER_STEPS = 10  # of k-means
 def level(model: VLJEPA, recipe: TrainConfig) -> None:
     """Fit the dimension, if the model has it, to the recipe's first source: captions at large and their pictures."""
     predictor = model.predictor
-    if not isinstance(predictor, Predictor) or predictor.levelled is None:
+    if not isinstance(predictor, Predictor) or predictor.hubness is None:
         return
     learner = Learner(model.eval(), device=torch.device("cpu"))
     source = read_source(recipe.sources[0])
     size = model.config.embedding_size - 1
     captions = functional.normalize(_captions(learner, source, recipe)[:, :size], dim=-1).numpy()
     clusters = faiss.Kmeans(
-        size, len(predictor.levelled.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
+        size, len(predictor.hubness.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
     )
     clusters.train(captions)
     members = np.bincount(clusters.index.search(captions, 1)[1][:, 0], minlength=clusters.k)
-    predictor.levelled.fit(
+    predictor.hubness.fit(
         torch.from_numpy(clusters.centroids),
         # A cluster that lost all of its captions counts as next to nothing.
         torch.from_numpy(np.maximum(members, 1e-3) / len(captions)).float(),
         _pictures(learner, source, recipe)[:, :size],
         # The loss's temperature is that of cosines in which the share of the dimension is missing.
-        temperature=model.config.temperature / math.sqrt(1 - predictor.levelled.share),
+        temperature=model.config.temperature / math.sqrt(1 - predictor.hubness.share),
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.modules.bert import Bert
-from jepa_retrieval.models.modules.ensemble import each_member
+from jepa_retrieval.models.modules.ensemble import split_members
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.training.frozen import (
@@ -68,12 +68,12 @@ class Learner:
             return self.model.encode_texts(list(texts))
         return F.normalize(self.model.y_encoder.embed(self.text_features(texts)), dim=-1)
 
-    def each_member(self, embeddings: Tensor) -> list[Tensor]:
+    def split_members(self, embeddings: Tensor) -> list[Tensor]:
         """Ŝ_Y or S_Y [..., E] as each member of the Predictor would give it alone, unit length."""
         predictor = self.model.predictor
         if not isinstance(predictor, Predictor):
             return [embeddings]
-        return each_member(embeddings, members=len(predictor.members), size=predictor.size)
+        return split_members(embeddings, members=len(predictor.members), size=predictor.size)
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """What the text tower gives, pooled, float [M, F]; no gradient flows back."""

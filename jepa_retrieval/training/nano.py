@@ -18,6 +18,7 @@ import torch
 
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIGS
+from jepa_retrieval.models.storage import read_model, write_model
 from jepa_retrieval.training.answers import add_answers
 from jepa_retrieval.training.class_features import write_class_features
 from jepa_retrieval.training.config import Stage, load_config
@@ -50,7 +51,7 @@ def retrain(shared: Path, run: Path) -> Path:
         folders.append(report.model)
     model = mean_of(*folders, share=STAGE_2_SHARE)
     level(model, load_config(RECIPES / "nano_pretrain.toml"))
-    model.save_pretrained(run / "nano", dtype=torch.float16, rows8=True)
+    write_model(model, run / "nano", dtype=torch.float16, int8=True)
     add_answers(run / "nano", load_config(RECIPES / "nano_sft.toml"))
     return run / "nano"
 
@@ -62,7 +63,7 @@ def mean_of(first: Path, second: Path, *, share: float) -> VLJEPA:
     Fine-tuning forgets a little of what it does not train; half-way back it answers as well and searches better
     (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     """
-    model, other = VLJEPA.from_pretrained(first), VLJEPA.from_pretrained(second).state_dict()
+    model, other = read_model(first), read_model(second).state_dict()
     for name, weight in model.state_dict().items():
         if weight.is_floating_point():
             weight.lerp_(other[name], share)

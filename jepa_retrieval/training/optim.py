@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel
 
 from jepa_retrieval.training.config import OptimConfig
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def build_optimizer(
@@ -63,37 +68,54 @@ def build_schedule(optimizer: torch.optim.Optimizer, config: OptimConfig, *, ste
 
 
 class WeightAverage:
-    """Exponential moving average of weights; early on it forgets faster, so that it does not lag behind."""
+    """Exponential moving average of weights; early on its decay is smaller, so that it does not lag behind."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], decay: float) -> None:
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self._decay = decay
-        self._updates = 0
-        self.averages = [parameter.detach().clone() for parameter in self._parameters]
+        """Start with the weights as they are.
 
-    @torch.no_grad()
+        Args:
+            parameters: those that are trained.
+            decay: of update k it is min(decay, (1 + k) / (10 + k)).
+        """
+        self._decay = decay
+        self._weights = nn.ParameterList(parameter for parameter in parameters if parameter.requires_grad)
+        self._average = AveragedModel(self._weights, multi_avg_fn=self._blend)
+        self._average.update_parameters(self._weights)  # the first update copies: it is number 0
+
+    @property
+    def averages(self) -> list[Tensor]:
+        """The averaged weights, in the order of the parameters."""
+        return [average.detach() for average in self._average.module.parameters()]
+
     def update(self) -> None:
         """Take in the weights as they are now."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self.averages, [p.detach() for p in self._parameters], 1 - decay)
+        self._average.update_parameters(self._weights)
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange weights and averages; a second call changes them back."""
-        for parameter, average in zip(self._parameters, self.averages, strict=True):
+        for parameter, average in zip(self._weights, self.averages, strict=True):
             kept = parameter.detach().clone()
             parameter.copy_(average)
             average.copy_(kept)
 
-    def state(self) -> dict[str, Tensor | int]:
-        """For a checkpoint."""
-        return {"updates": self._updates, **{str(i): average for i, average in enumerate(self.averages)}}
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """Inside, the weights are their averages."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
 
-    def load(self, state: dict[str, Tensor | int]) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return self._average.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
-        self._updates = int(state["updates"])
-        for i, average in enumerate(self.averages):
-            value = state[str(i)]
-            assert isinstance(value, Tensor)
-            average.copy_(value)
+        self._average.load_state_dict(state)
+
+    def _blend(self, averages: Tensors, weights: Tensors, count: Tensor | int) -> None:
+        decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averages, weights, 1 - decay)

@@ -19,6 +19,7 @@ from jepa_retrieval.models.config import load_config as load_model_config
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, trained_folder
+from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
 from jepa_retrieval.training.engine import Trainer, TrainReport
 from jepa_retrieval.training.learner import Learner
@@ -71,10 +72,10 @@ def build_model(config: ModelConfig) -> VLJEPA:
     """The model that a run starts with; UsageError if there is none of that name."""
     path = Path(config.init)
     if path.suffix == ".json" and path.is_file():
-        return VLJEPA.initialise(load_model_config(path), base=path.parent)
+        return initialise_model(load_model_config(path), base=path.parent)
     folder = path if path.is_dir() else trained_folder(config.init)
     if config.weights == "trained" and folder is not None:
-        return VLJEPA.from_pretrained(folder)
+        return read_model(folder)
     names = [model.name for model in list_models()]
     if not path.is_dir() and config.init not in names:
         raise UsageError(
@@ -85,7 +86,7 @@ def build_model(config: ModelConfig) -> VLJEPA:
             f'model.init: {config.init} has no trained weights here; weights = "fresh" starts anew'
         )
     file = path / CONFIG_FILE if path.is_dir() else CONFIGS / f"{config.init}.json"
-    return VLJEPA.initialise(load_model_config(file), base=file.parent)
+    return initialise_model(load_model_config(file), base=file.parent)
 
 
 def check_stage(config: TrainConfig, stage: Stage) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import logging
 import sys
 import time
@@ -32,7 +31,7 @@ from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.registry import load_model
 from jepa_retrieval.models.y_decoder_files import save_y_decoder
 from jepa_retrieval.settings import read_settings
-from jepa_retrieval.training import checkpoint
+from jepa_retrieval.training.checkpoint import Checkpoint
 from jepa_retrieval.training.config import OptimConfig, resolve_path
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.caption_points import (
@@ -44,6 +43,7 @@ from jepa_retrieval.training.data.caption_points import (
     project,
 )
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
+from jepa_retrieval.training.random_state import set_random_state
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def train(recipe: Recipe) -> Path:
     output = Path(recipe.run.output)
     output.mkdir(parents=True, exist_ok=True)
     model = load_model(recipe.run.model)
-    corpus = prepare(recipe.text, recipe.decoder, model, output, seed=recipe.run.seed)
+    corpus = prepare(recipe.text, recipe.decoder, model, seed=recipe.run.seed)
     section = dataclasses.replace(recipe.decoder, vocabulary=corpus.tokenizer.size)
     torch.manual_seed(recipe.run.seed)
     module = YDecoder(section, embedding_size=corpus.embeddings.shape[1])
@@ -116,6 +116,14 @@ class Trainer:
         self._optimizer = build_optimizer(module.parameters(), torch.nn.Module(), recipe.optim)
         self._schedule = build_schedule(self._optimizer, recipe.optim, steps=recipe.run.steps)
         self._average = WeightAverage(module.parameters(), recipe.optim.ema_decay)
+        self._checkpoint = Checkpoint(
+            output,
+            dataclasses.asdict(recipe),
+            weights=dict(module.named_parameters()),
+            optimizer=self._optimizer,
+            schedule=self._schedule,
+            average=self._average,
+        )
         self._step = 0
         self._resume()
         self._curves = Curves(output, keep_until=self._step)
@@ -135,7 +143,7 @@ class Trainer:
                     *(self._step, run.steps, loss, held_out, speed, (run.steps - self._step) / speed),
                 )
             if self._step % run.checkpoint_every == 0 or self._step == run.steps:
-                self._checkpoint()
+                self._checkpoint.save(self._step)
         return self._average
 
     def _train_step(self) -> float:
@@ -160,10 +168,8 @@ class Trainer:
             return float("nan")
         rows = torch.arange(len(self._corpus.counts) - count, len(self._corpus.counts))
         self._module.eval()
-        self._average.swap()
-        loss = float(self._loss(rows, torch.Generator().manual_seed(0)))
-        self._average.swap()
-        return loss
+        with self._average.swapped():
+            return float(self._loss(rows, torch.Generator().manual_seed(0)))
 
     def _loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         corpus = self._corpus
@@ -179,32 +185,13 @@ class Trainer:
             logits = self._module.logits(self._module.attend(asked, ids[:, :-1])[counted])
         return functional.cross_entropy(logits.float(), ids[:, 1:][counted])
 
-    def _checkpoint(self) -> None:
-        checkpoint.save(
-            self._output,
-            {
-                "config": json.dumps(dataclasses.asdict(self._recipe)),
-                "step": self._step,
-                "module": self._module.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "schedule": self._schedule.state_dict(),
-                "average": self._average.state(),
-                "random": checkpoint.random_state(),
-            },
-        )
-
     def _resume(self) -> None:
-        state = checkpoint.load(self._output)
+        state = self._checkpoint.resume()
         if state is None:
             return
-        checkpoint.check_same_run(state, dataclasses.asdict(self._recipe), folder=self._output)
         self._step = state["step"]
-        self._module.load_state_dict(state["module"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._average.load(state["average"])
-        checkpoint.set_random_state(state["random"])
-        logger.info("going on at step %d", self._step)
+        set_random_state(state["random"][0])
+        logger.info("continuing from step %d", self._step)
 
 
 def main() -> None:

@@ -149,15 +149,15 @@ def _config(
 def _write(config: ModelConfig, placed: Mapping[str, Tensor], path: Path, out_dir: Path) -> ModelConfig:
     import torch
 
-    from jepa_retrieval.models.modules.storage import check_fit, referenced_parts, save_trained
     from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+    from jepa_retrieval.models.storage import check_fit, referenced_parts, write_weights
 
     with torch.device("meta"):  # names and shapes alone
         expected = VLJEPA(config).state_dict()
     referenced = referenced_parts(config, base=Path.cwd())
     here = {name: tensor for name, tensor in expected.items() if not any(p.owns(name) for p in referenced)}
     check_fit(here, placed, where=str(path))
-    return save_trained(config, placed, out_dir, base=Path.cwd())
+    return write_weights(config, placed, out_dir, base=Path.cwd())
 
 
 def _references(config: ModelConfig) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Weights in a byte each: rows of a large matrix as int8 and a scale, to keep a packaged model small.
+"""Int8 weights: the rows of large matrices as int8 with one scale each, to keep a packaged model small.
 
-Only for the disk: what is loaded computes in floating point. A row's largest weight is 127, so that a weight is off
-by at most 0.4% of it.
+Only on disk: once loaded, the weights are floating point. The largest weight of a row becomes 127, so the rounding
+error of a weight is at most 0.4% of that one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-SCALE = ".row_scale"  # after a matrix's name: its scales
-LEAST = 1 << 16  # numbers in a matrix that is worth it
+SCALE = ".row_scale"  # suffix of the tensor that holds a matrix's scales
+MIN_NUMBERS = 1 << 16  # smaller matrices are stored as they are
 
 
 def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Every large matrix, float [N, D], as int8 [N, D] and its scales, float32 [N]; the rest as it is."""
     packed: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        if tensor.dim() != 2 or tensor.numel() < LEAST or not tensor.is_floating_point():
+        if tensor.dim() != 2 or tensor.numel() < MIN_NUMBERS or not tensor.is_floating_point():
             packed[name] = tensor
             continue
         scale = tensor.float().abs().amax(dim=1).clamp(min=1e-12) / 127

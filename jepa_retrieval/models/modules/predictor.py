@@ -19,9 +19,9 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRMS
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import LlamaPredictorConfig
-from jepa_retrieval.models.modules.ensemble import side_by_side
-from jepa_retrieval.models.modules.fixed_directions import KeptDirections
-from jepa_retrieval.models.modules.hubness import LevelledPredictions
+from jepa_retrieval.models.modules.ensemble import join_members
+from jepa_retrieval.models.modules.fixed_directions import FixedDirections
+from jepa_retrieval.models.modules.hubness import PredictionHubness
 from jepa_retrieval.models.modules.query_tokens import build_query_tokens
 from jepa_retrieval.models.modules.vision_input import VisionInput
 
@@ -98,13 +98,14 @@ class Predictor(Member):
     """The first member, with what all members share: query tokens, concepts, and putting them together."""
 
     def __init__(self, config: LlamaPredictorConfig, *, token_size: int, embedding_size: int) -> None:
-        concepts, level = config.concepts, config.levelling
-        kept = concepts.kept if concepts else 0
-        size, too_many = divmod(embedding_size - kept - (1 if level else 0), config.members)
-        if size < 1 or too_many:
+        concepts, hubness = config.concepts, config.hubness
+        fixed = concepts.fixed_directions if concepts else 0
+        learnt = embedding_size - fixed - (1 if hubness else 0)
+        size = learnt // config.members
+        if size < 1 or learnt % config.members:
             raise ModelError(
-                f"{config.members} predictor.members cannot share the {config.members * size + too_many} dimensions "
-                f"of embedding_size {embedding_size} that are learnt"
+                f"embedding_size {embedding_size} leaves {learnt} learnt dimensions, which cannot be divided among "
+                f"{config.members} predictor.members"
             )
         super().__init__(config, token_size=token_size, embedding_size=size)
         self.size = size
@@ -113,12 +114,12 @@ class Predictor(Member):
             Member(config, token_size=token_size, embedding_size=size, first=False)
             for _ in range(config.members - 1)
         )
-        self.kept = (
-            KeptDirections(concepts.width, size=kept, share=concepts.kept_share)
-            if concepts and kept
+        self.fixed = (
+            FixedDirections(concepts.width, size=fixed, share=concepts.fixed_share)
+            if concepts and fixed
             else None
         )
-        self.levelled = LevelledPredictions(level, size=embedding_size - 1) if level else None
+        self.hubness = PredictionHubness(hubness, size=embedding_size - 1) if hubness else None
 
     @property
     def members(self) -> list[Member]:
@@ -154,12 +155,12 @@ class Predictor(Member):
         if token_mask is None:
             token_mask = query_mask.new_ones(tokens.shape[:2])
         words = self.vision_input.words(tokens)
-        predicted = side_by_side(
+        predicted = join_members(
             [member.learnt(tokens, query, query_mask, token_mask, words) for member in self.members]
         )
-        if self.kept is not None and words is not None:
-            predicted = self.kept(predicted, mean_of_valid(words, token_mask))
-        return predicted if self.levelled is None else self.levelled(predicted)
+        if self.fixed is not None and words is not None:
+            predicted = self.fixed(predicted, mean_of_valid(words, token_mask))
+        return predicted if self.hubness is None else self.hubness(predicted)
 
 
 def attention_mask(valid: Tensor, *, causal: bool) -> Tensor:

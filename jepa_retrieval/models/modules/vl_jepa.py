@@ -7,7 +7,7 @@ Dimension letters: B batch, T frames, H height, W width, N visual tokens, D thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,18 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jepa_retrieval.models.config import LlamaPredictorConfig, ModelConfig, OpenClipTextConfig, load_config
+from jepa_retrieval.models.config import LlamaPredictorConfig, ModelConfig
 from jepa_retrieval.models.modules.concepts import TEMPLATES, Concepts, class_names
-from jepa_retrieval.models.modules.fixed_directions import HeadBesideKept
+from jepa_retrieval.models.modules.fixed_directions import HeadWithFixedDirections
 from jepa_retrieval.models.modules.mean_pool import MeanPool
 from jepa_retrieval.models.modules.predictor import Predictor
-from jepa_retrieval.models.modules.pretrained import pretrained_parts
-from jepa_retrieval.models.modules.storage import CONFIG_FILE, load_pretrained, load_trained, save_trained
 from jepa_retrieval.models.modules.x_encoder import build_x_encoder
 from jepa_retrieval.models.modules.y_encoder import YEncoder
-from jepa_retrieval.models.open_clip import OpenClipTokenizer
-from jepa_retrieval.models.sources import locate
-from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TextTokenizer, TokenIds
+from jepa_retrieval.models.text_tokenizers import query_tokenizer, target_tokenizer
+from jepa_retrieval.models.tokenizer import TokenIds, Tokenise
 
 TEXT_BATCH = 100
 
@@ -43,7 +40,8 @@ class VLJEPA(nn.Module):
     """The parts that are trained together. A Y-Decoder works on finished embeddings and is not among them."""
 
     def __init__(self, config: ModelConfig, *, base: Path | str = ".") -> None:
-        """All weights are random: use `initialise` to start a training, `from_pretrained` to use a trained model.
+        """All weights are random: `storage.initialise_model` starts a training, `storage.read_model` reads a
+        trained model.
 
         Args:
             config: the model's config.
@@ -66,7 +64,7 @@ class VLJEPA(nn.Module):
             config.y_encoder,
             embedding_size=config.embedding_size,
             concepts=getattr(config.predictor, "concepts", None),
-            levelling=getattr(config.predictor, "levelling", None),
+            hubness=getattr(config.predictor, "hubness", None),
             members=getattr(config.predictor, "members", 1),
         )
         self.train(False)
@@ -110,7 +108,7 @@ class VLJEPA(nn.Module):
 
     def tokenise_queries(self, texts: Sequence[str]) -> TextBatch:
         """Queries as the Predictor's token ids; a Predictor that ignores them gets none."""
-        if isinstance(self.predictor, MeanPool):
+        if self._query_tokenizer is None:
             none = torch.zeros(len(texts), 0, dtype=torch.long, device=self.device)
             return TextBatch(none, none)
         return self._on_device(self._query_tokenizer(texts))
@@ -143,62 +141,9 @@ class VLJEPA(nn.Module):
 
     # --- Weights ------------------------------------------------------------------------------------------
 
-    @classmethod
-    def initialise(cls, config: ModelConfig, *, base: Path | str = ".") -> VLJEPA:
-        """A model to be trained: pretrained parts from their sources, random weights for all that is new.
-
-        Raises:
-            ModelError: a source is missing or does not fit, or a frozen part has no source.
-        """
-        model = cls(config, base=base)
-        load_pretrained(model, pretrained_parts(config, base=model.base))
-        model._fit_concepts()
-        return model
-
-    @classmethod
-    def from_pretrained(cls, folder: Path | str, *, dtype: torch.dtype = torch.float32) -> VLJEPA:
-        """A trained model from the folder that `save_pretrained` wrote. Every tensor must be there.
-
-        Raises:
-            ModelError: names the file, source or tensor that is missing, damaged or does not fit.
-        """
-        folder = Path(folder)
-        model = cls(load_config(folder / CONFIG_FILE), base=folder)
-        load_trained(model, folder)
-        return model.to(dtype)
-
-    def save_pretrained(
-        self,
-        folder: Path | str,
-        *,
-        bundle: bool = False,
-        dtype: torch.dtype | None = None,
-        rows8: bool = False,
-    ) -> ModelConfig:
-        """Write `config.json` and `model.safetensors`, from which `from_pretrained` restores the model.
-
-        Args:
-            folder: made if it is not there.
-            bundle: copy frozen pretrained parts and tokenizers too, so that the folder needs nothing else.
-            dtype: of the stored weights; None: as they are.
-            rows8: store large matrices in a byte a weight (rows8.py).
-
-        Returns:
-            The config as written, with the digests of all weights.
-        """
-        return save_trained(
-            self.config,
-            self.state_dict(),
-            Path(folder),
-            base=self.base,
-            bundle=bundle,
-            dtype=dtype,
-            rows8=rows8,
-        )
-
     @torch.no_grad()
-    def _fit_concepts(self) -> None:
-        """Give the concepts, if there are any, the embeddings of their names by the Y-Encoder's tower."""
+    def fit_concepts(self) -> None:
+        """Compute the embeddings of the concepts' names, if there are concepts, with the Y-Encoder's tower."""
         concepts = self.predictor.vision_input.concepts if isinstance(self.predictor, Predictor) else None
         if not isinstance(concepts, Concepts):
             return
@@ -212,28 +157,21 @@ class VLJEPA(nn.Module):
         embeddings = total / len(TEMPLATES)
         concepts.fit(embeddings)
         head = self.y_encoder.head
-        if isinstance(head, HeadBesideKept):
-            assert isinstance(self.predictor, Predictor) and self.predictor.kept is not None
+        if isinstance(head, HeadWithFixedDirections):
+            assert isinstance(self.predictor, Predictor) and self.predictor.fixed is not None
             head.mean.copy_(embeddings.mean(dim=0))
-            for kept in (head.kept, self.predictor.kept):
-                kept.fit(embeddings - head.mean)
+            for fixed in (head.fixed, self.predictor.fixed):
+                fixed.fit(embeddings - head.mean)
 
     # --- Tokenizers ---------------------------------------------------------------------------------------
 
     @cached_property
-    def _query_tokenizer(self) -> TextTokenizer:
-        section = self.config.predictor
-        assert isinstance(section, LlamaPredictorConfig)
-        path = locate(section.query_tokens.tokenizer, TOKENIZER_FILE, base=self.base)
-        return TextTokenizer(path, max_tokens=section.max_query_tokens)
+    def _query_tokenizer(self) -> Tokenise | None:
+        return query_tokenizer(self.config, base=self.base)
 
     @cached_property
-    def _target_tokenizer(self) -> Callable[[Sequence[str]], TokenIds]:
-        section = self.config.y_encoder
-        if isinstance(section.tower, OpenClipTextConfig):
-            return OpenClipTokenizer(section.tower.architecture)
-        path = locate(section.tower.tokenizer, TOKENIZER_FILE, base=self.base)
-        return TextTokenizer(path, max_tokens=section.max_tokens)
+    def _target_tokenizer(self) -> Tokenise:
+        return target_tokenizer(self.config, base=self.base)
 
     def _on_device(self, batch: TokenIds) -> TextBatch:
         return TextBatch(*(torch.from_numpy(array).to(self.device) for array in batch))

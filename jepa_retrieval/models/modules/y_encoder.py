@@ -8,13 +8,13 @@ from jepa_retrieval.models.config import (
     BertConfig,
     ConceptsConfig,
     GemmaConfig,
-    LevellingConfig,
+    HubnessConfig,
     TextTowerConfig,
     YEncoderConfig,
 )
-from jepa_retrieval.models.modules.ensemble import SideBySide
-from jepa_retrieval.models.modules.fixed_directions import HeadBesideKept, KeptDirections
-from jepa_retrieval.models.modules.hubness import LevelledTexts
+from jepa_retrieval.models.modules.ensemble import EnsembleHeads
+from jepa_retrieval.models.modules.fixed_directions import FixedDirections, HeadWithFixedDirections
+from jepa_retrieval.models.modules.hubness import TextHubness
 from jepa_retrieval.models.modules.predictor import mean_of_valid
 
 
@@ -27,21 +27,21 @@ class YEncoder(nn.Module):
         *,
         embedding_size: int,
         concepts: ConceptsConfig | None = None,
-        levelling: LevellingConfig | None = None,
+        hubness: HubnessConfig | None = None,
         members: int = 1,
     ) -> None:
-        """`concepts`, `levelling` and `members` are the Predictor's: both sides of the space must have them."""
+        """`concepts`, `hubness` and `members` are the Predictor's: both sides of the space must have them."""
         super().__init__()
-        self.levelled = LevelledTexts(levelling) if levelling else None
-        kept = concepts.kept if concepts else 0
-        learnt = embedding_size - kept - (1 if levelling else 0)
+        self.hubness = TextHubness(hubness) if hubness else None
+        fixed = concepts.fixed_directions if concepts else 0
+        learnt = embedding_size - fixed - (1 if hubness else 0)
         self.pooling = config.pooling
         self.tower = build_text_tower(config.tower)
         heads = [build_head(config, embedding_size=learnt // members) for _ in range(members)]
-        self.head = heads[0] if members == 1 else SideBySide(heads)
-        if concepts and kept:
-            directions = KeptDirections(concepts.width, size=kept, share=concepts.kept_share)
-            self.head = HeadBesideKept(self.head, directions)
+        self.head = heads[0] if members == 1 else EnsembleHeads(heads)
+        if concepts and fixed:
+            directions = FixedDirections(concepts.width, size=fixed, share=concepts.fixed_share)
+            self.head = HeadWithFixedDirections(self.head, directions)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Int [B, L] ids and their mask (1: a token, 0: padding) to S_Y [B, E], not yet of unit length."""
@@ -50,7 +50,7 @@ class YEncoder(nn.Module):
     def embed(self, pooled: Tensor) -> Tensor:
         """Pooled texts, float [B, F], to S_Y [B, E], not yet of unit length."""
         embeddings: Tensor = self.head(pooled)
-        return embeddings if self.levelled is None else self.levelled(embeddings)
+        return embeddings if self.hubness is None else self.hubness(embeddings)
 
     def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, D]: the mean over tokens that are not padding, or the first token."""

@@ -13,7 +13,6 @@ from jepa_retrieval.models.config import (
     LlamaPredictorConfig,
     ModelConfig,
     OpenClipImageConfig,
-    OpenClipTextConfig,
     YDecoderConfig,
 )
 from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
@@ -25,11 +24,10 @@ from jepa_retrieval.models.runtime.parts import (
     GraphPredictor,
     GraphXEncoder,
     GraphYEncoder,
-    Tokenise,
 )
 from jepa_retrieval.models.sentences import SentenceTokenizer
 from jepa_retrieval.models.sources import locate
-from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TextTokenizer
+from jepa_retrieval.models.text_tokenizers import query_tokenizer, target_tokenizer
 from jepa_retrieval.models.y_decoder_files import (
     TOKENIZER,
     WEIGHTS,
@@ -124,11 +122,11 @@ class RuntimeModel:
 
     @cached_property
     def _predictor(self) -> GraphPredictor:
-        return GraphPredictor(self._graph("predictor"), self._query_tokenizer())
+        return GraphPredictor(self._graph("predictor"), query_tokenizer(self.config, base=self._base))
 
     @cached_property
     def _y_encoder(self) -> GraphYEncoder:
-        tokenise = self._target_tokenizer()
+        tokenise = target_tokenizer(self.config, base=self._base)
         return GraphYEncoder(self._graph("y_encoder"), tokenise, embedding_size=self.embedding_size)
 
     @cached_property
@@ -177,7 +175,7 @@ class RuntimeModel:
             # open_clip's users compare numbers with open_clip's own; bfloat16 would differ in the third decimal.
             reduced_precision=part == "x_encoder"
             and not isinstance(self.config.x_encoder, OpenClipImageConfig),
-            side_by_side=part == "x_encoder",
+            concurrent=part == "x_encoder",
         )
 
     def _graph_name(self, part: str) -> str:
@@ -191,22 +189,6 @@ class RuntimeModel:
         from jepa_retrieval.models.runtime.graphs import build_graph
 
         return build_graph(self._torch_model, part)
-
-    def _query_tokenizer(self) -> Tokenise | None:
-        section = self.config.predictor
-        if not isinstance(section, LlamaPredictorConfig):
-            return None
-        path = locate(section.query_tokens.tokenizer, TOKENIZER_FILE, base=self._base)
-        return TextTokenizer(path, max_tokens=section.max_query_tokens)
-
-    def _target_tokenizer(self) -> Tokenise:
-        section = self.config.y_encoder
-        if isinstance(section.tower, OpenClipTextConfig):
-            from jepa_retrieval.models.open_clip import OpenClipTokenizer
-
-            return OpenClipTokenizer(section.tower.architecture)
-        path = locate(section.tower.tokenizer, TOKENIZER_FILE, base=self._base)
-        return TextTokenizer(path, max_tokens=section.max_tokens)
 
 
 def y_decoder_inputs(section: YDecoderConfig, *, embedding_size: int) -> Inputs:

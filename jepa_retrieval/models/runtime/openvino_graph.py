@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.runtime.cache import cached_entry, discard_entry
+from jepa_retrieval.models.cache import cached_entry, discard_entry
 from jepa_retrieval.models.runtime.parts import CPU_CALLS
 from jepa_retrieval.models.runtime.private_openvino import openvino
 
@@ -56,7 +56,7 @@ def cached_graph(
     build: Callable[[], nn.Module],
     inputs: Inputs,
     reduced_precision: bool,
-    side_by_side: bool = False,
+    concurrent: bool = False,
 ) -> OpenVinoGraph:
     """The graph called `name` from the user's cache, converted and compiled first if it is not there.
 
@@ -66,12 +66,12 @@ def cached_graph(
         build: makes the PyTorch module; called only for a conversion.
         inputs: of the graph.
         reduced_precision: compute in bfloat16 where the processor has instructions for it.
-        side_by_side: whether `CPU_CALLS` calls come at once; a call alone is slower then.
+        concurrent: whether `CPU_CALLS` calls come at once; a call alone is slower then.
 
     Raises:
         ModelError: the weights are missing, or the cache folder cannot be written.
     """
-    options = _options(reduced_precision, side_by_side=side_by_side)
+    options = _options(reduced_precision, concurrent=concurrent)
     parts = (str(FORMAT), key, openvino.get_version(), _processor(), repr(options))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     entry_name = f"graphs/{name}-{digest[:20]}"
@@ -173,11 +173,11 @@ def _processor() -> str:
     return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
 
 
-def _options(reduced_precision: bool, *, side_by_side: bool) -> dict[str, Any]:
+def _options(reduced_precision: bool, *, concurrent: bool) -> dict[str, Any]:
     fast = reduced_precision and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     cores = os.cpu_count() or 1
     shares = {"NUM_STREAMS": min(CPU_CALLS, cores), "INFERENCE_NUM_THREADS": cores}
     return {
-        **(shares if side_by_side else {"PERFORMANCE_HINT": "LATENCY"}),
+        **(shares if concurrent else {"PERFORMANCE_HINT": "LATENCY"}),
         "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
     }

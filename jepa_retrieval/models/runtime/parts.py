@@ -9,10 +9,9 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, VJepa2Config, XEncoderConfig
-from jepa_retrieval.models.tokenizer import TokenIds
+from jepa_retrieval.models.tokenizer import Tokenise
 
 Graph = Callable[..., np.ndarray]
-Tokenise = Callable[[Sequence[str]], TokenIds]
 
 # A graph prepares itself anew for every batch size it meets: so it meets only these.
 BATCH_SIZES = (16, 8, 4, 2, 1)
@@ -58,7 +57,7 @@ class GraphXEncoder:
         if self._calls == 1:
             return in_batches(self._graph, frames)
         share = min(SHARED_BATCH, -(-len(frames) // self._calls))
-        parts = [part for part, _ in _batches(frames, np.arange(len(frames)), most=share)]
+        parts = [part for part, _ in _batches(frames, np.arange(len(frames)), max_size=share)]
         return np.concatenate(list(self._threads.map(self._graph, parts)))
 
 
@@ -123,11 +122,11 @@ def in_batches(graph: Graph, inputs: np.ndarray) -> np.ndarray:
 
 
 def _batches(
-    inputs: np.ndarray, rows: np.ndarray, *, most: int = BATCH_SIZES[0]
+    inputs: np.ndarray, rows: np.ndarray, *, max_size: int = BATCH_SIZES[0]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     parts, start = [], 0
     while start < len(inputs):
-        size = next(size for size in BATCH_SIZES if size <= min(most, len(inputs) - start))
+        size = next(size for size in BATCH_SIZES if size <= min(max_size, len(inputs) - start))
         chosen = slice(start, start + size)
         parts.append((np.ascontiguousarray(inputs[chosen]), rows[chosen]))
         start += size

@@ -5,7 +5,6 @@ Dimension letters: B embeddings, K candidates, T texts, E embedding size.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,9 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.models.runtime.cache import cached_entry
+from jepa_retrieval.models.text_embeddings import cached_text_embeddings
 from jepa_retrieval.text_files import read_lines
 
-# From so many texts on their embeddings are kept in the user's cache: encoding them takes longer than a question.
-CACHED_TEXTS = 64
 PLAIN = ("{}",)
 
 
@@ -96,7 +93,9 @@ class CandidateSet:
         self._first = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         texts = [text for candidate in candidates for text in candidate.texts]
         filled = [template.replace("{}", text) for template in templates for text in texts]
-        embeddings = encode_texts(filled, model).reshape(len(templates), len(texts), -1).mean(axis=0)
+        embeddings = (
+            cached_text_embeddings(filled, model).reshape(len(templates), len(texts), -1).mean(axis=0)
+        )
         self.embeddings: np.ndarray = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)  # [T, E]
 
     def scores(self, embeddings: np.ndarray) -> np.ndarray:
@@ -134,20 +133,6 @@ def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
     weights = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
     probabilities: np.ndarray = weights / weights.sum(axis=-1, keepdims=True)
     return probabilities
-
-
-def encode_texts(texts: Sequence[str], model: Model) -> np.ndarray:
-    """S_Y of texts, float32 [T, E]; long lists are encoded once and kept in the user's cache."""
-    if len(texts) < CACHED_TEXTS:
-        return model.y_encoder.encode(texts)
-    content = hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()
-
-    def build(folder: Path) -> None:
-        np.save(folder / "embeddings.npy", model.y_encoder.encode(texts))
-
-    folder = cached_entry(f"texts/{model.fingerprint('')[:20]}-{content[:20]}", build)
-    embeddings: np.ndarray = np.load(folder / "embeddings.npy")
-    return embeddings
 
 
 def _parse(line: str) -> Candidate:

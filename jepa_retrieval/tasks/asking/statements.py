@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.asking.candidates import encode_texts
+from jepa_retrieval.models.text_embeddings import cached_text_embeddings
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 
 # Log odds of yes = offset + slope * z, yes and no being equally likely beforehand. Fitted by
@@ -39,7 +39,7 @@ class StatementEvidence:
     def __init__(self, question: str, model: Model) -> None:
         """Encode the statement; see `statement_of`."""
         self._statement = model.y_encoder.encode([statement_of(question)])[0]
-        self._neutral = encode_texts(neutral_texts(), model)
+        self._neutral = cached_text_embeddings(neutral_texts(), model)
 
     def log_odds(self, embeddings: np.ndarray) -> np.ndarray:
         """Log odds of yes, float32 [C], from Ŝ_Y of clips under the captioning prompt, float [C, E].

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +15,9 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import YDecoderConfig
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
+from jepa_retrieval.models.text_embeddings import cached_text_embeddings
 from jepa_retrieval.training.data.captions import caption_list
 
-logger = logging.getLogger(__name__)
-
-EMBEDDED_AT_ONCE = 2048
 MEMORY_STEPS = 8  # of k-means
 NOISE_CAPTIONS = 256  # whose random combinations are the noise of a batch
 
@@ -53,8 +48,8 @@ class Corpus:
     memory: Tensor | None  # float32 [M, E], unit length
 
 
-def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, folder: Path, *, seed: int) -> Corpus:
-    """Captions, their tokens, embeddings and memory; the embeddings are kept in `folder`."""
+def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, *, seed: int) -> Corpus:
+    """Captions, their tokens, embeddings and memory."""
     every = _read_groups(text)
     tokenizer = SentenceTokenizer.fit(
         (plain(caption) for group in every for caption in group), vocabulary=decoder.vocabulary
@@ -66,7 +61,7 @@ def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, folder: Pat
         )
     texts = [caption for group in groups for caption in group]
     ids, lengths = _as_tensors(tokenizer.encode([plain(caption) for caption in texts]), decoder.max_tokens)
-    embeddings = torch.from_numpy(_embed(texts, model, folder / "embeddings.npy"))
+    embeddings = torch.from_numpy(cached_text_embeddings(texts, model))
     counts = torch.tensor([len(group) for group in groups])
     means = torch.stack([rows.mean(dim=0) for rows in embeddings.split(counts.tolist())])
     means = functional.normalize(means, dim=-1)
@@ -140,24 +135,6 @@ def _as_tensors(sentences: Sequence[Sequence[int]], max_tokens: int) -> tuple[Te
     for row, tokens in enumerate(sentences):
         ids[row, 1 : 1 + len(tokens)] = torch.tensor(tokens)
     return ids, torch.tensor([len(tokens) + 1 for tokens in sentences])
-
-
-def _embed(texts: Sequence[str], model: Model, path: Path) -> np.ndarray:
-    """S_Y of the texts, float32 [C, E], by the model as it runs; kept at `path` for the same model and texts."""
-    key = [model.fingerprint(""), hashlib.sha256("\n".join(texts).encode()).hexdigest()]
-    note = path.with_suffix(".json")
-    if path.exists() and note.exists() and json.loads(note.read_text()) == key:
-        kept: np.ndarray = np.load(path)
-        return kept
-    note.unlink(missing_ok=True)
-    blocks = []
-    for start in range(0, len(texts), EMBEDDED_AT_ONCE):
-        blocks.append(model.y_encoder.encode(texts[start : start + EMBEDDED_AT_ONCE]))
-        logger.info("embedded %d of %d captions", start + len(blocks[-1]), len(texts))
-    embeddings = np.concatenate(blocks)
-    np.save(path, embeddings)
-    note.write_text(json.dumps(key))
-    return embeddings
 
 
 def _chances(embeddings: Tensor, means: Tensor, counts: Tensor, central: float) -> Tensor:

@@ -20,7 +20,7 @@ from jepa_retrieval.models.config import (
     parse_config,
 )
 from jepa_retrieval.models.fingerprint import digest_of_files, fingerprint, fingerprint_of_x_encoder
-from jepa_retrieval.models.registry import CONFIGS
+from jepa_retrieval.models.registry import CONFIGS, WEIGHTS
 
 
 @pytest.fixture
@@ -114,3 +114,11 @@ def test_the_x_encoders_own_fingerprint_outlives_a_training() -> None:
     assert fingerprint_of_x_encoder(before) == fingerprint_of_x_encoder(after)
     assert fingerprint_of_x_encoder(before) != fingerprint_of_x_encoder(other)
     assert fingerprint_of_x_encoder(bundled) != fingerprint_of_x_encoder(retrained)
+
+
+def test_nano_keeps_its_fingerprint() -> None:
+    """Indexes carry it: another one would make every existing index unusable."""
+    config = load_config(WEIGHTS / "nano" / "config.json")
+    assert fingerprint(config) == "35fb2e24be853511c5047678f2b2e161effe2983dee64568e29ec3a151c70a70"
+    own = fingerprint_of_x_encoder(config)
+    assert own == "d054dfdb0efdd02155bf5085b6da4d3d40f917907c0da8cc16be549de68fa94d"

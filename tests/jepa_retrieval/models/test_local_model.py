@@ -20,12 +20,12 @@ def test_frames_and_texts_meet_in_one_space(
 ) -> None:
     import torch
 
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+    from jepa_retrieval.models.storage import initialise_model, write_model
 
     monkeypatch.setenv("JEPA_CACHE", str(tmp_path / "cache"))
     torch.manual_seed(0)
-    reference = VLJEPA.initialise(parse_config(tiny_config()))
-    saved = reference.save_pretrained(tmp_path / "model")
+    reference = initialise_model(parse_config(tiny_config()))
+    saved = write_model(reference, tmp_path / "model")
     frames = torch.randint(0, 256, (3, 2, 32, 32, 3), dtype=torch.uint8)
     with torch.no_grad():
         tokens = reference.encode_frames(frames)

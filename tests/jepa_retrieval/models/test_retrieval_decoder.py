@@ -91,17 +91,20 @@ def test_a_bank_is_encoded_once_and_then_read_from_the_cache(
 ) -> None:
     monkeypatch.setenv("JEPA_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "bank.txt"
-    file.write_text("\ufeffA dog runs.\n\n  A cat sleeps. \nA dog runs.\n", encoding="utf-8")
+    many = [f"Dog number {number} runs." for number in range(100)]
+    file.write_text(
+        "\ufeffA dog runs.\n\n  A cat sleeps. \nA dog runs.\n" + "\n".join(many), encoding="utf-8"
+    )
     encoder = CountingEncoder()
     model = SimpleNamespace(y_encoder=encoder, fingerprint=lambda prompt: "f" * 64)
     first = CaptionBank.read(file, model)
     again = CaptionBank.read(file, model)
-    assert encoder.encoded == 2
-    assert first.texts == again.texts == ["A dog runs.", "A cat sleeps."]
+    assert encoder.encoded == 102
+    assert first.texts == again.texts == ["A dog runs.", "A cat sleeps.", *many]
     np.testing.assert_array_equal(first.embeddings, again.embeddings)
     file.write_text("A bird flies.\n", encoding="utf-8")
     assert CaptionBank.read(file, model).texts == ["A bird flies."]
-    assert encoder.encoded == 3
+    assert encoder.encoded == 103
 
 
 def test_an_empty_bank_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Members and the levelling dimension, trained and fitted through the doors that nano's training uses."""
+"""Members and the hubness dimension, trained and fitted through the doors that nano's training uses."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 
 from jepa_retrieval.models.config import load_config as load_model_config
 from jepa_retrieval.models.modules.predictor import Predictor
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import load_config
 from jepa_retrieval.training.hubness import level
 from jepa_retrieval.training.learner import Learner
@@ -22,10 +22,10 @@ Recipe = Callable[..., Path]
 
 @pytest.fixture
 def model_of_two(model_file: Path) -> str:
-    """The tiny model with two members and a levelling dimension."""
+    """The tiny model with two members and a hubness dimension."""
     config = json.loads(model_file.read_text())
     config["embedding_size"] = 33
-    config["predictor"] |= {"members": 2, "levelling": {"bank": 6, "share": 0.1}}
+    config["predictor"] |= {"members": 2, "hubness": {"bank": 6, "share": 0.1}}
     path = model_file.parent / "two.json"
     path.write_text(json.dumps(config))
     return path.name
@@ -35,8 +35,8 @@ def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_t
     config = load_config(recipe(model=model_of_two), overrides=["phases.0.steps=30"])
     report = train(config, "pretrain")
     assert report.metrics["dev.recall@1"] > 50
-    model = VLJEPA.from_pretrained(report.model)
-    assert isinstance(model.predictor, Predictor) and model.predictor.levelled is not None
+    model = read_model(report.model)
+    assert isinstance(model.predictor, Predictor) and model.predictor.hubness is not None
     data = torch.from_numpy(np.load(Path(config.sources[0].path) / "tokens.npy")[:, 0]).float()
     texts = [line["texts"][0] for line in _lines(Path(config.sources[0].path) / "examples.jsonl")]
     learner = Learner(model, device=torch.device("cpu"))
@@ -44,7 +44,9 @@ def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_t
         before = learner.predict(data, [""] * len(data))
         targets = learner.embed_texts(texts)
         assert torch.allclose(before[:, -1], torch.zeros(len(data)), atol=1e-6)
-        for predicted, wanted in zip(learner.each_member(before), learner.each_member(targets), strict=True):
+        for predicted, wanted in zip(
+            learner.split_members(before), learner.split_members(targets), strict=True
+        ):
             found = (wanted @ predicted.T).argmax(dim=1)
             assert (found == torch.arange(len(texts))).float().mean() > 0.4
         level(model, config)
@@ -57,7 +59,7 @@ def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_t
 
 
 def test_the_padding_of_a_question_does_not_reach_a_caption(model_file: Path) -> None:
-    model = VLJEPA.initialise(load_model_config(model_file), base=model_file.parent).eval()
+    model = initialise_model(load_model_config(model_file), base=model_file.parent).eval()
     learner = Learner(model, device=torch.device("cpu"))
     tokens = torch.randn(3, 1, 1280)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from torch import nn
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import load_config
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.models.storage import initialise_model
 from jepa_retrieval.training.config import OptimConfig
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.visuals import augment
@@ -70,7 +70,7 @@ def test_the_average_follows_the_weights_and_swaps_with_them() -> None:
     average.swap()
     assert weight.item() == pytest.approx(1 - 2 / 11) and average.averages[0].item() == 1.0
     restored = WeightAverage([nn.Parameter(torch.zeros(1))], decay=0.5)
-    restored.load(average.state())
+    restored.load_state_dict(average.state_dict())
     assert restored.averages[0].item() == 1.0
 
 
@@ -96,9 +96,7 @@ def test_caches_tell_encoders_apart_whose_weights_are_the_same(model_file: Path)
     config = load_config(model_file)
     finer = dataclasses.replace(config, x_encoder=dataclasses.replace(config.x_encoder, grid=2))  # type: ignore[call-arg]
     fingerprints = [
-        Learner(
-            VLJEPA.initialise(each, base=model_file.parent), device=torch.device("cpu")
-        ).vision.fingerprint
+        Learner(initialise_model(each, base=model_file.parent), device=torch.device("cpu")).vision.fingerprint
         for each in (config, finer, config)
     ]
     assert fingerprints[0] == fingerprints[2] != fingerprints[1]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training.config import load_config
 from jepa_retrieval.training.progress import TrainProgress
 from jepa_retrieval.training.stages import train
@@ -70,7 +70,7 @@ def test_pretraining_from_pictures_to_a_model_that_loads(
     assert {progress.activity for progress in seen} == {"tokens", "texts", "train", "evaluate"}
     assert next(p.seconds_left for p in seen if p.activity == "train") is not None
 
-    model = VLJEPA.from_pretrained(report.model)
+    model = read_model(report.model)
     runtime = load_model(f"local:{report.model}", device="cpu")
     blue = np.asarray(Image.open(pictures / "2.png").resize((64, 64)))
     tokens = runtime.x_encoder.encode(blue[None, None])
@@ -99,7 +99,7 @@ def test_finetuning_makes_the_predictor_follow_the_query(recipe: Recipe, token_f
     )
     report = train(load_config(path), "sft")
     assert report.metrics["answers.accuracy"] > 90
-    model = VLJEPA.from_pretrained(report.model)
+    model = read_model(report.model)
     token = torch.from_numpy(np.load(token_folder / "tokens.npy")[:1, 0].astype(np.float32)).repeat(2, 1, 1)
     with torch.no_grad():
         answers = model.predict(token, ["what color is it", "what thing is it"])

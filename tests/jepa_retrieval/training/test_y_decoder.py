@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.config import load_config
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.models.storage import initialise_model, write_model
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.data import caption_points
 from jepa_retrieval.training.y_decoder import Recipe, Trainer, load_recipe, train
@@ -30,7 +30,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> 
     """The tiny model, untrained: its Y-Encoder tells words apart, which is all that a decoder needs."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("saved")
-    VLJEPA.initialise(load_config(model_file), base=model_file.parent).save_pretrained(folder)
+    write_model(initialise_model(load_config(model_file), base=model_file.parent), folder)
     return folder
 
 

@@ -14,7 +14,8 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import ModelConfig, load_config, parse_config
 from jepa_retrieval.models.importers.open_vljepa import import_open_vljepa
-from jepa_retrieval.models.modules.vl_jepa import VLJEPA, TextBatch
+from jepa_retrieval.models.modules.vl_jepa import TextBatch
+from jepa_retrieval.models.storage import read_model
 
 State = dict[str, Tensor]
 
@@ -142,7 +143,7 @@ def test_the_imported_model_computes_the_same(
     settings = {"n_keep_layers": 2, "disable_causal_mask": not causal}
     path = save(tmp_path / "best.pt", state, predictor=settings)
     import_open_vljepa(path, tmp_path / "model", architecture=architecture)
-    model = VLJEPA.from_pretrained(tmp_path / "model")
+    model = read_model(tmp_path / "model")
     frames = torch.randint(0, 256, (3, 4, 32, 32, 3), dtype=torch.uint8)
     queries, targets = texts([9, 4, 1]), texts([5, 12, 2])
     gemma = AutoModel.from_pretrained(checkpoints / "gemma").eval()
@@ -178,7 +179,7 @@ def test_every_tensor_is_placed_or_named(
     assert all(name.startswith("x_encoder.model.predictor.") for name in report.unused[:-1])
     assert report.unused[-1] == "predictor.rotary_emb.inv_freq"
     assert report.config.x_encoder.source is None
-    assert len(VLJEPA.from_pretrained(tmp_path / "model").state_dict()) == report.placed
+    assert len(read_model(tmp_path / "model").state_dict()) == report.placed
 
 
 def test_what_the_folder_needs_is_reported(

@@ -4,18 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from jepa_retrieval.models.modules.fixed_directions import HeadBesideKept, KeptDirections
+from jepa_retrieval.models.modules.fixed_directions import FixedDirections, HeadWithFixedDirections
 
 
 @pytest.fixture
-def kept() -> KeptDirections:
-    module = KeptDirections(6, size=3, share=0.25)
+def kept() -> FixedDirections:
+    module = FixedDirections(6, size=3, share=0.25)
     torch.manual_seed(0)
     module.fit(torch.randn(20, 6))
     return module
 
 
-def test_the_cosine_is_a_weighted_sum_of_both_cosines(kept: KeptDirections) -> None:
+def test_the_cosine_is_a_weighted_sum_of_both_cosines(kept: FixedDirections) -> None:
     learnt, words = torch.randn(2, 4), torch.randn(2, 6)
     whole = kept(learnt, words)
     assert whole.shape == (2, 7)
@@ -26,14 +26,14 @@ def test_the_cosine_is_a_weighted_sum_of_both_cosines(kept: KeptDirections) -> N
 
 
 def test_directions_are_those_in_which_the_names_differ_most() -> None:
-    module = KeptDirections(4, size=2, share=0.5)
+    module = FixedDirections(4, size=2, share=0.5)
     module.fit(torch.randn(50, 4) * torch.tensor([5.0, 0.1, 3.0, 0.1]))
     assert torch.allclose(module.basis.T @ module.basis, torch.eye(2), atol=1e-5)
     assert module.basis[[1, 3]].abs().max() < 0.1
 
 
-def test_the_head_beside_learns_only_its_own_dimensions(kept: KeptDirections) -> None:
-    head = HeadBesideKept(nn.Linear(6, 4), kept)
+def test_the_head_beside_learns_only_its_own_dimensions(kept: FixedDirections) -> None:
+    head = HeadWithFixedDirections(nn.Linear(6, 4), kept)
     before = head(torch.ones(1, 6)).detach()
     optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
     head(torch.ones(1, 6))[:, 0].sum().backward()

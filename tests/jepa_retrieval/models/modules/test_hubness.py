@@ -3,10 +3,10 @@ import torch
 from torch.nn import functional
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.config import LevellingConfig
-from jepa_retrieval.models.modules.hubness import LevelledPredictions, LevelledTexts
+from jepa_retrieval.models.config import HubnessConfig
+from jepa_retrieval.models.modules.hubness import PredictionHubness, TextHubness
 
-CONFIG = LevellingConfig(bank=4, share=0.1, strength=0.5)
+CONFIG = HubnessConfig(bank=4, share=0.1, strength=0.5)
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -15,14 +15,14 @@ def unit(*shape: int) -> torch.Tensor:
 
 def test_before_it_is_fitted_nothing_changes_in_a_ranking() -> None:
     pictures, texts = unit(5, 6), unit(7, 6)
-    levelled = LevelledTexts(CONFIG)(texts) @ LevelledPredictions(CONFIG, size=6).double()(pictures).T
+    levelled = TextHubness(CONFIG)(texts) @ PredictionHubness(CONFIG, size=6).double()(pictures).T
     assert torch.allclose(levelled, 0.9**0.5 * texts @ pictures.T)
 
 
 def test_half_of_what_captions_at_large_score_is_taken_away() -> None:
     torch.manual_seed(1)
     bank, weights, pictures, texts = unit(4, 90), torch.tensor([0.1, 0.2, 0.3, 0.4]), unit(9, 90), unit(7, 90)
-    predictions = LevelledPredictions(CONFIG, size=90).double()
+    predictions = PredictionHubness(CONFIG, size=90).double()
     predictions.fit(bank, weights.double(), pictures, temperature=0.5)
     liked = 0.5 * ((pictures @ bank.T / 0.5).exp() @ weights.double()).log()
     level = -0.5 * (liked - liked.mean())
@@ -31,9 +31,9 @@ def test_half_of_what_captions_at_large_score_is_taken_away() -> None:
     height = made[:, -1]
     assert torch.allclose(height * 0.1**0.5, 0.9**0.5 * level)
     wanted = 0.9**0.5 * ((1 - height.square()).sqrt() * (texts @ pictures.T) + level)
-    assert torch.allclose(LevelledTexts(CONFIG)(texts) @ made.T, wanted)
+    assert torch.allclose(TextHubness(CONFIG)(texts) @ made.T, wanted)
 
 
 def test_a_share_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(ModelError, match="share between 0 and 1"):
-        LevellingConfig(bank=4, share=1.0)
+        HubnessConfig(bank=4, share=1.0)

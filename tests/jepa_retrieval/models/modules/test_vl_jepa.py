@@ -15,6 +15,7 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import load_config, parse_config
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.models.storage import initialise_model, read_model, write_model
 
 TinyConfig = Callable[..., dict[str, Any]]
 
@@ -25,7 +26,7 @@ TARGETS = ["a dog", "the cat runs on the beach"]
 @pytest.fixture
 def model(tiny_config: TinyConfig) -> VLJEPA:
     torch.manual_seed(0)
-    return VLJEPA.initialise(parse_config(tiny_config()))
+    return initialise_model(parse_config(tiny_config()))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_taking_all_of_llama_is_llama(tiny_config: TinyConfig, checkpoints: Path
     from transformers import AutoModel
 
     config = parse_config(tiny_config(predictor={"layers": 6, "causal": True}))
-    predictor = VLJEPA.initialise(config).predictor
+    predictor = initialise_model(config).predictor
     reference = AutoModel.from_pretrained(checkpoints / "llama").eval()
     hidden, valid = torch.randn(2, 9, 64), torch.ones(2, 9, dtype=torch.long)
     expected = reference(inputs_embeds=hidden).last_hidden_state
@@ -95,36 +96,36 @@ def test_taking_all_of_llama_is_llama(tiny_config: TinyConfig, checkpoints: Path
 def test_a_saved_model_computes_the_same(
     model: VLJEPA, frames: torch.Tensor, tmp_path: Path, bundle: bool
 ) -> None:
-    model.save_pretrained(tmp_path / "saved", bundle=bundle)
+    write_model(model, tmp_path / "saved", bundle=bundle)
     (tmp_path / "saved").rename(tmp_path / "moved")
-    again = VLJEPA.from_pretrained(tmp_path / "moved")
+    again = read_model(tmp_path / "moved")
     assert torch.equal(embeddings(again, frames), embeddings(model, frames))
     assert again.config.x_encoder.source is None if bundle else again.config.x_encoder.source is not None
 
 
 def test_only_a_bundle_holds_the_frozen_parts(model: VLJEPA, tmp_path: Path) -> None:
-    model.save_pretrained(tmp_path / "lean")
+    write_model(model, tmp_path / "lean")
     names = read_tensors(tmp_path / "lean")
     assert not any(name.startswith(("x_encoder.", "predictor.query_tokens.")) for name in names)
     assert any(name.startswith("y_encoder.tower.") for name in names)
-    model.save_pretrained(tmp_path / "whole", bundle=True)
+    write_model(model, tmp_path / "whole", bundle=True)
     assert set(read_tensors(tmp_path / "whole")) == set(model.state_dict())
 
 
 def test_the_answer_vocabulary_goes_with_the_model(tiny_config: TinyConfig, tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("yes\nno\n", encoding="utf-8")
     config = parse_config(tiny_config() | {"answers": "words.txt", "temperature": 0.05})
-    VLJEPA.initialise(config, base=tmp_path).save_pretrained(tmp_path / "a")
+    write_model(initialise_model(config, base=tmp_path), tmp_path / "a")
     shutil.move(tmp_path / "a", tmp_path / "moved")
     model = models.load_model(f"local:{tmp_path / 'moved'}", device="cpu")
     assert (model.answers, model.temperature) == (("yes", "no"), 0.05)
-    VLJEPA.from_pretrained(tmp_path / "moved").save_pretrained(tmp_path / "b")
+    write_model(read_model(tmp_path / "moved"), tmp_path / "b")
     assert models.load_model(f"local:{tmp_path / 'b'}", device="cpu").answers == ("yes", "no")
 
 
 def test_weights_may_be_stored_in_half_precision(model: VLJEPA, frames: torch.Tensor, tmp_path: Path) -> None:
-    model.save_pretrained(tmp_path, dtype=torch.float16)
-    again = VLJEPA.from_pretrained(tmp_path)
+    write_model(model, tmp_path, dtype=torch.float16)
+    again = read_model(tmp_path)
     assert next(again.y_encoder.parameters()).dtype == torch.float32
     assert torch.allclose(embeddings(again, frames), embeddings(model, frames), atol=5e-3)
 
@@ -140,12 +141,12 @@ def test_training_leaves_frozen_parts_alone(model: VLJEPA) -> None:
 
 def test_a_frozen_part_without_a_source_would_be_random(tiny_config: TinyConfig) -> None:
     with pytest.raises(ModelError, match="x_encoder is frozen but has no source"):
-        VLJEPA.initialise(parse_config(tiny_config(x_encoder={"source": None})))
+        initialise_model(parse_config(tiny_config(x_encoder={"source": None})))
 
 
 def test_a_missing_source_is_named(tiny_config: TinyConfig) -> None:
     with pytest.raises(ModelError, match="/no/such/folder"):
-        VLJEPA.initialise(parse_config(tiny_config(predictor={"source": "/no/such/folder"})))
+        initialise_model(parse_config(tiny_config(predictor={"source": "/no/such/folder"})))
 
 
 @pytest.mark.parametrize(
@@ -163,39 +164,39 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
     tiny_config: TinyConfig, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ModelError) as error:
-        VLJEPA.initialise(parse_config(tiny_config(**changes)))
+        initialise_model(parse_config(tiny_config(**changes)))
     assert message in str(error.value)
 
 
 def test_a_folder_without_weights_is_an_error(model: VLJEPA, tmp_path: Path) -> None:
-    model.save_pretrained(tmp_path)
+    write_model(model, tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"has no model\.safetensors"):
-        VLJEPA.from_pretrained(tmp_path)
+        read_model(tmp_path)
 
 
 def test_a_lost_tensor_is_named(model: VLJEPA, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    model.save_pretrained(tmp_path)
+    write_model(model, tmp_path)
     weights = read_tensors(tmp_path)
     del weights["predictor.output_projection.bias"]
     save_file(weights, tmp_path / "model.safetensors")
     with pytest.raises(
         ModelError, match=r"model\.safetensors: not the weights that the model was saved with"
     ):
-        VLJEPA.from_pretrained(tmp_path)
+        read_model(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "config.json").write_text(json.dumps(config | {"digests": {}}), encoding="utf-8")
     with pytest.raises(ModelError, match=r"has no weights for predictor\.output_projection\.bias"):
-        VLJEPA.from_pretrained(tmp_path)
+        read_model(tmp_path)
 
 
 def test_a_changed_source_is_noticed(tiny_config: TinyConfig, checkpoints: Path, tmp_path: Path) -> None:
     own = tmp_path / "vjepa2"
     shutil.copytree(checkpoints / "vjepa2", own)
-    model = VLJEPA.initialise(parse_config(tiny_config(x_encoder={"source": str(own)})))
-    model.save_pretrained(tmp_path / "model")
+    model = initialise_model(parse_config(tiny_config(x_encoder={"source": str(own)})))
+    write_model(model, tmp_path / "model")
     weights = own / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -203,20 +204,18 @@ def test_a_changed_source_is_noticed(tiny_config: TinyConfig, checkpoints: Path,
     with pytest.raises(
         ModelError, match=r"x_encoder: .*vjepa2: not the weights that the model was saved with"
     ):
-        VLJEPA.from_pretrained(tmp_path / "model")
+        read_model(tmp_path / "model")
 
 
 def test_saving_records_what_the_fingerprint_needs(model: VLJEPA, tmp_path: Path) -> None:
     from jepa_retrieval.models.fingerprint import fingerprint
 
-    first = model.save_pretrained(tmp_path / "a")
+    first = write_model(model, tmp_path / "a")
     assert first == load_config(tmp_path / "a" / "config.json")
-    assert fingerprint(first) == fingerprint(
-        VLJEPA.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "b")
-    )
+    assert fingerprint(first) == fingerprint(write_model(read_model(tmp_path / "a"), tmp_path / "b"))
     with torch.no_grad():
         model.y_encoder.head.bias += 1
-    assert fingerprint(model.save_pretrained(tmp_path / "c")) != fingerprint(first)
+    assert fingerprint(write_model(model, tmp_path / "c")) != fingerprint(first)
     assert dataclasses.replace(first, digests={}) == dataclasses.replace(
-        VLJEPA.from_pretrained(tmp_path / "a").config, digests={}
+        read_model(tmp_path / "a").config, digests={}
     )

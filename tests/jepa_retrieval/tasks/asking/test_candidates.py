@@ -9,7 +9,6 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.asking.candidates import (
     Candidate,
     CandidateSet,
-    encode_texts,
     parse_candidates,
     read_candidates,
     softmax,
@@ -85,15 +84,3 @@ def test_probabilities_add_up_keep_the_order_and_ignore_a_shift(
     assert found.sum() == pytest.approx(1.0)
     assert (np.diff(found[np.argsort(values)]) >= -1e-12).all()
     np.testing.assert_allclose(softmax(values + shift, temperature), found, atol=1e-6)
-
-
-def test_long_lists_are_encoded_once(
-    model: HandModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JEPA_CACHE", str(tmp_path))
-    texts = [f"dog {number}" for number in range(100)]
-    first = encode_texts(texts, model)
-    np.testing.assert_array_equal(encode_texts(texts, model), first)
-    assert len(model.encoded) == 100
-    encode_texts([*texts[1:], "cat"], model)
-    assert len(model.encoded) == 200

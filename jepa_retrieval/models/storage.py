@@ -10,24 +10,22 @@ import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
-from jepa_retrieval.models.config import ModelConfig, save_config
+from jepa_retrieval.models.config import ModelConfig, load_config, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, is_remote
 from jepa_retrieval.models.modules.int8_weights import pack, unpack
-from jepa_retrieval.models.modules.pretrained import PretrainedPart, pretrained_parts
+from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.models.old_names import with_new_tensors
+from jepa_retrieval.models.pretrained import PretrainedPart, pretrained_parts
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +34,61 @@ WEIGHTS_FILE = "model.safetensors"
 ANSWERS_FILE = "answers.txt"
 
 
-def load_pretrained(model: VLJEPA, parts: Iterable[PretrainedPart]) -> None:
-    """Fill the pretrained parts of a new model; what has no source keeps its random weights, to be trained.
+def initialise_model(config: ModelConfig, *, base: Path | str = ".") -> VLJEPA:
+    """A model to be trained: pretrained parts from their sources, random weights for all that is new.
+
+    Args:
+        config: the model's config.
+        base: what relative paths in `config` are relative to.
 
     Raises:
-        ModelError: a source is missing or does not fit, or a frozen part would be left random.
+        ModelError: a source is missing or does not fit, or a frozen part has no source.
     """
+    model = VLJEPA(config, base=base)
+    _load_pretrained(model, pretrained_parts(config, base=model.base))
+    model.fit_concepts()
+    return model
+
+
+def read_model(folder: Path | str, *, dtype: torch.dtype = torch.float32) -> VLJEPA:
+    """A trained model from the folder that `write_model` wrote. Every tensor must be there.
+
+    Raises:
+        ModelError: names the file, source or tensor that is missing, damaged or does not fit.
+    """
+    folder = Path(folder)
+    model = VLJEPA(load_config(folder / CONFIG_FILE), base=folder)
+    _load_trained(model, folder)
+    return model.to(dtype)
+
+
+def write_model(
+    model: VLJEPA,
+    folder: Path | str,
+    *,
+    bundle: bool = False,
+    dtype: torch.dtype | None = None,
+    int8: bool = False,
+) -> ModelConfig:
+    """Write `config.json` and `model.safetensors`, from which `read_model` restores the model.
+
+    Args:
+        model: the model.
+        folder: made if it is not there.
+        bundle: copy frozen pretrained parts and tokenizers too, so that the folder needs nothing else.
+        dtype: of the stored weights; None: as they are.
+        int8: store large matrices in a byte a weight (modules/int8_weights.py).
+
+    Returns:
+        The config as written, with the digests of all weights.
+    """
+    return write_weights(
+        model.config, model.state_dict(), Path(folder), base=model.base, bundle=bundle, dtype=dtype, int8=int8
+    )
+
+
+def _load_pretrained(model: VLJEPA, parts: Iterable[PretrainedPart]) -> None:
+    """Fill the pretrained parts of a new model; what has no source keeps its random weights, to be trained."""
     state: dict[str, Tensor] = {}
     for part in parts:
         state |= _read_part(part, model)
@@ -53,17 +100,13 @@ def load_pretrained(model: VLJEPA, parts: Iterable[PretrainedPart]) -> None:
     _log.info("%s: %d tensors are pretrained, %d are new", model.config.name, len(state), len(new))
 
 
-def load_trained(model: VLJEPA, folder: Path) -> None:
-    """Fill a whole model from its folder and from the sources that it references.
-
-    Raises:
-        ModelError: names what is missing, damaged, or has no place.
-    """
+def _load_trained(model: VLJEPA, folder: Path) -> None:
+    """Fill a whole model from its folder and from the sources that it references."""
     path = folder / WEIGHTS_FILE
     if not path.exists():
         raise ModelError(f"{folder}: has no {WEIGHTS_FILE}, which a trained model keeps its weights in")
     _verify([path], model.config.digests.get(WEIGHTS_FILE), where=str(path))
-    state = unpack(read_tensors(path))
+    state = unpack(with_new_tensors(read_tensors(path)))
     for part in referenced_parts(model.config, base=model.base):
         _verify(part.find(), model.config.digests.get(part.name), where=f"{part.name}: {part.source}")
         state |= _read_part(part, model)
@@ -71,7 +114,7 @@ def load_trained(model: VLJEPA, folder: Path) -> None:
     model.load_state_dict(state)
 
 
-def save_trained(
+def write_weights(
     config: ModelConfig,
     state: Mapping[str, Tensor],
     folder: Path,
@@ -79,9 +122,9 @@ def save_trained(
     base: Path,
     bundle: bool = False,
     dtype: torch.dtype | None = None,
-    rows8: bool = False,
+    int8: bool = False,
 ) -> ModelConfig:
-    """Write a model's folder from its config and state dict; see `VLJEPA.save_pretrained`."""
+    """Write a model's folder from its config and state dict; see `write_model`."""
     folder.mkdir(parents=True, exist_ok=True)
     referenced = [] if bundle else referenced_parts(config, base=base)
     stored = {
@@ -89,7 +132,7 @@ def save_trained(
         for name, tensor in state.items()
         if not any(part.owns(name) for part in referenced)
     }
-    save_file(pack(stored) if rows8 else stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    save_file(pack(stored) if int8 else stored, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     digests = {part.name: digest_of_files(part.find()) for part in referenced if not is_remote(part.source)}
     digests[WEIGHTS_FILE] = digest_of_files([folder / WEIGHTS_FILE])
     sections: dict[str, Any] = {}

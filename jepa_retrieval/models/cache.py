@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import platformdirs
 
 from jepa_retrieval.errors import ModelError
 
@@ -24,14 +24,11 @@ def cache_root() -> Path:
     """The cache folder: `$JEPA_CACHE`, else `jepa-retrieval` in the platform's cache folder. It may not exist yet."""
     if override := os.environ.get("JEPA_CACHE"):
         return Path(override).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "jepa-retrieval"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "jepa-retrieval"
+    return platformdirs.user_cache_path("jepa-retrieval", appauthor=False)
 
 
 def cached_entry(name: str, build: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, built if it is not there or if one of its files was lost or cut off.
+    """The folder `name` of the cache, built if it is not there or if one of its files was lost or truncated.
 
     `build` fills an empty folder, which is then renamed into place: readers never see half an entry. When two
     processes want the same entry, one builds and the other waits for it.
@@ -40,26 +37,26 @@ def cached_entry(name: str, build: Callable[[Path], None]) -> Path:
         ModelError: the cache folder cannot be written.
     """
     entry = cache_root() / name
-    if _is_whole(entry):
+    if _is_complete(entry):
         return entry
     with _writing(entry), _locked(entry):
-        if not _is_whole(entry):
+        if not _is_complete(entry):
             _build(entry, build)
     return entry
 
 
 def discard_entry(entry: Path) -> None:
     """Delete a damaged entry, so that the next `cached_entry` builds it again."""
-    _log.warning("%s: damaged cache entry, it is built again", entry)
+    _log.warning("%s: damaged cache entry, it will be rebuilt", entry)
     with _writing(entry), _locked(entry):
-        # Renamed first: whoever looks meanwhile sees no entry rather than half of one.
+        # Renamed first: another process sees no entry rather than half of one.
         doomed = Path(tempfile.mkdtemp(prefix=f"{entry.name}.old-", dir=entry.parent))
         if entry.exists():
             entry.replace(doomed / entry.name)
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _is_whole(entry: Path) -> bool:
+def _is_complete(entry: Path) -> bool:
     try:
         sizes = json.loads((entry / _SIZES).read_text(encoding="utf-8"))
         return all((entry / name).stat().st_size == size for name, size in sizes.items())
@@ -83,10 +80,11 @@ def _build(entry: Path, build: Callable[[Path], None]) -> None:
 
 @contextmanager
 def _locked(entry: Path) -> Iterator[None]:
-    """Hold the lock of one entry. The kernel frees it when its holder dies."""
+    """Hold the lock of one entry. The system frees it when its holder dies."""
+    from filelock import FileLock  # only where something is built: a text search needs no lock
+
     entry.parent.mkdir(parents=True, exist_ok=True)
-    with (entry.parent / f"{entry.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(entry.parent / f"{entry.name}.lock"):
         yield
 
 

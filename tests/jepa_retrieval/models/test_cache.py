@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.runtime.cache import cache_root, cached_entry, discard_entry
+from jepa_retrieval.models.cache import cache_root, cached_entry, discard_entry
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,116 @@
+"""The section `predictor` of a model's config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.config.text_towers import BertConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llama3RopeConfig:
+    """Llama 3's scaling of the rotary frequencies for long contexts."""
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_positions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenTableConfig:
+    """Query tokens from an embedding table, as in the paper."""
+
+    kind: Literal["table"]
+    source: str | None  # a Llama or BERT checkpoint that holds the table
+    tokenizer: str  # tokenizer.json: a path, or the same forms as `source`
+    vocabulary: int
+    width: int
+    frozen: bool = True
+
+
+QueryTokensConfig = TokenTableConfig | BertConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptsConfig:
+    """ImageNet's classes as words: beside every visual token one more, the mean of the classes' name embeddings.
+
+    The mean is weighted with the probabilities that ImageNet classifiers give the classes: ConSE, Norouzi et al.,
+    arXiv 1312.5650. There is one classifier per EfficientNet-Lite tower, and the towers' features must be joined by
+    channels.
+    """
+
+    sources: tuple[str, ...]  # a checkpoint with the classifier of each tower, in the towers' order
+    width: int  # of the names' embeddings, which the Y-Encoder's text tower makes
+    classes: int = 1000
+    dropout: float = 0.0  # share of the concepts that training withholds
+    fixed_directions: int = 0  # dimensions of the shared space that hold the concepts themselves; 0: none
+    fixed_share: float = 0.0  # their share of a vector's squared length
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubnessConfig:
+    """A dimension of the shared space that subtracts a share of each picture's hubness from its scores."""
+
+    bank: int  # centres of clusters of captions, which stand for captions in general
+    share: float  # of the dimension in a text's squared length
+    strength: float = 0.5  # share of the hubness that is subtracted
+
+    def __post_init__(self) -> None:
+        """Raise `ModelError` for an empty bank, or a dimension without length or with all of it."""
+        if not 0 < self.share < 1 or self.bank < 1:
+            raise ModelError("predictor.hubness needs bank >= 1 and share between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaPredictorConfig:
+    """Llama-style layers over visual tokens and then query tokens; the mean of valid positions is Ŝ_Y."""
+
+    kind: Literal["llama"]
+    source: str | None  # a full Llama checkpoint: the *last* `layers` layers and the final norm are taken
+    query_tokens: QueryTokensConfig
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    mlp_width: int
+    rope_theta: float
+    rope_scaling: Llama3RopeConfig | None = None
+    norm_eps: float = 1e-5
+    causal: bool = False  # True only for the ablation
+    max_query_tokens: int = 512
+    # What a small predictor needs to learn from few data; the paper's has none of it.
+    vision_hidden: int = 0  # hidden width of an MLP in place of the linear layer for visual tokens; 0: linear
+    vision_norm: bool = False  # standardise each visual channel by its mean and deviation in the training set
+    vision_positions: int = 0  # learnt embeddings of a visual token's place in its frame; 0: none
+    concepts: ConceptsConfig | None = None  # None: visual tokens alone
+    # Members of an ensemble, over the same query tokens and concepts, each with its own head of the Y-Encoder. They
+    # divide the learnt dimensions among them, and the cosine is the mean of theirs (modules/ensemble.py).
+    members: int = 1
+    hubness: HubnessConfig | None = None  # None: no correction (modules/hubness.py)
+    token_types: bool = False  # learnt embeddings that tell visual from query tokens
+    vision_dropout: float = 0.0  # of the channels of visual tokens
+    hidden_dropout: float = 0.0  # inside the MLP of `vision_hidden`
+    dropout: float = 0.0  # of every layer's update, and of the pooled output
+    attention_dropout: float = 0.0
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `ModelError` for several members with pretrained layers, which exist only once."""
+        if self.members < 1 or (self.members > 1 and self.source is not None):
+            raise ModelError(
+                f"predictor.members is {self.members} (allowed: 1; more for a predictor without a source)"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanPoolConfig:
+    """The predictor of a CLIP-style model: the mean of the unit frame embeddings. It ignores the query."""
+
+    kind: Literal["mean_pool"]
+
+
+PredictorConfig = LlamaPredictorConfig | MeanPoolConfig

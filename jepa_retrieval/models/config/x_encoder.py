@@ -1,0 +1,113 @@
+"""The section `x_encoder` of a model's config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jepa_retrieval.errors import ModelError
+
+
+@dataclass(frozen=True, kw_only=True)
+class VJepa2Config:
+    """V-JEPA 2: a video ViT over tubelets; tokens are its last hidden state."""
+
+    kind: Literal["vjepa2"]
+    source: str | None
+    image_size: int  # pixels, a multiple of patch_size
+    frames: int  # frames per clip; a shorter or longer input is sampled uniformly to this many
+    width: int
+    layers: int
+    heads: int
+    patch_size: int = 16
+    tubelet_size: int = 2  # frames per token
+    mlp_ratio: float = 4.0
+    frozen: bool = True
+
+    @property
+    def token_size(self) -> int:  # noqa: D102
+        return self.width
+
+    @property
+    def tokens_per_frame(self) -> int:  # noqa: D102
+        # A tubelet's tokens are shared out among its frames, so that N = frames * tokens_per_frame.
+        return (self.image_size // self.patch_size) ** 2 // self.tubelet_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerConfig:
+    """One EfficientNet-Lite network, its features pooled to a global token and a grid of cells."""
+
+    name: Literal["lite0", "lite2"]
+    source: str | None
+    image_size: int  # pixels; frames of another size are resized
+    mean: float = 127.0  # pixels are scaled as (x - mean) / std
+    std: float = 128.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfficientNetLiteConfig:
+    """Frame-wise EfficientNet-Lite towers: per frame a global token, then grid x grid tokens row by row."""
+
+    kind: Literal["efficientnet_lite"]
+    towers: tuple[TowerConfig, ...]
+    image_size: int  # pixels of the frames that come in
+    grid: int = 0  # cells per side; 0: the global token alone
+    # Also the channel means of so many of each tower's last stages, which know more of colours, textures and places
+    # than the last feature map does. They come after all towers' last maps.
+    stages: int = 0
+    # "channels" joins the towers' features of a cell into one token, "tokens" lines the towers' tokens up.
+    combine: Literal["channels", "tokens"] = "channels"
+    # Side of the middle of the picture that is looked at besides the whole, as a share of the whole side; 0: never. A
+    # photograph is seen both ways, and every second frame of a video window in its middle.
+    centre: float = 0.0
+    frozen: bool = True
+
+    def __post_init__(self) -> None:
+        """Towers differ in the width of their stages: their tokens cannot be lined up with stages."""
+        if self.stages and self.combine == "tokens":
+            raise ModelError('x_encoder.stages needs x_encoder.combine = "channels"')
+        if not 0 <= self.stages <= len(EFFICIENTNET_LITE_STAGES["lite0"]):
+            raise ModelError(f"x_encoder.stages is {self.stages} (allowed: 0 to 7)")
+
+    @property
+    def token_size(self) -> int:  # noqa: D102
+        stages = [EFFICIENTNET_LITE_STAGES[tower.name][7 - self.stages :] for tower in self.towers]
+        last = EFFICIENTNET_LITE_WIDTH * (len(self.towers) if self.combine == "channels" else 1)
+        return last + sum(sum(widths) for widths in stages)
+
+    @property
+    def tokens_per_frame(self) -> int:  # noqa: D102
+        return (1 + self.grid**2) * (len(self.towers) if self.combine == "tokens" else 1)
+
+
+EFFICIENTNET_LITE_WIDTH = 1280  # channels of the last feature map of every EfficientNet-Lite
+EFFICIENTNET_LITE_STAGES = {  # channels after each of the seven stages
+    "lite0": (16, 24, 40, 80, 112, 192, 320),
+    "lite2": (16, 24, 48, 88, 120, 208, 352),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenClipImageConfig:
+    """The image tower of any open_clip model, frame by frame; its projected embedding is the one token."""
+
+    kind: Literal["open_clip"]
+    architecture: str  # open_clip's name, such as "ViT-B-32"
+    source: str | None  # `tag:NAME`, one of open_clip's pretrained tags; or the path of a checkpoint
+    image_size: int
+    width: int  # size of the projected embedding
+    mean: tuple[float, ...]  # per channel, of pixels scaled to 0..1
+    std: tuple[float, ...]
+    frozen: bool = True
+
+    @property
+    def token_size(self) -> int:  # noqa: D102
+        return self.width
+
+    @property
+    def tokens_per_frame(self) -> int:  # noqa: D102
+        return 1
+
+
+XEncoderConfig = VJepa2Config | EfficientNetLiteConfig | OpenClipImageConfig
