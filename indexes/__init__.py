@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from indexes.filters import quote_text
     from indexes.health import Problem
     from indexes.manifest import Manifest
-    from indexes.reasons import first_line
     from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
     from indexes.stats import IndexStats
     from indexes.store import Index
@@ -50,7 +49,6 @@ __all__ = [
     "Plan",
     "Problem",
     "SearchSettings",
-    "first_line",
     "quote_text",
 ]
 
@@ -66,7 +64,6 @@ _MODULES = {
     "Plan": "vectors.plan",
     "Problem": "health",
     "SearchSettings": "vectors.search_settings",
-    "first_line": "reasons",
     "quote_text": "filters",
 }
 

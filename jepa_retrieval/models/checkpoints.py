@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read_torch_object(path: Path) -> object:
             f"{path}: holds objects other than tensors and plain values, it is not opened"
         ) from error
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: not a readable PyTorch file ({_first_line(error)})") from error
+        raise ModelError(f"{path}: not a readable PyTorch file ({first_line(error)})") from error
 
 
 def _names_of_safetensors(path: Path) -> list[str]:
@@ -121,8 +122,4 @@ def _open_safetensors(path: Path, read: Callable[[Any], T]) -> T:
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such file") from None
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path}: not a readable safetensors file ({first_line(error)})") from error

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models import clip_tokenizer
 from jepa_retrieval.models.cache import cached_entry
@@ -124,8 +125,9 @@ def locate_checkpoint(architecture: str, source: str, *, base: Path) -> Path:
     try:
         path = _in_hub_cache(settings) or download_pretrained(settings)
     except Exception as error:  # open_clip and the hub's library raise many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"open_clip:{architecture}/{tag}: cannot be fetched ({reason})") from error
+        raise ModelError(
+            f"open_clip:{architecture}/{tag}: cannot be fetched ({first_line(error)})"
+        ) from error
     return Path(path)
 
 
@@ -185,8 +187,9 @@ def _load_tokenizer(architecture: str) -> Any:
     try:
         return open_clip.get_tokenizer(architecture)
     except Exception as error:  # those of Hugging Face's hub, which are of many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"open_clip's tokenizer of {architecture} cannot be fetched ({reason})") from error
+        raise ModelError(
+            f"open_clip's tokenizer of {architecture} cannot be fetched ({first_line(error)})"
+        ) from error
 
 
 def _is_plain_clip(tokenizer: Any) -> bool:

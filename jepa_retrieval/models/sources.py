@@ -11,6 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.cache import cached_entry
 
@@ -122,5 +123,4 @@ def _locate_on_hub(repository: str, file: str | None) -> Path:
             return Path(hf_hub_download(repository, file))
         return Path(snapshot_download(repository))
     except Exception as error:  # the library raises many kinds, of several other libraries
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"hub:{repository}: cannot be fetched ({reason})") from error
+        raise ModelError(f"hub:{repository}: cannot be fetched ({first_line(error)})") from error

@@ -8,6 +8,7 @@ import open_clip
 import torch
 from torch import Tensor, nn
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import OpenClipImageConfig, OpenClipTextConfig
 from jepa_retrieval.models.modules.frames import NormaliseFrames, from_unit_range
@@ -67,8 +68,9 @@ def read_towers(architecture: str, path: Path) -> tuple[dict[str, Tensor], dict[
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except (RuntimeError, OSError, ValueError, KeyError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: not a checkpoint of open_clip's {architecture} ({reason})") from error
+        raise ModelError(
+            f"{path}: not a checkpoint of open_clip's {architecture} ({first_line(error)})"
+        ) from error
     return model.get_submodule("visual").state_dict(), model.get_submodule("text").state_dict()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.cache import cached_entry, discard_entry
 from jepa_retrieval.models.runtime.parts import CPU_CALLS
@@ -105,8 +106,7 @@ def convert(name: str, build: Callable[[], nn.Module], inputs: Inputs) -> openvi
             warnings.simplefilter("ignore")
             model = _translate(module, example)
     except Exception as error:  # the frontend raises many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{name}: cannot be converted to OpenVINO ({reason})") from error
+        raise ModelError(f"{name}: cannot be converted to OpenVINO ({first_line(error)})") from error
     model.reshape(
         {
             port: openvino.PartialShape(list(shape))

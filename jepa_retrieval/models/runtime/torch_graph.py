@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from indexes.reasons import first_line
 from jepa_retrieval.models.runtime.precision import cast_matrices, computing_in
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class TorchGraph:
                 raise
             except Exception as error:  # the compiler raises many kinds, of Triton and of the C compiler too
                 found = self._module(*inputs)  # an error of the module itself is raised here
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                reason = first_line(error)
                 _log.warning("torch.compile failed, networks run uncompiled and slower: %s", reason)
                 self._compiled = None
                 return found
