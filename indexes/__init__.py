@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from indexes.filters import quote_text
     from indexes.health import Problem
+    from indexes.left_out import LeftOut, LeftOutFile
     from indexes.manifest import Manifest
     from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
     from indexes.stats import IndexStats
@@ -44,6 +45,8 @@ __all__ = [
     "IndexWriteError",
     "IndexWriter",
     "JepaError",
+    "LeftOut",
+    "LeftOutFile",
     "Manifest",
     "MediaRecord",
     "Plan",
@@ -59,6 +62,8 @@ _MODULES = {
     "Index": "store",
     "IndexStats": "stats",
     "IndexWriter": "writer",
+    "LeftOut": "left_out",
+    "LeftOutFile": "left_out",
     "Manifest": "manifest",
     "MediaRecord": "records",
     "Plan": "vectors.plan",

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 MediaKind = Literal["video", "image"]
-MediaState = Literal["ok", "failed"]
+# "partial": indexed as far as the file could be read, or as far as a limit allows.
+MediaState = Literal["ok", "partial", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,12 @@ class MediaRecord:
     codec: str | None = None
     sampling: str = ""  # how frames were chosen ("auto", "keyframes", "2.0"); "" for images
     state: MediaState = "ok"
-    error: str | None = None  # why the file failed, one sentence; None if it did not
+    error: str | None = None  # why the file failed or what is missing, one sentence; None if its state is ok
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether clips of the file can be found: all of it or a part was indexed."""
+        return self.state != "failed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

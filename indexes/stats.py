@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.files import bytes_below
+from indexes.left_out import FILE_NAME as LEFT_OUT
+from indexes.left_out import read_left_out
 from indexes.manifest import FILE_NAME
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build
@@ -32,8 +35,10 @@ class IndexStats:
     fingerprint: str
     media_root: str | None
     files_ok: int
+    files_partial: int  # indexed in part
     files_failed: int
-    videos: int  # of the files that are ok
+    files_left_out: int  # by the last run over them; see `Index.left_out`
+    videos: int  # of the files that are ok or partial
     images: int
     media_seconds: float  # length of all videos together
     clips: int
@@ -55,7 +60,8 @@ class IndexStats:
 def collect_stats(snapshot: Snapshot) -> IndexStats:
     """Count the records and add up the files."""
     files = snapshot.media(where=None, columns=["kind", "state", "duration", "clips"]).to_pylist()
-    ok = [file for file in files if file["state"] == "ok"]
+    states = Counter(file["state"] for file in files)
+    indexed = [file for file in files if file["state"] != "failed"]
     columns = _bytes_per_column(snapshot.clips_table)
     manifest = snapshot.manifest
     vectors = build.description_of(snapshot.folder, manifest)
@@ -65,11 +71,13 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         prompt=manifest.prompt,
         fingerprint=manifest.fingerprint,
         media_root=manifest.media_root,
-        files_ok=len(ok),
-        files_failed=len(files) - len(ok),
-        videos=sum(file["kind"] == "video" for file in ok),
-        images=sum(file["kind"] == "image" for file in ok),
-        media_seconds=sum(file["duration"] or 0.0 for file in ok),
+        files_ok=states["ok"],
+        files_partial=states["partial"],
+        files_failed=states["failed"],
+        files_left_out=read_left_out(snapshot.folder, manifest).count,
+        videos=sum(file["kind"] == "video" for file in indexed),
+        images=sum(file["kind"] == "image" for file in indexed),
+        media_seconds=sum(file["duration"] or 0.0 for file in indexed),
         clips=sum(file["clips"] for file in files),
         tokens_bytes=columns["tokens"],
         thumbnails_bytes=columns["thumbnail"],
@@ -78,7 +86,8 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         vectors_bytes=bytes_below(snapshot.folder / VECTORS),
         total_bytes=sum(bytes_below(snapshot.folder / part) for part in (MEDIA, CLIPS, VECTORS))
         + sum(
-            _size(snapshot.folder / name) for name in (FILE_NAME, CALIBRATION, SETTINGS_FILE, QUERIES_FILE)
+            _size(snapshot.folder / name)
+            for name in (FILE_NAME, CALIBRATION, LEFT_OUT, SETTINGS_FILE, QUERIES_FILE)
         ),
         vector_kind="none" if vectors is None else ann.kind if ann else EXACT.name,
         vectors_covered=vectors.hits.rows if vectors else 0,

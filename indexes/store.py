@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from indexes.health import Problem
+    from indexes.left_out import LeftOut
     from indexes.stats import IndexStats
     from indexes.writer import IndexWriter
 
@@ -246,6 +247,12 @@ class Index:
     def known_files(self) -> dict[str, MediaRecord]:
         """Every file in the index, failed ones too, by path."""
         return self._reader.read(lambda snapshot: snapshot.known_files())
+
+    def left_out(self) -> LeftOut:
+        """Files that runs did not index on purpose, and why; empty if nothing was left out or it is not known."""
+        from indexes.left_out import read_left_out
+
+        return read_left_out(self.folder, self.manifest)
 
     def stats(self) -> IndexStats:
         """Counts, and bytes on disk."""

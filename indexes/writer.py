@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from indexes.errors import IndexStoreError, IndexWriteError
+from indexes.left_out import LeftOut, LeftOutFile, merge_left_out, read_left_out, write_left_out
 from indexes.lock import WriterLock
 from indexes.manifest import CAPTIONS_FORMAT, Commit, read_manifest, write_manifest
 from indexes.pending import PendingChanges
@@ -52,6 +53,7 @@ class IndexWriter:
         self._on_close = on_close
         self._lock = WriterLock(folder)
         self._failed = False
+        self._left_out: LeftOut | None = None
         try:
             with self._writing("open it for writing"):
                 self._manifest = read_manifest(self._folder)
@@ -168,6 +170,18 @@ class IndexWriter:
             self._commit_if_due()
         return removed
 
+    def replace_left_out(self, files: Iterable[LeftOutFile], *, below: Sequence[str] | None = None) -> None:
+        """Replace the list of files that a run did not index on purpose; it is stored with the next commit.
+
+        Args:
+            files: those that were left out, by paths as in `MediaRecord`.
+            below: paths of the files and folders that the run covered; entries elsewhere stay. None: everything.
+        """
+        self._check_usable()
+        stored = read_left_out(self._folder, self._manifest)
+        merged = merge_left_out(self._left_out or stored, files, below)
+        self._left_out = None if merged == stored else merged
+
     def commit(self) -> None:
         """Make everything so far visible to readers.
 
@@ -180,6 +194,10 @@ class IndexWriter:
                 self._pending.write(self._tables)
                 self._publish(self._commit.number + 1)
         self._pending = PendingChanges()
+        if self._left_out is not None:
+            with self._writing("store the list of left-out files"):
+                write_left_out(self._folder, self._manifest, self._left_out)
+            self._left_out = None
 
     def build_vectors(self) -> None:
         """Commit, then rebuild the files for vector search.
