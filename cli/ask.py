@@ -12,8 +12,9 @@ from cli import console
 from cli.locate import open_library
 from cli.media_paths import ModelOption, PerOption, given_candidates, opened_media
 from cli.options import IndexOption, JsonOption, WhereOption
-from cli.values import format_range, parse_clip, parse_per
+from cli.values import parse_clip, parse_per
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_range
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.ask import Answered, Answers
@@ -132,7 +133,7 @@ def _is_stretch(text: str) -> bool:
 
 def _true_answer(question: str, candidates: list[Any] | None) -> str | None:
     """What "is it true" means for a question: yes, where that can be the answer."""
-    from jepa_retrieval.tasks.asking.ask import wants_yes_or_no
+    from jepa_retrieval.tasks.asking.yes_no import wants_yes_or_no
 
     if candidates is None:
         return "yes" if wants_yes_or_no(question) else None

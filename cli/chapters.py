@@ -11,8 +11,8 @@ import typer
 from cli import console
 from cli.decoders import ModelOption, SentencesOption, VoiceOption, open_decoder, open_voice
 from cli.options import JsonOption
-from cli.values import format_time
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_time
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def chapters(
     loaded, decoder = open_decoder(model, sentences)
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
-    found = find_chapters(file, loaded, decoder, count=count, least=least, voice=teller)
+    found = find_chapters(file, loaded, decoder, count=count, min_seconds=least, narrator=teller)
     summary = None if teller is None else teller.summary([chapter.title for chapter in found])
     if json:
         rows = [{**asdict(chapter), "score": round(chapter.score, 6)} for chapter in found]

@@ -15,8 +15,9 @@ from cli import console
 from cli.locate import open_library
 from cli.media_paths import ModelOption, PerOption, given_candidates, opened_media
 from cli.options import IndexOption, JsonOption, WhereOption
-from cli.values import format_range, parse_per
+from cli.values import parse_per
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_range
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.classify import Classification, Classified
@@ -119,9 +120,9 @@ def classify(
 
 
 def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path | None) -> Evaluation:
-    from jepa_retrieval.tasks.asking.evaluation import evaluate, read_truth
+    from jepa_retrieval.tasks.asking.evaluation import evaluate, read_true_labels
 
-    known = read_truth(truth, media_root=root, labels=found.labels)
+    known = read_true_labels(truth, media_root=root, labels=found.labels)
     try:
         judged = evaluate(found, known)
     except UsageError as error:

@@ -12,7 +12,7 @@ from jepa_retrieval.errors import ModelError
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model, YDecoder
-    from jepa_retrieval.tasks.watching.voice import Voice
+    from jepa_retrieval.tasks.watching.narrator import Narrator
 
 ModelOption = Annotated[
     str | None,
@@ -36,13 +36,13 @@ VoiceOption = Annotated[
 ]
 
 
-def open_voice(path: Path | None) -> Voice | None:
+def open_voice(path: Path | None) -> Narrator | None:
     """The language model that retells sentences, if one is wanted; without importing its runtime otherwise."""
     if path is None:
         return None
-    from jepa_retrieval.tasks.watching.voice import Voice
+    from jepa_retrieval.tasks.watching.narrator import Narrator
 
-    return Voice(path)
+    return Narrator(path)
 
 
 def open_decoder(model_name: str | None, sentences: Path | None) -> tuple[Model, YDecoder]:

@@ -11,7 +11,7 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
-from cli.values import format_range
+from jepa_retrieval.times import format_range
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
@@ -44,10 +44,11 @@ def dedupe(
     library = open_library(index)
     report = library.duplicates(threshold=threshold)
     if json:
-        console.result_json(asdict(report))
+        scenes = [asdict(scene) for scene in report.scenes]
+        console.result_json({"groups": [asdict(group) for group in report.groups], "parts": scenes})
         return
     console.results(_lines(report))
-    if not report.groups and not report.parts:
+    if not report.groups and not report.scenes:
         console.note("No duplicates found.")
 
 
@@ -57,7 +58,9 @@ def _lines(report: DuplicateReport) -> Iterator[str]:
         yield f"{len(group.files)} files, {what}:"
         for file in group.files:
             yield f"  {file.similarity:.3f}  {console.printable(file.path)}"
-    for part in report.parts:
-        first = f"{console.printable(part.first_path)} {format_range(part.first_start, part.first_end)}"
-        second = f"{console.printable(part.second_path)} {format_range(part.second_start, part.second_end)}"
-        yield f"shared scene, {part.similarity:.3f}: {first} and {second}"
+    for scene in report.scenes:
+        first = f"{console.printable(scene.first_path)} {format_range(scene.first_start, scene.first_end)}"
+        second = (
+            f"{console.printable(scene.second_path)} {format_range(scene.second_start, scene.second_end)}"
+        )
+        yield f"shared scene, {scene.similarity:.3f}: {first} and {second}"

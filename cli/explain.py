@@ -9,8 +9,9 @@ import typer
 
 from cli import console
 from cli.options import JsonOption
-from cli.values import format_range, parse_clip
+from cli.values import parse_clip
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_range
 
 
 def add_to(app: typer.Typer) -> None:

@@ -19,7 +19,7 @@ from jepa_retrieval.errors import JepaError, UsageError
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.indexing.plan import Plan
-    from jepa_retrieval.tasks.indexing.run import IndexReport
+    from jepa_retrieval.tasks.indexing.report import IndexReport
 
 FAILURES_SHOWN = 10
 

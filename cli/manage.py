@@ -15,9 +15,10 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
-from cli.values import format_time, parse_size
+from cli.values import parse_size
 from indexes.vectors.kinds import KINDS
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
     from indexes import IndexStats, SearchSettings

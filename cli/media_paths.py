@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.library import Library, VideoQuery
     from jepa_retrieval.media_set import MediaSet
     from jepa_retrieval.tasks.asking.candidates import Candidate
-    from jepa_retrieval.tasks.indexing.run import FileFailure
+    from jepa_retrieval.tasks.indexing.report import FileFailure
 
 ModelOption = Annotated[
     str | None,

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli import console
-from cli.values import format_time
+from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.indexing.run import IndexProgress
+    from jepa_retrieval.tasks.indexing.report import IndexProgress
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -14,8 +14,8 @@ from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption, WhereOption
 from cli.query import build_query, check_usage
-from cli.values import format_range
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_range
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library

@@ -11,7 +11,7 @@ import typer
 
 from cli import console
 from cli.options import JsonOption
-from cli.values import format_time
+from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
     from jepa_retrieval.training.config import Stage

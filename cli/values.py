@@ -1,4 +1,4 @@
-"""Texts of the command line to values and back: times, ranges of time, sampling."""
+"""Texts of the command line to values: times, ranges of time, sampling."""
 
 from __future__ import annotations
 
@@ -34,21 +34,6 @@ def parse_size(text: str) -> float:
         raise UsageError(f"'{text}' is not a size: write one like 4GB or 512MB")
     power = ("", "k", "m", "g", "t").index(size["unit"].lower())
     return float(size["number"]) * (1024.0 if size["binary"] else 1000.0) ** power
-
-
-def format_time(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from one hour on."""
-    minutes, second = divmod(math.floor(seconds + 1e-6), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-
-
-def format_range(start: float | None, end: float | None) -> str:
-    """`m:ss-m:ss`; `-` for an image, which has no time."""
-    if start is None or end is None:
-        return "-"
-    # The end is rounded up: a moment of half a second must not read as an empty one.
-    return f"{format_time(start)}-{format_time(math.ceil(end - 1e-6))}"
 
 
 def parse_clip(text: str) -> tuple[Path, float | None, float | None]:

@@ -164,7 +164,7 @@ def watch(
         try:
             interrupted = _run(Watcher(origin, loaded, decoder, options), output)
         finally:  # a stream that was given up after days is drawn too
-            if output.timeline is not None and timeline is not None and output.timeline.segments:
+            if output.timeline is not None and timeline is not None and output.timeline.descriptions:
                 output.timeline.write(timeline)
                 console.note(f"Wrote {console.printable(str(timeline))}")
     output.tell_story()

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import console
-from cli.values import format_range
-from jepa_retrieval.tasks.watching.voice import Story
+from jepa_retrieval.tasks.watching.narrator import SentenceLog
+from jepa_retrieval.times import format_range
 
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
-    from jepa_retrieval.report.subtitles import SpokenWriter
+    from jepa_retrieval.report.subtitles import SentenceWriter
     from jepa_retrieval.report.timeline import Timeline
     from jepa_retrieval.tasks.watching.alerts import Alert
-    from jepa_retrieval.tasks.watching.voice import Voice
-    from jepa_retrieval.tasks.watching.watch import Spoken, WatchCounters, WatchEvent
+    from jepa_retrieval.tasks.watching.narrator import Narrator
+    from jepa_retrieval.tasks.watching.watch import Described, WatchCounters, WatchEvent
 
 
 @dataclass
@@ -28,22 +28,22 @@ class Output:
     json: bool
     command: AlertCommand | None
     timeline: Timeline | None
-    voice: Voice | None = None
-    story: Story = field(default_factory=Story)
-    writers: list[SpokenWriter] = field(default_factory=list)
+    voice: Narrator | None = None
+    story: SentenceLog = field(default_factory=SentenceLog)
+    writers: list[SentenceWriter] = field(default_factory=list)
     end: float = 0.0  # of what was said last, seconds
 
     def take(self, event: WatchEvent) -> None:
         """Print and write one event."""
         from jepa_retrieval.media.streams.types import Lost, Returned
         from jepa_retrieval.tasks.watching.alerts import Alert
-        from jepa_retrieval.tasks.watching.watch import Observed, Spoken
+        from jepa_retrieval.tasks.watching.watch import Described, Observed
 
         match event:
             case Observed():
                 if self.timeline is not None:
                     self.timeline.observe(event)
-            case Spoken():
+            case Described():
                 self._speak(event)
             case Alert():
                 self._alert(event)
@@ -63,7 +63,7 @@ class Output:
             console.result(f"{format_range(0.0, self.end)}\t-\tSUMMARY: {console.printable(text)}")
             console.flush_results()
 
-    def _speak(self, spoken: Spoken) -> None:
+    def _speak(self, spoken: Described) -> None:
         for writer in self.writers:  # before it is printed: whoever has seen it finds it in the files
             writer.add(spoken)
         if self.json:
@@ -128,7 +128,7 @@ def summary(counters: WatchCounters) -> str:
 
 
 @contextlib.contextmanager
-def open_writers(srt: Path | None, vtt: Path | None, csv: Path | None) -> Iterator[list[SpokenWriter]]:
+def open_writers(srt: Path | None, vtt: Path | None, csv: Path | None) -> Iterator[list[SentenceWriter]]:
     """The files that sentences are written to as they come."""
     from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.media_set import MediaSet, open_media
     from jepa_retrieval.tasks.asking.ask import Answers
     from jepa_retrieval.tasks.asking.classify import Classification
-    from jepa_retrieval.tasks.indexing.run import FileFailure, IndexReport
+    from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
     from jepa_retrieval.tasks.searching.moments import Moment
     from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
@@ -51,9 +51,9 @@ _MODULES = {
     "Answers": "tasks.asking.ask",
     "Classification": "tasks.asking.classify",
     "DuplicateReport": "tasks.searching.dedupe",
-    "FileFailure": "tasks.indexing.run",
+    "FileFailure": "tasks.indexing.report",
     "ImageQuery": "tasks.searching.query",
-    "IndexReport": "tasks.indexing.run",
+    "IndexReport": "tasks.indexing.report",
     "Library": "library",
     "MediaSet": "media_set",
     "Moment": "tasks.searching.moments",

@@ -8,15 +8,15 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
-from indexes import Index, IndexStats, IndexStoreError, Manifest, Problem, SearchSettings
+from indexes import Index, IndexStats, Problem, SearchSettings
 from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.index_folder import INDEX_NAME, find_index
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.questions import Questions
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
-from jepa_retrieval.tasks.searching.calibration import NullDistribution, null_of
+from jepa_retrieval.tasks.searching.calibration import Calibration
 from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder
 from jepa_retrieval.tasks.searching.prompted import PromptRerank, clips_to_fetch
 from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     # Indexing brings in decoders; a text search must not wait for them.
     from jepa_retrieval.media import Sampling
-    from jepa_retrieval.tasks.indexing.run import FileFailure, IndexReport, ProgressCallback
+    from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
+    from jepa_retrieval.tasks.asking.candidates import Candidate
+    from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
+    from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport, ProgressCallback
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
 
 logger = logging.getLogger(__name__)
@@ -51,25 +54,15 @@ __all__ = [
     "find_index",
 ]
 
-INDEX_NAME = ".jepa"
 DEFAULT_MODEL = "nano"
 
 
-def find_index(start: Path | str) -> Path | None:
-    """The nearest index folder at `start` or above it, as git finds `.git`; None if there is none."""
-    start = Path(os.path.abspath(start))
-    for folder in (start, *start.parents):
-        if (folder / INDEX_NAME / "manifest.json").is_file():
-            return folder / INDEX_NAME
-    return None
-
-
-class Library(Questions):
+class Library:
     """A folder of media and its index. Open one with `Library.open`, make one with `Library.create`."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._null: tuple[Manifest, NullDistribution] | None = None  # as of that commit
+        self._calibration = Calibration()
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -184,46 +177,32 @@ class Library(Questions):
             IndexWriteError: the disk is full or the folder read-only; what was stored before is still good.
             FingerprintMismatchError: the model is not the one the index was made with.
         """
-        from jepa_retrieval.tasks.indexing.run import IndexReport
-        from jepa_retrieval.tasks.indexing.update import (
-            IndexOptions,
-            Roots,
-            plan_update,
-            rebuild_index,
-            update_index,
-        )
+        from jepa_retrieval.tasks.indexing.options import IndexOptions
+        from jepa_retrieval.tasks.indexing.report import IndexReport
+        from jepa_retrieval.tasks.indexing.update import IndexUpdate, Roots
 
         began = time.monotonic()
-        roots = Roots.of(paths or [self.media_root.folder])
         options = IndexOptions(
-            sampling, include, exclude, hidden, follow_links, keep_tokens, retry_failed, workers, captions
+            sampling=sampling,
+            include=include,
+            exclude=exclude,
+            hidden=hidden,
+            follow_links=follow_links,
+            keep_tokens=keep_tokens,
+            retry_failed=retry_failed,
+            workers=workers,
+            captions=captions,
         )
+        roots = Roots.of(paths or [self.media_root.folder])
+        update = IndexUpdate(roots, options, self.media_root, on_progress)
         if dry_run:
-            plan = plan_update(self._index, roots, options, media_root=self.media_root, embed_all=rebuild)
+            plan = update.plan(self._index, embed_all=rebuild)
             return IndexReport(unchanged=plan.unchanged, planned=plan, seconds=time.monotonic() - began)
         if rebuild:
-            manifest = self._index.manifest
-            new_model = load_model(model or manifest.model)
-            same_prompt = manifest.prompt if model in (None, manifest.model) else new_model.prompt
-            self._index, report = rebuild_index(
-                self._index,
-                roots,
-                options,
-                model=new_model,
-                prompt=same_prompt if prompt is None else prompt,
-                media_root=self.media_root,
-                on_progress=on_progress,
-            )
+            self._index, report = update.rebuild(self._index, model=model, prompt=prompt)
             self.__dict__.pop("model", None)
         else:
-            report = update_index(
-                self._index,
-                roots,
-                options,
-                model=self.model,
-                media_root=self.media_root,
-                on_progress=on_progress,
-            )
+            report = update.apply(self._index, self.model)
             self._index.refresh()
         if report.indexed:
             # A first use converts it, which needs PyTorch: the first search must not wait for that.
@@ -244,11 +223,11 @@ class Library(Questions):
         prompt: str | None = None,
         rerank: Rerank | None = None,
     ) -> SearchResult:
-        """Find the moments nearest in meaning to a text, an image, a part of a video, or a sum of such.
+        """Find the moments nearest in meaning to a text, an image, an interval of a video, or a sum of such.
 
         Args:
             query: a text or a `Query`, such as `Query.text("dog") + Query.image("beach.jpg") - Query.text("people")`.
-            top: most moments to return.
+            top: at most so many moments.
             where: SQL condition over the clips' columns, such as "duration > 60 and path like '%/2024/%'".
             per_file: keep only the best moment of each file.
             min_confidence: leave out hits whose confidence, 0 to 1, is lower; the result may then be empty.
@@ -276,23 +255,81 @@ class Library(Questions):
             query,
             options,
             embedder=embedder,
-            null=self._null_distribution(),
+            null=self._calibration.null(self._index, self._encode_texts),
             rerank=rerank,
             overfetch=overfetch,
             began=began,
-        ).seen_in(self)
+        ).with_thumbnails(self)
+
+    def classify(
+        self,
+        labels: Sequence[str | Candidate],
+        *,
+        where: str | None = None,
+        **options: Unpack[ClassifyOptions],
+    ) -> Classification:
+        """Name what clips, moments or files show; nothing is decoded.
+
+        Args:
+            labels: the candidates: names, or `Candidate`s with the texts that stand for them.
+            where: SQL condition over the clips' columns, as in `search`.
+            options: `templates`, `per`, `top`, `prompt`, as `jepa_retrieval.tasks.asking.classify.classify` describes
+                them.
+
+        Raises:
+            UsageError: no labels, a template without `{}`, or a prompt where the model or the index takes none.
+            FilterError: `where` is not valid.
+        """
+        from jepa_retrieval.tasks.asking.classify import classify
+        from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+        from jepa_retrieval.tasks.searching.stored_clips import Selection
+
+        clips = IndexedClips(self._index, Selection(where))
+        return classify([clips], self.model, labels, **options).with_thumbnails(self)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        where: str | None = None,
+        search: str | None = None,
+        clips: int = 100,
+        **options: Unpack[AskOptions],
+    ) -> Answers:
+        """Answer a question about clips, moments or files; nothing is decoded.
+
+        Args:
+            question: in any words that the model knows.
+            where: SQL condition over the clips' columns, as in `search`.
+            search: ask only about the clips nearest to this text.
+            clips: with `search`, how many.
+            options: `answers`, `answer`, `per`, `top`, as `jepa_retrieval.tasks.asking.ask.ask` describes them.
+
+        Raises:
+            UsageError: an empty question or search, an answer that is no candidate, a model that takes no questions,
+                an index without tokens.
+            FilterError: `where` is not valid.
+        """
+        from jepa_retrieval.tasks.asking.ask import ask
+        from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+        from jepa_retrieval.tasks.searching.stored_clips import Selection
+
+        selection = Selection(where)
+        if search is not None:
+            if not search.strip():
+                raise UsageError("the text to search for is empty")
+            hits = self._index.search(self._encode_texts([search]), k=clips, where=where)[0]
+            selection = Selection(clip_ids=[hit.clip_id for hit in hits])
+        return ask([IndexedClips(self._index, selection)], self.model, question, **options).with_thumbnails(
+            self
+        )
 
     def calibrate(self) -> None:
         """Measure how neutral texts score on this index, and store it: confidences come from that.
 
         `index`, `remove` and `optimize` do this when it is due; a search without it measures for itself.
         """
-        self._null = self._index.manifest, null_of(self._index, self._encode_texts, save=True)
-        try:
-            # Neutral texts are queries too: they tell how well the vector index answers texts.
-            self._index.maintenance.tune()
-        except IndexStoreError as error:
-            logger.info("the vector index is not measured: %s", error)
+        self._calibration.measure(self._index, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         return self.model.y_encoder.encode(texts)
@@ -304,26 +341,14 @@ class Library(Questions):
         except JepaError as error:
             logger.warning("confidence is measured anew in every search: %s", error)
 
-    def _null_distribution(self) -> NullDistribution:
-        manifest = self._index.manifest
-        if self._null is None or self._null[0] != manifest:
-            self._null = manifest, null_of(self._index, self._encode_texts)
-        return self._null[1]
-
     def remove(self, paths: Sequence[Path | str]) -> int:
         """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""
-        wanted = [self.media_root.to_text(Path(path)) for path in paths]
-        whole = "." in wanted
+        from jepa_retrieval.tasks.indexing.remove import remove_files
 
-        def is_wanted(text: str) -> bool:
-            return whole or any(text == name or text.startswith(name + "/") for name in wanted)
-
-        with self._index.writer() as writer:
-            gone = [text for text in self._index.known_files() if is_wanted(text)]
-            writer.remove(gone)
+        removed = remove_files(self._index, paths, self.media_root)
         self._index.refresh()
         self._calibrate_if_possible()
-        return len(gone)
+        return removed
 
     def optimize(self, settings: SearchSettings | None = None) -> None:
         """Make the index smaller and faster: compact the tables, drop old versions, rebuild the vector files.
@@ -340,7 +365,7 @@ class Library(Questions):
 
     def failures(self) -> list[FileFailure]:
         """Files that could not be indexed, and why."""
-        from jepa_retrieval.tasks.indexing.run import FileFailure
+        from jepa_retrieval.tasks.indexing.report import FileFailure
 
         records = self._index.known_files().values()
         return [FileFailure(r.path, r.error or "unknown reason") for r in records if r.state == "failed"]
@@ -363,7 +388,7 @@ class Library(Questions):
         """Files and scenes that the index has more than once; nothing is deleted.
 
         Args:
-            threshold: cosine from which two pictures are taken for the same; None for the default.
+            threshold: minimum cosine of two pictures that count as the same; None for the default.
         """
         from jepa_retrieval.tasks.searching.dedupe import DEFAULT_THRESHOLD, find_duplicates
 

@@ -7,74 +7,52 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import DEFAULT_MODEL, Library, VideoQuery
-from jepa_retrieval.tasks.asking.ask import Answers, Asker
+from jepa_retrieval.tasks.asking.ask import Answers, AskOptions, ask
 from jepa_retrieval.tasks.asking.candidates import Candidate
-from jepa_retrieval.tasks.asking.classify import Classification, Classifier
+from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions, classify
+from jepa_retrieval.tasks.asking.clip_set import ClipSet, EncodedIntervals, IndexedClips
+from jepa_retrieval.tasks.asking.unindexed import sort_media
+from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
-from jepa_retrieval.tasks.searching.stored_clips import Per, Selection, Spans
+from jepa_retrieval.tasks.encoding.windows import pool_tokens
+from jepa_retrieval.tasks.indexing.report import FileFailure
+from jepa_retrieval.tasks.indexing.update import missing_files
+from jepa_retrieval.tasks.searching.stored_clips import Intervals, Selection
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model
-    from jepa_retrieval.tasks.indexing.run import FileFailure, ProgressCallback
+    from jepa_retrieval.tasks.indexing.report import ProgressCallback
 
 
 @dataclass(frozen=True)
 class MediaSet:
-    """Media ready for questions: clips of one or two libraries, and stretches of files that were encoded alone."""
+    """Media ready for questions."""
 
     model: Model
-    prompt: str  # that stored embeddings were predicted with
     media_root: MediaRoot  # what paths in results are relative to
-    parts: list[tuple[Library, Selection]]
+    clip_sets: list[ClipSet]  # clips of one or two indexes, and intervals of files that were encoded alone
     failed: list[FileFailure]  # files that cannot be used, and why
-    stretches: Spans
-    stretch_tokens: list[np.ndarray]  # S_V of each stretch, float32 [N, D]
 
     def classify(
-        self,
-        labels: Sequence[str | Candidate],
-        *,
-        templates: Sequence[str] | None = None,
-        per: Per = "file",
-        top: int = 5,
-        prompt: str | None = None,
+        self, labels: Sequence[str | Candidate], **options: Unpack[ClassifyOptions]
     ) -> Classification:
-        """Name what the files show; see `jepa_retrieval.tasks.asking.classify.classify`."""
-        classifier = Classifier(labels, self.model, templates=templates, top=top)
-        found = [
-            classifier.over(library.records, per=per, prompt=prompt, selection=selection)
-            for library, selection in self.parts
-        ]
-        if self.stretch_tokens:
-            query = self.prompt if prompt is None else prompt
-            found.append(classifier.of(self.stretches, self.stretch_tokens, prompt=query))
-        return reduce(Classification.joined, found)
+        """Name what the files show; `jepa_retrieval.tasks.asking.classify.classify` describes the options."""
+        return classify(self.clip_sets, self.model, labels, **options)
 
-    def ask(
-        self,
-        question: str,
-        *,
-        answers: Sequence[str | Candidate] | None = None,
-        answer: str | None = None,
-        per: Per = "file",
-        top: int = 5,
-    ) -> Answers:
-        """Answer a question about each of the files; see `jepa_retrieval.tasks.asking.ask.ask`."""
-        asker = Asker(question, self.model, answers=answers, answer=answer, top=top)
-        found = [
-            asker.over(library.records, per=per, selection=selection) for library, selection in self.parts
-        ]
-        if self.stretch_tokens:
-            found.append(asker.of(self.stretches, self.stretch_tokens, prompt=self.prompt))
-        return reduce(Answers.joined, found)
+    def ask(self, question: str, **options: Unpack[AskOptions]) -> Answers:
+        """Answer a question about each of the files; `jepa_retrieval.tasks.asking.ask.ask` describes the options.
+
+        Without `per`, an answer is about a whole file.
+        """
+        options.setdefault("per", "file")
+        return ask(self.clip_sets, self.model, question, **options)
 
 
 @contextmanager
@@ -91,7 +69,7 @@ def open_media(
     does not exist or cannot be read is in `failed`; the rest goes on.
 
     Args:
-        paths: files and folders, and stretches of files as `VideoQuery`.
+        paths: files and folders, and intervals of files as `VideoQuery`.
         library: whose clips are used for files that it has as they are now.
         model: for files outside of an index; None for the library's, or the default one.
         on_progress: called while files are encoded.
@@ -99,31 +77,31 @@ def open_media(
     Raises:
         UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
-    from jepa_retrieval.tasks.asking.unindexed import sort_media
-    from jepa_retrieval.tasks.indexing.update import missing_files
-
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
-    missing = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])
-    gone = {failure.path for failure in missing}
+    failed = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])
+    gone = {failure.path for failure in failed}
+    intervals = [
+        path for path in paths if isinstance(path, VideoQuery) and os.path.abspath(path.path) not in gone
+    ]
     whole = [path for path in paths if not isinstance(path, VideoQuery) and os.path.abspath(path) not in gone]
     media = sort_media(whole, None if known is None else known.records, root)
+    failed += media.failed
+    clip_sets: list[ClipSet] = []
+    if known is not None and media.known:
+        clip_sets.append(IndexedClips(known.records, Selection(paths=media.known)))
     with tempfile.TemporaryDirectory(prefix="jepa-media-") as scratch:
-        parts = [] if known is None else [(known, Selection(paths=media.known))] if media.known else []
-        loose = _scratch_library(Path(scratch), root, known, model)
-        failed = [*missing, *media.failed]
-        if media.loose:
-            failed += loose.index(media.loose, on_progress=on_progress).failed
-            parts.append((loose, Selection()))
-        wanted = [
-            path for path in paths if isinstance(path, VideoQuery) and os.path.abspath(path.path) not in gone
-        ]
-        stretches, tokens, unreadable = _encode(wanted, loose)
+        unindexed = _scratch_library(Path(scratch), root, known, model)
+        if media.unindexed:
+            failed += unindexed.index(media.unindexed, on_progress=on_progress).failed
+            clip_sets.append(IndexedClips(unindexed.records))
+        encoded, unreadable = _encode(intervals, unindexed)
         failed += unreadable
-        if not parts and not stretches:
+        if len(encoded.intervals):
+            clip_sets.append(encoded)
+        if not clip_sets:
             raise UsageError(_nothing(paths, failed))
-        prompt = loose.records.manifest.prompt
-        yield MediaSet(loose.model, prompt, root, parts, failed, _spans(stretches, root), tokens)
+        yield MediaSet(unindexed.model, root, clip_sets, failed)
 
 
 def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure]) -> str:
@@ -134,20 +112,21 @@ def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFail
     return f"{', '.join(named)}: no media files there"
 
 
-def _encode(
-    stretches: Sequence[VideoQuery], library: Library
-) -> tuple[list[VideoQuery], list[np.ndarray], list[FileFailure]]:
-    """Those stretches that can be read, S_V of each, and the others with the reason."""
-    from jepa_retrieval.tasks.indexing.run import FileFailure
-
+def _encode(intervals: Sequence[VideoQuery], library: Library) -> tuple[EncodedIntervals, list[FileFailure]]:
+    """The intervals that can be read, and the others with the reason."""
+    prompt = library.records.manifest.prompt
     read, tokens, failed = [], [], []
-    for stretch in stretches:
+    for path, start, end in intervals:
         try:
-            tokens.append(_tokens(stretch, library))
-            read.append(stretch)
+            _, found = encode_interval(Path(path), library.model, prompt=prompt, start=start, end=end)
         except UnreadableMediaError as error:
-            failed.append(FileFailure(str(stretch.path), error.reason))
-    return read, tokens, failed
+            failed.append(FileFailure(str(path), error.reason))
+            continue
+        tokens.append(pool_tokens(found))
+        read.append((library.media_root.to_text(Path(path)), start or 0.0, end))
+    times = np.array([(start, end) for _, start, end in read], np.float64).reshape(-1, 2)  # None becomes NaN
+    places = Intervals(np.full(len(read), -1), [path for path, _, _ in read], times[:, 0], times[:, 1])
+    return EncodedIntervals(places, tokens, prompt), failed
 
 
 def _scratch_library(folder: Path, root: MediaRoot, known: Library | None, model: str | None) -> Library:
@@ -158,21 +137,3 @@ def _scratch_library(folder: Path, root: MediaRoot, known: Library | None, model
     made = Library.create(root.folder, index=folder / "index", model=manifest.model, prompt=manifest.prompt)
     made.model = known.model  # loaded already
     return made
-
-
-def _tokens(stretch: VideoQuery, library: Library) -> np.ndarray:
-    from jepa_retrieval.tasks.encoding.files import encode_part
-    from jepa_retrieval.tasks.encoding.windows import pool_tokens
-
-    prompt = library.records.manifest.prompt
-    path = Path(stretch.path)
-    _, tokens = encode_part(path, library.model, prompt=prompt, start=stretch.start, end=stretch.end)
-    return pool_tokens(tokens)
-
-
-def _spans(stretches: Sequence[VideoQuery], root: MediaRoot) -> Spans:
-    times = np.array([(stretch.start or 0.0, stretch.end) for stretch in stretches], np.float64).reshape(
-        -1, 2
-    )
-    paths = [root.to_text(Path(stretch.path)) for stretch in stretches]
-    return Spans(np.full(len(paths), -1), paths, times[:, 0], times[:, 1])

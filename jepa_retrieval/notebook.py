@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
+
+from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.times import format_exact_range
 
 
 class HasThumbnails(Protocol):
@@ -18,7 +20,7 @@ class HasThumbnails(Protocol):
 
 
 # A notebook keeps its output: a thousand pictures would make it megabytes large.
-MOST_TILES = 24
+MAX_TILES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Tile:
 
 
 class NotebookView:
-    """A result that notebooks show with thumbnails, once it knows the library that they are in.
+    """A result that notebooks show with thumbnails, once it has the library that holds them.
 
     The library is no field of the result: it is neither compared, printed nor copied.
     """
@@ -42,8 +44,8 @@ class NotebookView:
     def tiles(self) -> list[Tile]:
         """The results in order."""
 
-    def seen_in(self, library: HasThumbnails) -> Self:
-        """Take thumbnails from this library; returns the result itself."""
+    def with_thumbnails(self, library: HasThumbnails) -> Self:
+        """Show thumbnails of this library; returns the result itself."""
         object.__setattr__(self, "_library", library)
         return self
 
@@ -53,20 +55,15 @@ class NotebookView:
 
 def render_tiles(tiles: Sequence[Tile], library: HasThumbnails | None) -> str:
     """Tiles as a piece of HTML with the pictures inside; without a library there are none."""
-    from jepa_retrieval.report.page import clock_range, templates
-
-    cards = []
-    for tile in tiles[:MOST_TILES]:
-        picture = library.thumbnail(tile.clip_id) if library and tile.clip_id is not None else None
-        cards.append(
-            {
-                "name": tile.path,
-                "span": clock_range(tile.start, tile.end),
-                "lines": tile.lines,
-                "picture": "data:image/jpeg;base64," + base64.b64encode(picture).decode()
-                if picture
-                else None,
-            }
-        )
-    more = len(tiles) - len(cards)
-    return templates().get_template("notebook.html").render(cards=cards, more=more)
+    cards = [
+        {
+            "name": tile.path,
+            "time": format_exact_range(tile.start, tile.end),
+            "lines": tile.lines,
+            "picture": picture_uri(library.thumbnail(tile.clip_id))
+            if library is not None and tile.clip_id is not None
+            else None,
+        }
+        for tile in tiles[:MAX_TILES]
+    ]
+    return templates().get_template("notebook.html").render(cards=cards, more=len(tiles) - len(cards))

@@ -22,7 +22,7 @@ from benchmarks.shared.common import print_table, save_result
 from jepa_retrieval.media import Decoded, DecodePool, DecodeRequest, MediaWindow
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.encoding.windows import WindowEncoder, glances
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, views
 
 HEADINGS = ["recall@1", "recall@5", "recall@10", "mean rank"]
 
@@ -85,7 +85,7 @@ def _windows(model: Model, data: RetrievalSet) -> list[list[MediaWindow]]:
 
 def _tokens(model: Model, windows: list[MediaWindow]) -> np.ndarray:
     """S_V of every frame as a window's are made, every second one seen in its middle: float32 [frames, N, D]."""
-    frames = np.concatenate([glances(window, centre=model.x_encoder.centre) for window in windows])
+    frames = np.concatenate([views(window, centre=model.x_encoder.centre) for window in windows])
     return model.x_encoder.encode(frames[:, np.newaxis])
 
 

@@ -20,8 +20,7 @@ from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.photographs import encode_photographs, predict
 from benchmarks.studies.abstention import THINGS
 from jepa_retrieval.models import load_model
-from jepa_retrieval.tasks.asking.ask import YES_NO
-from jepa_retrieval.tasks.asking.statements import StatementEvidence
+from jepa_retrieval.tasks.asking.yes_no import YES_NO, StatementEvidence
 
 WAYS = ("Predictor alone", "statement alone", "both, as jepa ask has it")
 FEWEST = 4

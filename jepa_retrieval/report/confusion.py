@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.evaluation import Evaluation
 
 # With more classes the numbers would not fit into their cells.
-MOST_NUMBERED = 30
+MAX_NUMBERED = 30
 
 
 def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
@@ -37,7 +37,7 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     axes.set_xlabel("given label")
     axes.set_ylabel("true label")
     axes.set_title(f"{evaluation.accuracy:.1%} of {evaluation.items} right")
-    if len(counts) <= MOST_NUMBERED:
+    if len(counts) <= MAX_NUMBERED:
         for row, column in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)

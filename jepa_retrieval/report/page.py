@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.times import format_exact_range
 
+if TYPE_CHECKING:
     from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.searching.search import Moment, SearchResult
 
@@ -27,7 +26,7 @@ class Card:
     confidence: float | None
     name: str
     folder: str
-    span: str  # "1:20 - 1:35"; "" for an image
+    time: str  # "1:20.0 – 1:35.5"; "" for an image
     link: str
     picture: str | None  # data URI
     caption: str | None
@@ -79,34 +78,17 @@ def render_report(
     )
 
 
-@cache
-def templates() -> Environment:
-    """The templates of this package; what they are filled with is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("jepa_retrieval.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-
-
 def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
     folder, _, name = moment.path.rpartition("/")
-    thumbnail = library.thumbnail(moment.clip_id)
     return Card(
         rank=moment.rank,
         score=moment.score,
         confidence=moment.confidence,
         name=name,
         folder=folder,
-        span=clock_range(moment.start, moment.end),
+        time=format_exact_range(moment.start, moment.end),
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
-        picture=None
-        if thumbnail is None
-        else "data:image/jpeg;base64," + base64.b64encode(thumbnail).decode(),
+        picture=picture_uri(library.thumbnail(moment.clip_id)),
         caption=moment.caption,
     )
 
@@ -120,17 +102,3 @@ def _link(file: Path, page_folder: Path | None) -> str:
 def _fragment(moment: Moment) -> str:
     """A media fragment: browsers start playing there. See https://www.w3.org/TR/media-frags/."""
     return "" if moment.start is None or moment.end is None else f"#t={moment.start:.2f},{moment.end:.2f}"
-
-
-def clock_range(start: float | None, end: float | None) -> str:
-    """`m:ss.s – m:ss.s`; empty for an image."""
-    return "" if start is None or end is None else f"{_clock(start)} – {_clock(end)}"
-
-
-def _clock(seconds: float) -> str:
-    """`m:ss.s`, with hours where there are any."""
-    tenths = round(seconds * 10)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{minutes:02d}:{tenths / 10:04.1f}" if hours else f"{minutes}:{tenths / 10:04.1f}"
-    return f"{hours}:{text}" if hours else text

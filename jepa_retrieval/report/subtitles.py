@@ -9,11 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from jepa_retrieval.times import subtitle_time
+
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.watching.watch import Spoken
+    from jepa_retrieval.tasks.watching.watch import Described
 
 
-class SpokenWriter(ABC):
+class SentenceWriter(ABC):
     """A file that takes sentences in order of time; OSError if it cannot be written."""
 
     _newline = "\n"
@@ -32,7 +34,7 @@ class SpokenWriter(ABC):
         self.close()
 
     @abstractmethod
-    def add(self, spoken: Spoken) -> None:
+    def add(self, described: Described) -> None:
         """Write one sentence."""
 
     def _begin(self) -> None:  # noqa: B027 - not every format has one
@@ -47,31 +49,30 @@ class SpokenWriter(ABC):
         self._file.flush()
 
 
-class SrtWriter(SpokenWriter):
+class SrtWriter(SentenceWriter):
     """SubRip subtitles."""
 
     _count = 0
 
-    def add(self, spoken: Spoken) -> None:
+    def add(self, described: Described) -> None:
         """Write one sentence."""
         self._count += 1
-        span = f"{_clock(spoken.start, ',')} --> {_clock(spoken.end, ',')}"
-        self._write(f"{self._count}\n{span}\n{_one_line(spoken.text)}\n\n")
+        self._write(f"{self._count}\n{_times(described, ',')}\n{_one_line(described.text)}\n\n")
 
 
-class VttWriter(SpokenWriter):
+class VttWriter(SentenceWriter):
     """WebVTT subtitles (https://www.w3.org/TR/webvtt1/)."""
 
     def _begin(self) -> None:
         self._write("WEBVTT\n\n")
 
-    def add(self, spoken: Spoken) -> None:
+    def add(self, described: Described) -> None:
         """Write one sentence."""
-        text = _one_line(spoken.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        self._write(f"{_clock(spoken.start, '.')} --> {_clock(spoken.end, '.')}\n{text}\n\n")
+        text = _one_line(described.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        self._write(f"{_times(described, '.')}\n{text}\n\n")
 
 
-class CsvWriter(SpokenWriter):
+class CsvWriter(SentenceWriter):
     """A table with start, end, text, score and windows."""
 
     _newline = ""  # the csv module writes its own
@@ -81,10 +82,10 @@ class CsvWriter(SpokenWriter):
         self._rows.writerow(["start", "end", "text", "score", "windows"])
         self._file.flush()
 
-    def add(self, spoken: Spoken) -> None:
+    def add(self, described: Described) -> None:
         """Write one sentence."""
-        times = (f"{spoken.start:.3f}", f"{spoken.end:.3f}")
-        self._rows.writerow([*times, spoken.text, f"{spoken.score:.4f}", spoken.windows])
+        times = (f"{described.start:.3f}", f"{described.end:.3f}")
+        self._rows.writerow([*times, described.text, f"{described.score:.4f}", described.windows])
         self._file.flush()
 
 
@@ -93,10 +94,6 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip() or "-"
 
 
-def _clock(seconds: float, point: str) -> str:
-    """`hh:mm:ss,mmm`; hours may have more digits."""
-    milliseconds = round(seconds * 1000)
-    whole, milliseconds = divmod(milliseconds, 1000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:02d}:{minute:02d}:{second:02d}{point}{milliseconds:03d}"
+def _times(described: Described, point: str) -> str:
+    start, end = (subtitle_time(seconds, point=point) for seconds in (described.start, described.end))
+    return f"{start} --> {end}"

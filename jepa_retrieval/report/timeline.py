@@ -1,8 +1,7 @@
-"""One picture of what was watched: local variance, borders of segments, sentences and key frames."""
+"""One picture of what was watched: local variance, borders, sentences and key frames."""
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 from collections.abc import Sequence
@@ -11,22 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.watching.alerts import Alert
-    from jepa_retrieval.tasks.watching.watch import Observed, Spoken
+    from jepa_retrieval.tasks.watching.watch import Described, Observed
 
-_MOST_POINTS = 4096  # of the curve that are kept: neighbours are merged when there are more
-_MOST_SEGMENTS = 1024
-_MOST_PICTURES = 96
+_MAX_POINTS = 4096  # of the curve that are kept: neighbours are merged when there are more
+_MAX_DESCRIPTIONS = 1024
+_MAX_PICTURES = 96
 _PNG_WIDTH = 15.0  # inches
 _PNG_ROW = 3.2
 _PNG_MARGINS = 1.3
 _PNG_LEFT, _PNG_RIGHT = 0.05, 0.93  # of the width
 _LETTER = 0.051  # inches that a letter of a slanted sentence takes
-_MOST_LETTERS = 44
+_MAX_LETTERS = 44
 _SECONDS_PER_ROW = 120.0  # of the PNG, for short videos; long ones have longer rows
-_MOST_ROWS = 12
+_MAX_ROWS = 12
 
 
 @dataclass(slots=True)
@@ -42,14 +43,14 @@ class Timeline:
 
     Args:
         title: heading of the picture.
-        threshold: variance from which on the meaning has shifted; drawn as a line.
+        threshold: variance at which the meaning counts as shifted; drawn as a line.
     """
 
     def __init__(self, title: str, *, threshold: float) -> None:
         self.title = title
         self.threshold = threshold
         self.points: list[_Point] = []
-        self.segments: list[Spoken] = []
+        self.descriptions: list[Described] = []
         self.alerts: list[Alert] = []
         self._windows_per_point = 1
         self._pictures = 0
@@ -62,28 +63,28 @@ class Timeline:
             last.windows += 1
             return
         self.points.append(_Point(window.start, window.end, window.variance))
-        if len(self.points) > _MOST_POINTS:
+        if len(self.points) > _MAX_POINTS:
             self._merge()
 
-    def add(self, spoken: Spoken) -> None:
-        """Take a segment and its sentence."""
-        self.segments.append(spoken)
-        self._pictures += spoken.picture is not None
-        if self._pictures > _MOST_PICTURES:
+    def add(self, described: Described) -> None:
+        """Take an interval and its sentence."""
+        self.descriptions.append(described)
+        self._pictures += described.picture is not None
+        if self._pictures > _MAX_PICTURES:
             self._thin_pictures()
-        if len(self.segments) > _MOST_SEGMENTS:
-            del self.segments[::2]
+        if len(self.descriptions) > _MAX_DESCRIPTIONS:
+            del self.descriptions[::2]
 
     def fire(self, alert: Alert) -> None:
         """Take an alert."""
         self.alerts.append(alert)
-        if len(self.alerts) > _MOST_SEGMENTS:
+        if len(self.alerts) > _MAX_DESCRIPTIONS:
             del self.alerts[::2]
 
     @property
     def end(self) -> float:
         """Seconds up to where there is anything to draw."""
-        ends = [item[-1].end for item in (self.points, self.segments) if item]
+        ends = [item[-1].end for item in (self.points, self.descriptions) if item]
         return max(ends, default=0.0)
 
     def write(self, path: Path | str) -> None:
@@ -107,59 +108,48 @@ class Timeline:
         self._windows_per_point *= 2
 
     def _thin_pictures(self) -> None:
-        with_picture = [number for number, item in enumerate(self.segments) if item.picture is not None]
+        with_picture = [number for number, item in enumerate(self.descriptions) if item.picture is not None]
         for number in with_picture[::2]:
-            self.segments[number] = replace(self.segments[number], picture=None)
-        self._pictures = sum(item.picture is not None for item in self.segments)
-
-
-def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` from one hour on."""
-    minutes, second = divmod(int(seconds + 1e-6), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+            self.descriptions[number] = replace(self.descriptions[number], picture=None)
+        self._pictures = sum(item.picture is not None for item in self.descriptions)
 
 
 def write_html(timeline: Timeline, path: Path) -> None:
-    """One page with nothing to load: the curve as SVG, the segments as a list with pictures."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    pages = Environment(
-        loader=PackageLoader("jepa_retrieval.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    """One page with nothing to load: the curve as SVG, the sentences as a list with pictures."""
     end = max(timeline.end, 1e-3)
     highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
-    page = pages.get_template("timeline.html").render(
-        title=timeline.title,
-        curve=" ".join(
-            f"{1000 * (point.start + point.end) / 2 / end:.2f},{100 - 100 * point.variance / highest:.2f}"
-            for point in timeline.points
-        ),
-        threshold=100 - 100 * timeline.threshold / highest,
-        borders=[1000 * item.start / end for item in timeline.segments],
-        alerts=[_alert_row(alert, end) for alert in timeline.alerts],
-        segments=[_segment_row(item) for item in timeline.segments],
-        ticks=[{"x": 1000 * share / 8, "text": clock(end * share / 8)} for share in range(9)],
+    page = (
+        templates()
+        .get_template("timeline.html")
+        .render(
+            title=timeline.title,
+            curve=" ".join(
+                f"{1000 * (point.start + point.end) / 2 / end:.2f},{100 - 100 * point.variance / highest:.2f}"
+                for point in timeline.points
+            ),
+            threshold=100 - 100 * timeline.threshold / highest,
+            borders=[1000 * item.start / end for item in timeline.descriptions],
+            alerts=[_alert_row(alert, end) for alert in timeline.alerts],
+            items=[_row(item) for item in timeline.descriptions],
+            ticks=[{"x": 1000 * share / 8, "text": format_time(end * share / 8)} for share in range(9)],
+        )
     )
     path.write_text(page, "utf-8", errors="backslashreplace")
 
 
-def _segment_row(item: Spoken) -> dict[str, Any]:
-    picture = None
-    if item.picture is not None:
-        picture = "data:image/jpeg;base64," + base64.b64encode(item.picture).decode()
-    span = f"{clock(item.start)} – {clock(item.end)}"
-    return {"span": span, "text": item.text, "score": item.score, "picture": picture}
+def _row(item: Described) -> dict[str, Any]:
+    return {
+        "time": f"{format_time(item.start)} – {format_time(item.end)}",
+        "text": item.text,
+        "score": item.score,
+        "picture": picture_uri(item.picture),
+    }
 
 
 def _alert_row(alert: Alert, end: float) -> dict[str, Any]:
     return {
         "x": 1000 * alert.start / end,
-        "time": clock(alert.start),
+        "time": format_time(alert.start),
         "text": alert.text,
         "confidence": alert.confidence,
     }
@@ -171,7 +161,7 @@ def write_png(timeline: Timeline, path: Path) -> None:
     from matplotlib.figure import Figure
 
     end = max(timeline.end, 1.0)
-    rows = min(_MOST_ROWS, max(1, -int(-end // _SECONDS_PER_ROW)))
+    rows = min(_MAX_ROWS, max(1, -int(-end // _SECONDS_PER_ROW)))
     height = _PNG_MARGINS + _PNG_ROW * rows
     figure = Figure(figsize=(_PNG_WIDTH, height))
     FigureCanvasAgg(figure)
@@ -190,7 +180,7 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
     inside = [point for point in timeline.points if start <= point.end and point.start <= end]
     axes.plot([(p.start + p.end) / 2 for p in inside], [p.variance for p in inside], color="tab:blue", lw=1)
     axes.axhline(timeline.threshold, color="tab:grey", lw=0.8, ls=":")
-    shown = [item for item in timeline.segments if start <= item.start < end]
+    shown = [item for item in timeline.descriptions if start <= item.start < end]
     texts = _spread(shown, (end - start) / 24)
     for item in shown:
         axes.axvline(item.start, color="tab:orange", lw=1)
@@ -206,7 +196,7 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
             axes.text(alert.start, highest, alert.text, color="tab:red", fontsize=7, ha="left", va="top")
     axes.set_xlim(start, end)
     axes.set_ylim(0, highest * 1.75)
-    axes.xaxis.set_major_formatter(lambda value, _: clock(value))
+    axes.xaxis.set_major_formatter(lambda value, _: format_time(value))
     axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=7)
     axes.set_ylabel("variance", fontsize=8)
 
@@ -214,20 +204,20 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
 def _shortened(text: str, left: float) -> str:
     """As much of a sentence as fits below a row of which the share `left` lies to the right of its beginning."""
     room = _PNG_WIDTH * (left * (_PNG_RIGHT - _PNG_LEFT) + 1 - _PNG_RIGHT)
-    letters = min(_MOST_LETTERS, int(room / _LETTER))
+    letters = min(_MAX_LETTERS, int(room / _LETTER))
     return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
-def _spread(items: Sequence[Spoken], distance: float) -> list[Spoken]:
+def _spread(items: Sequence[Described], distance: float) -> list[Described]:
     """Those that lie at least so far apart that they can be read."""
-    kept: list[Spoken] = []
+    kept: list[Described] = []
     for item in items:
         if not kept or item.start - kept[-1].start >= distance:
             kept.append(item)
     return kept
 
 
-def _place_picture(axes: Any, item: Spoken, highest: float) -> None:
+def _place_picture(axes: Any, item: Described, highest: float) -> None:
     import numpy as np
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     from PIL import Image

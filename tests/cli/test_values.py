@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.values import (
-    format_range,
-    format_time,
     parse_clip,
     parse_per,
     parse_sampling,
@@ -17,6 +15,7 @@ from cli.values import (
     parse_weighted,
 )
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_time
 
 
 @pytest.mark.parametrize(
@@ -45,23 +44,6 @@ def test_what_is_no_time_is_refused_with_the_forms_that_are(text: str) -> None:
 @given(st.integers(min_value=0, max_value=10**6))
 def test_a_formatted_time_reads_back_as_the_same_second(seconds: int) -> None:
     assert parse_time(format_time(seconds)) == seconds
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "text"),
-    [
-        (0.0, 4.0, "0:00-0:04"),
-        (0.0, 0.5, "0:00-0:01"),
-        (59.9, 61.2, "0:59-1:02"),
-        (3600.0, 3725.0, "1:00:00-1:02:05"),
-    ],
-)
-def test_ranges(start: float, end: float, text: str) -> None:
-    assert format_range(start, end) == text
-
-
-def test_an_image_has_no_range() -> None:
-    assert format_range(None, None) == "-"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library, VideoQuery
 from jepa_retrieval.media_set import open_media
 from jepa_retrieval.tasks.asking.unindexed import sort_media
-from jepa_retrieval.tasks.encoding.files import encode_part
+from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from tests.media_factory import BLUE, RED, make_picture, make_video
 
@@ -33,21 +33,25 @@ def test_files_are_known_while_they_are_as_they_were(library: Library, tmp_path:
     shutil.copytree(library.media_root.folder, folder)
     copy = Library.open(folder)
     known = sort_media([folder], copy.records, copy.media_root)
-    assert (sorted(known.known), known.loose, known.failed) == (["blue.png", "both.mp4", "red.png"], [], [])
+    assert (sorted(known.known), known.unindexed, known.failed) == (
+        ["blue.png", "both.mp4", "red.png"],
+        [],
+        [],
+    )
     os.utime(folder / "red.png", ns=(1, 1))
     changed = sort_media([folder], copy.records, copy.media_root)
-    assert (sorted(changed.known), changed.loose) == (["blue.png", "both.mp4"], [folder / "red.png"])
+    assert (sorted(changed.known), changed.unindexed) == (["blue.png", "both.mp4"], [folder / "red.png"])
     alone = sort_media([folder / "red.png", folder], None, MediaRoot(folder))
-    assert sorted(path.name for path in alone.loose) == ["blue.png", "both.mp4", "red.png"]
+    assert sorted(path.name for path in alone.unindexed) == ["blue.png", "both.mp4", "red.png"]
 
 
 def test_with_and_without_an_index_the_result_is_the_same(library: Library) -> None:
     paths = [library.resolve(name) for name in ("both.mp4", "red.png")]
     labels = ["a red wall", "the blue sea"]
-    with open_media(paths, library=library) as stored, open_media(paths) as loose:
-        assert (len(stored.parts), len(loose.parts)) == (1, 1)
+    with open_media(paths, library=library) as stored, open_media(paths) as unindexed:
+        assert (len(stored.clip_sets), len(unindexed.clip_sets)) == (1, 1)
         for per in ("file", "moment", "clip"):
-            ours, theirs = stored.classify(labels, per=per), loose.classify(labels, per=per)
+            ours, theirs = stored.classify(labels, per=per), unindexed.classify(labels, per=per)
             assert [Path(item.path).name for item in theirs.items] == [item.path for item in ours.items]
             for a, b in zip(ours.items, theirs.items, strict=True):
                 assert (a.start, a.end) == (b.start, b.end)
@@ -55,11 +59,11 @@ def test_with_and_without_an_index_the_result_is_the_same(library: Library) -> N
                 assert a.labels[0].score == pytest.approx(b.labels[0].score, abs=5e-3)
 
 
-def test_a_stretch_is_what_a_file_of_it_would_be(library: Library) -> None:
+def test_an_interval_is_what_a_file_of_it_would_be(library: Library) -> None:
     model, file = library.model, library.resolve("both.mp4")
-    first, tokens = encode_part(file, model, prompt=model.prompt, start=0.0, end=4.0)
-    second, _ = encode_part(file, model, prompt=model.prompt, start=4.0, end=8.0)
-    whole, _ = encode_part(file, model, prompt=model.prompt)
+    first, tokens = encode_interval(file, model, prompt=model.prompt, start=0.0, end=4.0)
+    second, _ = encode_interval(file, model, prompt=model.prompt, start=4.0, end=8.0)
+    whole, _ = encode_interval(file, model, prompt=model.prompt)
     assert np.linalg.norm(first) == pytest.approx(1.0, abs=1e-5)
     assert first @ second < min(first @ whole, second @ whole)
     mean = first + second
@@ -67,7 +71,7 @@ def test_a_stretch_is_what_a_file_of_it_would_be(library: Library) -> None:
     assert tokens.shape == (model.x_encoder.tokens_per_frame, model.x_encoder.token_size)
 
 
-def test_stretches_and_files_are_asked_together(library: Library) -> None:
+def test_intervals_and_files_are_asked_together(library: Library) -> None:
     file = library.resolve("both.mp4")
     wanted = [library.resolve("red.png"), VideoQuery(file, 0.0, 4.0), VideoQuery(file, 4.0, None)]
     with open_media(wanted, library=library) as media:

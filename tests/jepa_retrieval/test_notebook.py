@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from jepa_retrieval.notebook import MOST_TILES, Tile, render_tiles
+from jepa_retrieval.notebook import MAX_TILES, Tile, render_tiles
 from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.asking.classify import Classification, Classified
 
@@ -26,7 +26,7 @@ def test_a_result_without_a_library_has_no_pictures() -> None:
     item = Classified("a.mp4", 0.0, 2.0, (Scored("dog", 0.5, 0.9),), 1)
     found = Classification(("dog",), "m", 0.1, 1.0, (item,))
     assert "data:" not in found._repr_html_()
-    shown = found.seen_in(Pictures())
+    shown = found.with_thumbnails(Pictures())
     assert "data:" in shown._repr_html_()
     assert shown == dataclasses.replace(found)
     assert "library" not in repr(shown) and set(dataclasses.asdict(shown)) == {
@@ -35,8 +35,8 @@ def test_a_result_without_a_library_has_no_pictures() -> None:
 
 
 def test_long_results_are_cut_and_empty_ones_say_so() -> None:
-    tiles = [Tile(f"{number}.jpg", None, None, None, ()) for number in range(MOST_TILES + 3)]
+    tiles = [Tile(f"{number}.jpg", None, None, None, ()) for number in range(MAX_TILES + 3)]
     html = render_tiles(tiles, None)
-    assert html.count("<figure") == MOST_TILES
+    assert html.count("<figure") == MAX_TILES
     assert "and 3 more" in html
     assert "Nothing found" in render_tiles([], None)

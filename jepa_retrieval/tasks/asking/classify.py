@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypedDict
 
-import numpy as np
-
-from indexes import Index
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
-from jepa_retrieval.tasks.searching.stored_clips import (
-    Per,
-    Selection,
-    Spans,
-    pool,
-    predict,
-    predicted_embeddings,
-    stored_embeddings,
-)
+from jepa_retrieval.tasks.asking.clip_set import ClipSet
+from jepa_retrieval.tasks.searching.stored_clips import Per
 
 # The label as it is, and as a picture and a video would be captioned. Chosen on paper.
 DEFAULT_TEMPLATES = ("{}", "a photo of {}", "a video of {}")
@@ -34,7 +25,7 @@ class Classified:
     start: float | None  # seconds; None for images
     end: float | None
     labels: tuple[Scored, ...]  # best first
-    clip_id: int | None  # the clip, or the longest one in it; None for media that no index has
+    clip_id: int | None  # the clip, or the longest one in it; None for media outside of an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +38,6 @@ class Classification(NotebookView):
     elapsed_ms: float
     items: tuple[Classified, ...]
 
-    def joined(self, other: Classification) -> Classification:
-        """This and another one with the same labels as one, by path and time."""
-        items = sorted((*self.items, *other.items), key=lambda item: (item.path, item.start or 0.0))
-        return replace(self, items=tuple(items), elapsed_ms=self.elapsed_ms + other.elapsed_ms)
-
     def tiles(self) -> list[Tile]:
         """As a notebook shows it."""
         return [
@@ -59,63 +45,17 @@ class Classification(NotebookView):
         ]
 
 
-class Classifier:
-    """Labels, encoded once."""
+class ClassifyOptions(TypedDict, total=False):
+    """The keywords of `classify`, for those who pass them on."""
 
-    def __init__(
-        self,
-        labels: Sequence[str | Candidate],
-        model: Model,
-        *,
-        templates: Sequence[str] | None = None,
-        top: int = 5,
-    ) -> None:
-        """Encode the labels; see `classify`."""
-        chosen = DEFAULT_TEMPLATES if templates is None else templates
-        self.candidates = CandidateSet(parse_candidates(labels), model, templates=chosen)
-        self.model = model
-        self.top = top
-
-    def over(
-        self,
-        index: Index,
-        *,
-        per: Per = "file",
-        prompt: str | None = None,
-        selection: Selection | None = None,
-    ) -> Classification:
-        """Classify clips of an index; see `classify`."""
-        began = time.perf_counter()
-        chosen = selection or Selection()
-        if prompt is None:
-            spans, embeddings = stored_embeddings(index, chosen)
-        else:
-            spans, embeddings = predicted_embeddings(index, self.model, prompt, chosen)
-        spans, scores = pool(spans, self.candidates.scores(embeddings), per)
-        return self._result(spans, scores, began=began)
-
-    def of(self, spans: Spans, tokens: Sequence[np.ndarray], *, prompt: str) -> Classification:
-        """Classify stretches of media that no index has, by their S_V, float [N, D] each."""
-        began = time.perf_counter()
-        scores = self.candidates.scores(predict(tokens, prompt, self.model))
-        return self._result(spans, scores, began=began)
-
-    def _result(self, spans: Spans, scores: np.ndarray, *, began: float) -> Classification:
-        items = tuple(
-            Classified(
-                spans.paths[row],
-                *spans.time(row),
-                tuple(self.candidates.ranked(scores[row], temperature=self.model.temperature, top=self.top)),
-                spans.clip_id(row),
-            )
-            for row in range(len(spans))
-        )
-        elapsed = (time.perf_counter() - began) * 1000
-        return Classification(self.candidates.names, self.model.name, self.model.temperature, elapsed, items)
+    templates: Sequence[str] | None
+    per: Per
+    top: int
+    prompt: str | None
 
 
 def classify(
-    index: Index,
+    clip_sets: Sequence[ClipSet],
     model: Model,
     labels: Sequence[str | Candidate],
     *,
@@ -123,29 +63,42 @@ def classify(
     per: Per = "file",
     top: int = 5,
     prompt: str | None = None,
-    selection: Selection | None = None,
 ) -> Classification:
-    """Name what clips, moments or files of an index show; no media file is opened.
+    """Name what clips, moments or files show; no media file is opened.
 
     Args:
-        index: where the clips are.
-        model: the index's own.
+        clip_sets: what is classified.
+        model: the one that the clips were encoded with.
         labels: the candidates, in the form of `parse_candidates`.
         templates: sentences around a label, with `{}` in its place; None for `DEFAULT_TEMPLATES`.
         per: "clip"; "moment": neighbours with the same best label are one; "file": over all clips of a file, each
             weighted by its duration.
-        top: most labels of an item.
-        prompt: a query under which embeddings are predicted anew from the stored tokens; None: the stored embeddings.
-        selection: which clips; None for all.
+        top: at most so many labels of an item.
+        prompt: a query under which embeddings are predicted anew from the tokens; None: the stored embeddings.
 
     Raises:
-        UsageError: no labels, a template without `{}`, or a prompt where the model or the index knows none.
-        FilterError: the selection's SQL is not valid.
+        UsageError: no labels, a template without `{}`, or a prompt where the model takes none or tokens are missing.
+        FilterError: the SQL of a selection is not valid.
     """
     began = time.perf_counter()
-    classifier = Classifier(labels, model, templates=templates, top=top)
-    found = classifier.over(index, per=per, prompt=prompt, selection=selection)
-    return replace(found, elapsed_ms=(time.perf_counter() - began) * 1000)
+    chosen = DEFAULT_TEMPLATES if templates is None else templates
+    candidates = CandidateSet(parse_candidates(labels), model, templates=chosen)
+    items = []
+    for clips in clip_sets:
+        intervals, embeddings = clips.embeddings(model, query=prompt)
+        intervals, scores = clips.pooled(intervals, candidates.scores(embeddings), per)
+        items += [
+            Classified(
+                intervals.paths[row],
+                *intervals.time(row),
+                tuple(candidates.ranked(scores[row], temperature=model.temperature, top=top)),
+                intervals.clip_id(row),
+            )
+            for row in range(len(intervals))
+        ]
+    items.sort(key=lambda item: (item.path, item.start or 0.0))
+    elapsed = (time.perf_counter() - began) * 1000
+    return Classification(candidates.names, model.name, model.temperature, elapsed, tuple(items))
 
 
 def _lines(labels: Sequence[Scored]) -> tuple[str, ...]:

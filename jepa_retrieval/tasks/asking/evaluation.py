@@ -39,7 +39,7 @@ class Evaluation:
     missing: tuple[str, ...]  # paths that it names and that were not classified
 
 
-def read_truth(path: Path, *, media_root: MediaRoot, labels: Sequence[str]) -> dict[str, str]:
+def read_true_labels(path: Path, *, media_root: MediaRoot, labels: Sequence[str]) -> dict[str, str]:
     """A CSV file of paths and labels, as stored path to label.
 
     A first line `path,label` is left out. Paths are relative to the media root, or to the CSV file's folder.

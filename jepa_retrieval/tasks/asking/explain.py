@@ -10,17 +10,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media import MediaWindow
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.asking.candidates import softmax
-from jepa_retrieval.tasks.searching.search import VideoQuery
-
-if TYPE_CHECKING:
-    from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows, first_frame
+from jepa_retrieval.tasks.searching.query import VideoQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def explain(
     Args:
         before: a picture of the state before; of a video, its first frame.
         after: a picture of the state after.
-        clips: the candidate actions: videos or parts of them.
+        clips: the candidate actions: videos or intervals of them.
         model: any; its Predictor sees the pictures as a clip of two halves.
         prompt: the query X_Q; None for the model's own.
 
@@ -67,8 +65,6 @@ def explain(
         UsageError: there is no candidate.
         UnreadableMediaError: a file cannot be decoded.
     """
-    from jepa_retrieval.tasks.encoding.files import encode_part, encode_windows
-
     if not clips:
         raise UsageError("there are no candidate clips")
     began = time.perf_counter()
@@ -76,7 +72,7 @@ def explain(
     queries = [clip if isinstance(clip, VideoQuery) else VideoQuery(Path(clip)) for clip in clips]
     change, _ = encode_windows([change_window(Path(before), Path(after), model)], model, prompt=query)
     embeddings = [
-        encode_part(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
+        encode_interval(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
         for clip in queries
     ]
     scores = np.stack(embeddings) @ change
@@ -98,17 +94,6 @@ def explain(
 
 def change_window(before: Path, after: Path, model: Model) -> MediaWindow:
     """Two pictures as one window: each is repeated to fill its half."""
-    from jepa_retrieval.media import MediaWindow
-
     half = max(1, model.frames_per_window // 2)
-    frames = np.stack([_picture(path, model) for path in (before, after) for _ in range(half)])
+    frames = np.stack([first_frame(path, model) for path in (before, after) for _ in range(half)])
     return MediaWindow(start=None, end=None, times=np.arange(len(frames), dtype=np.float64), frames=frames)
-
-
-def _picture(path: Path, model: Model) -> np.ndarray:
-    """A picture, or a video's first frame, as the X-Encoder takes it: uint8 [S, S, 3]."""
-    from jepa_retrieval.media import DecodeRequest, read_windows
-
-    request = DecodeRequest(path, image_size=model.x_encoder.image_size, thumbnails=False)
-    frames: np.ndarray = next(iter(read_windows(request))).frames[0]
-    return frames

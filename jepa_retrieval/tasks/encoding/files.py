@@ -1,4 +1,7 @@
-"""A media file, or a part of one, to its windows, tokens and embedding: the one place where this is done."""
+"""A media file, or an interval of it, to windows, tokens and embeddings: the one place where this is done.
+
+`streams` does the same for what runs on. Importing this module loads no decoder.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.media import DecodeRequest, MediaWindow, read_windows
+from jepa_retrieval.media import DecodeRequest, MediaWindow, Sampling, read_windows
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 
@@ -16,7 +19,33 @@ WINDOW_SECONDS = 2.0
 _BATCH_WINDOWS = 4
 
 
-def encode_part(
+def decode_request(
+    path: Path,
+    model: Model,
+    *,
+    sampling: Sampling = "auto",
+    start: float | None = None,
+    end: float | None = None,
+    thumbnails: bool = False,
+) -> DecodeRequest:
+    """How a file, or an interval of it, is decoded for a model.
+
+    Raises:
+        UsageError: the interval is not valid.
+    """
+    return DecodeRequest(
+        path,
+        image_size=model.x_encoder.image_size,
+        window=WINDOW_SECONDS,
+        sampling=sampling,
+        frames_per_window=model.frames_per_window,
+        start=start,
+        end=end,
+        thumbnails=thumbnails,
+    )
+
+
+def encode_interval(
     path: Path,
     model: Model,
     *,
@@ -24,23 +53,15 @@ def encode_part(
     start: float | None = None,
     end: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A file, or a stretch of it, as one clip: Ŝ_Y float32 [E], unit length, and S_V float32 [N, D].
+    """A file, or an interval of it, as one clip: Ŝ_Y float32 [E], unit length, and S_V float32 [N, D].
 
     Both are means over the file's windows, as a stored clip's are.
 
     Raises:
         UnreadableMediaError: the file cannot be decoded, or has no frame there.
     """
-    request = DecodeRequest(
-        path,
-        image_size=model.x_encoder.image_size,
-        window=WINDOW_SECONDS,
-        frames_per_window=model.frames_per_window,
-        start=start,
-        end=end,
-        thumbnails=False,
-    )
-    return encode_windows(read_windows(request), model, prompt=prompt)
+    windows = read_windows(decode_request(path, model, start=start, end=end))
+    return encode_windows(windows, model, prompt=prompt)
 
 
 def encode_windows(
@@ -56,3 +77,13 @@ def encode_windows(
         tokens = tokens + encoded.tokens.sum(axis=0)
         count += len(batch)
     return (embedding / np.linalg.norm(embedding)).astype(np.float32), tokens / count
+
+
+def first_frame(path: Path, model: Model) -> np.ndarray:
+    """A picture, or a video's first frame, as the X-Encoder takes it: uint8 [S, S, 3].
+
+    Raises:
+        UnreadableMediaError: the file cannot be decoded.
+    """
+    frames: np.ndarray = next(iter(read_windows(decode_request(path, model)))).frames[0]
+    return frames

@@ -35,7 +35,7 @@ class WindowEncoder:
     def encode(self, windows: Sequence[MediaWindow]) -> EncodedWindows:
         """Encode B windows, each with 1 to `frames_per_window` frames.
 
-        A frame-wise X-Encoder sees each of the window's glances and the tokens are their mean; another sees exactly
+        A frame-wise X-Encoder sees each of the window's views and the tokens are their mean; another sees exactly
         `frames_per_window` frames, an image or a short window repeated to fill them.
         """
         tokens = self.encode_tokens(windows)
@@ -46,7 +46,7 @@ class WindowEncoder:
         """S_V alone of B windows, float32 [B, N, D]."""
         if self.model.x_encoder.framewise:
             centre = self.model.x_encoder.centre
-            return self._encode_frames([glances(window, centre=centre) for window in windows])
+            return self._encode_frames([views(window, centre=centre) for window in windows])
         return self.model.x_encoder.encode(np.stack([self._fill(window.frames) for window in windows]))
 
     def _encode_frames(self, groups: Sequence[np.ndarray]) -> np.ndarray:
@@ -69,7 +69,7 @@ def pool_tokens(tokens: np.ndarray, *, limit: int = MAX_STORED_TOKENS) -> np.nda
     return sums / np.diff(edges)[:, np.newaxis]
 
 
-def glances(window: MediaWindow, *, centre: float) -> np.ndarray:
+def views(window: MediaWindow, *, centre: float) -> np.ndarray:
     """The pictures that a window's tokens are the mean of, uint8 [G, S, S, 3].
 
     What matters is mostly in the middle and small. A photograph is seen whole and in its middle; of a video's frames,
@@ -83,13 +83,13 @@ def glances(window: MediaWindow, *, centre: float) -> np.ndarray:
     if not centre:
         return frames
     if window.start is None and len(frames) == 1:
-        return np.concatenate([frames, middle(frames, centre)])
+        return np.concatenate([frames, centre_crop(frames, centre)])
     seen = frames.copy()
-    seen[1::2] = middle(frames[1::2], centre)
+    seen[1::2] = centre_crop(frames[1::2], centre)
     return seen
 
 
-def middle(frames: np.ndarray, share: float) -> np.ndarray:
+def centre_crop(frames: np.ndarray, share: float) -> np.ndarray:
     """The middle of each frame, enlarged to the frame's size: uint8 [T, S, S, 3] to the same."""
     from PIL import Image
 

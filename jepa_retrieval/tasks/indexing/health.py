@@ -19,7 +19,7 @@ SAMPLE = 64
 # little. Embeddings of another model have nothing in common.
 ALIKE = 0.5
 # A few may be far off by right; a folder that another model embedded is not few.
-MOST_UNLIKE = 0.02
+MAX_UNLIKE = 0.02
 
 
 def find_model_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> Iterator[Problem]:
@@ -56,7 +56,7 @@ def _mixed(index: Index, model: Model) -> Iterator[Problem]:
         judged += 1
         if float(predicted @ embedding) < ALIKE:
             unlike.append(path)
-    if len(unlike) > MOST_UNLIKE * judged:
+    if len(unlike) > MAX_UNLIKE * judged:
         detail = (
             f"{len(unlike)} of {judged} clips looked at, the first of {unlike[0]}, "
             "hold embeddings that the index's model would not give"

@@ -38,7 +38,7 @@ def make_plan(
     retry_failed: bool = False,
     embed_all: bool = False,
 ) -> Plan:
-    """Sort the files found under `roots` against the records of earlier runs.
+    """Compare the files found under `roots` with the records of earlier runs.
 
     A file whose size and modification time are as recorded is unchanged. Else its content hash decides: equal to the
     record at its own path, it was only touched; equal to the record of a file that is gone, it was moved.
@@ -53,7 +53,7 @@ def make_plan(
         text = media_root.to_text(item.path)
         present.add(text)
         record = known.get(text)
-        if embed_all or record is None or not _as_recorded(item, record) or _try_again(record, retry_failed):
+        if embed_all or record is None or not is_unchanged(item, record) or _try_again(record, retry_failed):
             candidates[text] = item
         elif record.state == "failed":
             plan.failed_before += 1
@@ -67,8 +67,9 @@ def make_plan(
     return plan
 
 
-def _as_recorded(found: FoundFile, record: MediaRecord) -> bool:
-    return found.size == record.size and found.mtime_ns == record.mtime_ns
+def is_unchanged(found: FoundFile, record: MediaRecord) -> bool:
+    """Whether a file still has the size and modification time that were recorded when it was indexed."""
+    return (found.size, found.mtime_ns) == (record.size, record.mtime_ns)
 
 
 def _try_again(record: MediaRecord, retry_failed: bool) -> bool:
@@ -84,14 +85,12 @@ def _gone(
     problems: Iterable[ScanProblem],
     media_root: MediaRoot,
 ) -> list[str]:
-    scanned = [_prefix(media_root.to_text(root)) for root in roots]
-    hidden_from_us = [_prefix(media_root.to_text(problem.path)) for problem in problems]
+    scanned = tuple(_prefix(media_root.to_text(root)) for root in roots)
+    unreadable = tuple(_prefix(media_root.to_text(problem.path)) for problem in problems)
 
     def is_gone(text: str) -> bool:
         below = text + "/"
-        return any(below.startswith(p) for p in scanned) and not any(
-            below.startswith(p) for p in hidden_from_us
-        )
+        return below.startswith(scanned) and not below.startswith(unreadable)
 
     return [text for text in known if text not in present and is_gone(text)]
 

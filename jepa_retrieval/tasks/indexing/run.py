@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from indexes import IndexWriter
@@ -25,55 +25,16 @@ from jepa_retrieval.media import (
     content_hash,
 )
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.encoding.files import WINDOW_SECONDS
+from jepa_retrieval.tasks.encoding.files import decode_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 from jepa_retrieval.tasks.indexing.clips import ClipBuilder, EncodedWindow
-from jepa_retrieval.tasks.indexing.plan import Plan
+from jepa_retrieval.tasks.indexing.options import IndexOptions
+from jepa_retrieval.tasks.indexing.report import FileFailure, IndexProgress, IndexReport, ProgressCallback
 
 logger = logging.getLogger(__name__)
 
 WORKERS = 2  # decoding processes, unless the caller says otherwise
 BATCH_FRAMES = 32  # two batches that run side by side; larger ones are no faster on a CPU
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailure:
-    """A file that could not be indexed, and why in one sentence."""
-
-    path: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """Where an indexing run stands; handed to `on_progress` after every step."""
-
-    files_done: int
-    files_total: int
-    media_seconds: float  # video embedded so far
-    clips: int  # stored by this run so far
-    failed: int
-    current: str  # path of the file that was worked on last
-    elapsed: float  # seconds since the run began
-
-
-@dataclass(slots=True)
-class IndexReport:
-    """What an indexing run did."""
-
-    indexed: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    removed: int = 0
-    failed: list[FileFailure] = field(default_factory=list)
-    failed_before: int = 0  # files that failed in an earlier run, have not changed and were not tried again
-    clips: int = 0  # in the whole index after the run
-    seconds: float = 0.0
-    captioned: int = 0  # clips that were given a sentence
-    planned: Plan | None = None  # set by a dry run, which does nothing else
-
-
-ProgressCallback = Callable[[IndexProgress], None]
 
 
 @dataclass(slots=True)
@@ -95,19 +56,15 @@ class IndexingRun:
         self,
         model: Model,
         writer: IndexWriter,
+        options: IndexOptions,
         *,
         prompt: str,
-        sampling: Sampling,
-        keep_tokens: bool = True,
-        workers: int | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> None:
         self._encoder = WindowEncoder(model, prompt=prompt)
         self._model = model
         self._writer = writer
-        self._sampling = sampling
-        self._keep_tokens = keep_tokens
-        self._workers = workers
+        self._options = options
         self._on_progress = on_progress
         self._pending: list[tuple[_OpenFile, MediaWindow]] = []
         self._pending_frames = 0
@@ -126,9 +83,11 @@ class IndexingRun:
         def requests() -> Iterator[DecodeRequest]:
             for text, found in files.items():
                 opened[found.path] = _OpenFile(text, found, ClipBuilder())
-                yield self._request(found.path)
+                yield decode_request(
+                    found.path, self._model, sampling=self._options.sampling, thumbnails=True
+                )
 
-        with DecodePool(min(self._workers or WORKERS, len(files))) as pool:
+        with DecodePool(min(self._options.workers or WORKERS, len(files))) as pool:
             self._encoder.prepare()  # while the workers start
             for event in pool.run(requests()):
                 file = opened[event.request.path]
@@ -146,15 +105,6 @@ class IndexingRun:
                         del opened[event.request.path]
             self._flush()
         return self._report
-
-    def _request(self, path: Path) -> DecodeRequest:
-        return DecodeRequest(
-            path,
-            image_size=self._model.x_encoder.image_size,
-            window=WINDOW_SECONDS,
-            sampling=self._sampling,
-            frames_per_window=self._model.frames_per_window,
-        )
 
     def _take(self, file: _OpenFile, windows: list[MediaWindow]) -> None:
         for window in windows:
@@ -176,7 +126,7 @@ class IndexingRun:
                     window.start,
                     window.end,
                     embedding,
-                    tokens.astype("float16") if self._keep_tokens else None,
+                    tokens.astype("float16") if self._options.keep_tokens else None,
                     window.thumbnail,
                 )
             )
@@ -192,7 +142,7 @@ class IndexingRun:
         for warning in file.finished.warnings:
             logger.warning("%s: %s", file.text, warning)
         clips = file.builder.finish()
-        self._writer.put(_record(file, file.info, file.finished, self._sampling), clips)
+        self._writer.put(_record(file, file.info, file.finished, self._options.sampling), clips)
         self._report.indexed += 1
         self._files_done += 1
         self._clips += len(clips)

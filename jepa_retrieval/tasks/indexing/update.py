@@ -1,4 +1,4 @@
-"""Bring an index up to date with folders on disk, or make it anew beside the old one."""
+"""Bring an index up to date with folders on disk, or build it again beside the old one."""
 
 from __future__ import annotations
 
@@ -14,29 +14,16 @@ from pathlib import Path
 from indexes import Index, IndexWriter
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import Sampling, scan
+from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
+from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
-from jepa_retrieval.tasks.indexing.run import FileFailure, IndexingRun, IndexReport, ProgressCallback
+from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport, ProgressCallback
+from jepa_retrieval.tasks.indexing.run import IndexingRun
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
-    """How files are found and embedded; see `Library.index` for what each means."""
-
-    sampling: Sampling = "auto"
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    hidden: bool = False
-    follow_links: bool = False
-    keep_tokens: bool = True
-    retry_failed: bool = False
-    workers: int | None = None
-    captions: bool | None = None  # None: as the index has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,114 +51,100 @@ def missing_files(paths: Sequence[Path | str]) -> list[FileFailure]:
     return [FileFailure(p, "no such file or folder") for p in absolute if not os.path.exists(p)]  # noqa: PTH110
 
 
-def plan_update(
-    index: Index, roots: Roots, options: IndexOptions, *, media_root: MediaRoot, embed_all: bool = False
-) -> Plan:
-    """Find out what `update_index` would do; touches nothing."""
-    found = scan(
-        roots.present,
-        include=options.include,
-        exclude=options.exclude,
-        hidden=options.hidden,
-        follow_links=options.follow_links,
-    )
-    return make_plan(
-        found,
-        index.known_files(),
-        roots=roots.present,
-        media_root=media_root,
-        retry_failed=options.retry_failed,
-        embed_all=embed_all,
-    )
+@dataclass(frozen=True, slots=True)
+class IndexUpdate:
+    """One run over files and folders: what `Library.index` was asked for."""
 
+    roots: Roots
+    options: IndexOptions
+    media_root: MediaRoot
+    on_progress: ProgressCallback | None = None
 
-def update_index(
-    index: Index,
-    roots: Roots,
-    options: IndexOptions,
-    *,
-    model: Model,
-    media_root: MediaRoot,
-    on_progress: ProgressCallback | None = None,
-) -> IndexReport:
-    """Embed new and changed files, rename moved ones, remove those that are gone; see `Library.index`."""
-    captions = index.keeps_captions if options.captions is None else options.captions
-    decoder = require_decoder(model) if captions else None
-    with index.writer() as writer:
-        # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
-        index.refresh()
-        plan = plan_update(index, roots, options, media_root=media_root)
-        for text, (old, found) in plan.moved.items():
-            writer.move(old, text, mtime_ns=found.mtime_ns)
-        for text, found in plan.touched.items():
-            writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
-        if plan.gone:
-            writer.remove(plan.gone)
-        _note_problems(writer, plan, index.known_files(), media_root)
-        run = IndexingRun(
-            model,
-            writer,
-            prompt=index.manifest.prompt,
-            sampling=options.sampling,
-            keep_tokens=options.keep_tokens,
-            workers=options.workers,
-            on_progress=on_progress,
+    def plan(self, index: Index, *, embed_all: bool = False) -> Plan:
+        """What `apply` would do; nothing is changed."""
+        return make_plan(
+            self.options.scan(self.roots.present),
+            index.known_files(),
+            roots=self.roots.present,
+            media_root=self.media_root,
+            retry_failed=self.options.retry_failed,
+            embed_all=embed_all,
         )
-        report = run.embed(plan.embed)
-        if decoder is not None:
-            report.captioned = caption_clips(index, writer, decoder)
-    report.unchanged = plan.unchanged + len(plan.touched)
-    report.moved = len(plan.moved)
-    report.removed = len(plan.gone)
-    report.failed_before = plan.failed_before
-    report.failed += roots.missing
-    report.failed += [
-        FileFailure(media_root.to_text(problem.path), problem.reason) for problem in plan.problems
-    ]
-    return report
+
+    def apply(self, index: Index, model: Model) -> IndexReport:
+        """Embed new and changed files, rename moved ones, remove those that are gone."""
+        captions = index.keeps_captions if self.options.captions is None else self.options.captions
+        decoder = require_decoder(model) if captions else None
+        with index.writer() as writer:
+            # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
+            index.refresh()
+            plan = self.plan(index)
+            for text, (old, found) in plan.moved.items():
+                writer.move(old, text, mtime_ns=found.mtime_ns)
+            for text, found in plan.touched.items():
+                writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
+            if plan.gone:
+                writer.remove(plan.gone)
+            _note_problems(writer, plan, index.known_files(), self.media_root)
+            run = IndexingRun(
+                model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
+            )
+            report = run.embed(plan.embed)
+            if decoder is not None:
+                report.captioned = caption_clips(index, writer, decoder)
+        report.unchanged = plan.unchanged + len(plan.touched)
+        report.moved = len(plan.moved)
+        report.removed = len(plan.gone)
+        report.failed_before = plan.failed_before
+        report.failed += self.roots.missing
+        report.failed += [
+            FileFailure(self.media_root.to_text(problem.path), problem.reason) for problem in plan.problems
+        ]
+        return report
+
+    def rebuild(self, old: Index, *, model: str | None, prompt: str | None) -> tuple[Index, IndexReport]:
+        """Embed everything again into a new index, then put it in the old one's place.
+
+        The old index answers searches until the new one is complete. An interrupted rebuild goes on where it stopped.
+        Files of the old index that lie outside the roots and still exist are embedded too.
+
+        Args:
+            old: the index to replace.
+            model: name of the new index's model; None for the same one.
+            prompt: the new index's prompt; None for the same one, or that of another model.
+        """
+        new_model = load_model(model or old.manifest.model)
+        if prompt is None:
+            same_model = model in (None, old.manifest.model)
+            prompt = old.manifest.prompt if same_model else new_model.prompt
+        folder = old.folder.with_name(old.folder.name + ".rebuilding")
+        with old.writer():  # nobody may add to an index that is about to be replaced
+            fresh = _open_or_create(folder, old=old, model=new_model, prompt=prompt)
+            known = [self.media_root.to_path(text) for text in old.known_files()]
+            present = [*self.roots.present, *(path for path in known if path.exists())]
+            captions = old.keeps_captions if self.options.captions is None else self.options.captions
+            everything = dataclasses.replace(
+                self,
+                roots=Roots(present, self.roots.missing),
+                options=dataclasses.replace(self.options, captions=captions),
+            )
+            report = everything.apply(fresh, new_model)
+            replaced = old.folder.with_name(f"{old.folder.name}.replaced-{time.time_ns()}")
+            old.folder.rename(replaced)
+            folder.rename(old.folder)
+        shutil.rmtree(replaced, ignore_errors=True)
+        return Index.open(old.folder), report
 
 
 def _note_problems(
     writer: IndexWriter, plan: Plan, known: Mapping[str, MediaRecord], media_root: MediaRoot
 ) -> None:
-    """Store what the scan could not look at as failed; what is known of such a path from better days stays."""
+    """Store what the scan could not read as failed; a record of an earlier, successful run is kept."""
     for problem in plan.problems:
         text = media_root.to_text(problem.path)
         before = known.get(text)
         if before is None or (before.state == "failed" and before.error != problem.reason):
             writer.put(MediaRecord(text, size=0, mtime_ns=0, state="failed", error=problem.reason), [])
-
-
-def rebuild_index(
-    old: Index,
-    roots: Roots,
-    options: IndexOptions,
-    *,
-    model: Model,
-    prompt: str,
-    media_root: MediaRoot,
-    on_progress: ProgressCallback | None = None,
-) -> tuple[Index, IndexReport]:
-    """Embed everything again into a new index, then put it in the old one's place.
-
-    The old index answers searches until the new one is complete. An interrupted rebuild goes on where it stopped.
-    Files of the old index that lie outside `roots` and still exist are taken along.
-    """
-    folder = old.folder.with_name(old.folder.name + ".rebuilding")
-    with old.writer():  # nobody may add to an index that is about to be replaced
-        fresh = _open_or_create(folder, old=old, model=model, prompt=prompt)
-        if options.captions is None:
-            options = dataclasses.replace(options, captions=old.keeps_captions)
-        known = [media_root.to_path(text) for text in old.known_files()]
-        everything = Roots([*roots.present, *(path for path in known if path.exists())], roots.missing)
-        report = update_index(
-            fresh, everything, options, model=model, media_root=media_root, on_progress=on_progress
-        )
-        replaced = old.folder.with_name(f"{old.folder.name}.replaced-{time.time_ns()}")
-        old.folder.rename(replaced)
-        folder.rename(old.folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-    return Index.open(old.folder), report
 
 
 def _open_or_create(folder: Path, *, old: Index, model: Model, prompt: str) -> Index:

@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from indexes import Index, IndexWriteError
+from indexes import Index, IndexStoreError, IndexWriteError, Manifest
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery
 
 logger = logging.getLogger(__name__)
 
-# With fewer clips there is nothing that a hit could stand out from.
-FEWEST_CLIPS = 5
-# Means and spreads of that many clips are as good as those of all.
-MOST_CLIPS = 20_000
+# With fewer clips there is nothing for a hit to stand out from.
+MIN_CLIPS = 5
+# Means and spreads of this many clips are as good as those of all.
+MAX_CLIPS = 20_000
 # Numbers measured on an index serve until this share of its clips has come or gone.
-MOST_CHANGE = 0.1
+MAX_CHANGE = 0.1
 
 
 EncodeTexts = Callable[[Sequence[str]], np.ndarray]
@@ -96,7 +96,7 @@ def measure_null(embeddings: np.ndarray, texts: np.ndarray, *, clips: int) -> Nu
     )
 
 
-def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDistribution:
+def null_distribution(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDistribution:
     """The null distribution of an index: as stored, or measured now.
 
     Args:
@@ -104,14 +104,14 @@ def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDis
         save: store what had to be measured; a folder that cannot be written is no error.
     """
     clips = index.count_clips()
-    if clips < FEWEST_CLIPS:
+    if clips < MIN_CLIPS:
         nothing = np.zeros(index.manifest.embedding_size, np.float32)
         return NullDistribution(clips, nothing, nothing, 0.0)
     stored = _parse(index.calibration())
-    if stored is not None and abs(stored.clips - clips) <= MOST_CHANGE * stored.clips:
+    if stored is not None and abs(stored.clips - clips) <= MAX_CHANGE * stored.clips:
         return stored
     texts = encode(neutral_texts())
-    null = measure_null(index.sample(MOST_CLIPS), texts, clips=clips)
+    null = measure_null(index.sample(MAX_CLIPS), texts, clips=clips)
     if save:
         try:
             index.save_calibration(_document(null))
@@ -121,13 +121,35 @@ def null_of(index: Index, encode: EncodeTexts, *, save: bool = False) -> NullDis
     return null
 
 
+class Calibration:
+    """The null distribution of an index, read or measured once per commit."""
+
+    def __init__(self) -> None:
+        self._null: tuple[Manifest, NullDistribution] | None = None
+
+    def null(self, index: Index, encode: EncodeTexts) -> NullDistribution:
+        """How texts that mean nothing in particular score on the present commit; see `null_distribution`."""
+        if self._null is None or self._null[0] != index.manifest:
+            self._null = index.manifest, null_distribution(index, encode)
+        return self._null[1]
+
+    def measure(self, index: Index, encode: EncodeTexts) -> None:
+        """Measure what is due and store it; measure how well the vector index answers texts, too."""
+        self._null = index.manifest, null_distribution(index, encode, save=True)
+        try:
+            # Neutral texts are queries too: they show how well the vector index answers texts.
+            index.maintenance.tune()
+        except IndexStoreError as error:
+            logger.info("the vector index is not measured: %s", error)
+
+
 def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray) -> list[float | None]:
     """How likely each of some clips, float32 [n, E], is what was looked for; None on an index too small to compare.
 
     The best of N unrelated clips stands out by about sqrt(2 ln N) standard deviations (the expected maximum of N
     normal variables; Cramér 1946, section 28.6), which is why a larger index asks for more.
     """
-    if null.clips < FEWEST_CLIPS:
+    if null.clips < MIN_CLIPS:
         return [None] * len(clips)
     wanted = [term for term in query.terms if term.weight > 0] or query.terms
     if all(isinstance(term.source, str) for term in wanted):

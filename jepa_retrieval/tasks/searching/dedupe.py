@@ -22,8 +22,8 @@ from jepa_retrieval.errors import UsageError
 DEFAULT_THRESHOLD = 0.95
 # Two videos are the same when this share of the longer one's windows has its like in the other.
 WHOLE = 0.8
-# A scene that two videos share is worth a word from this many windows on.
-FEWEST_SHARED = 2
+# Shared scenes of fewer windows are not reported.
+MIN_SHARED = 2
 # Nearest clips looked at per clip.
 NEIGHBOURS = 16
 _BATCH = 256
@@ -41,14 +41,14 @@ class DuplicateFile:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Files that show the same."""
+    """Files that show the same things."""
 
     kind: Literal["copies", "near"]  # copies: the same bytes, all of them
     files: list[DuplicateFile]
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPart:
+class SharedScene:
     """A scene that two different videos have in common; times in seconds."""
 
     first_path: str
@@ -65,7 +65,7 @@ class DuplicateReport:
     """What was found, largest groups first."""
 
     groups: list[DuplicateGroup]
-    parts: list[SharedPart]
+    scenes: list[SharedScene]
 
 
 class _Stream(NamedTuple):
@@ -77,7 +77,7 @@ def find_duplicates(index: Index, *, threshold: float = DEFAULT_THRESHOLD) -> Du
     """Look for files and scenes that an index has more than once.
 
     Args:
-        threshold: cosine from which two windows are taken for the same picture.
+        threshold: minimum cosine of two windows that count as the same picture.
 
     Raises:
         UsageError: the threshold is not between 0 and 1.
@@ -92,7 +92,7 @@ def find_duplicates(index: Index, *, threshold: float = DEFAULT_THRESHOLD) -> Du
         files[clip.path].append(clip)
     streams: dict[str, _Stream] = {}
     near: dict[tuple[str, str], float] = {}
-    parts: list[SharedPart] = []
+    scenes: list[SharedScene] = []
     for pair in sorted(_candidates(index, clips, threshold)):
         for path in pair:
             if path not in streams:
@@ -101,9 +101,9 @@ def find_duplicates(index: Index, *, threshold: float = DEFAULT_THRESHOLD) -> Du
         similarity = _whole(first, second, threshold)
         if similarity is not None:
             near[pair] = similarity
-        elif (part := _shared(pair, first, second, threshold)) is not None:
-            parts.append(part)
-    return DuplicateReport(_groups(copies, near), sorted(parts, key=lambda part: -part.similarity))
+        elif (scene := _shared(pair, first, second, threshold)) is not None:
+            scenes.append(scene)
+    return DuplicateReport(_groups(copies, near), sorted(scenes, key=lambda scene: -scene.similarity))
 
 
 def _copies(index: Index) -> list[list[str]]:
@@ -157,21 +157,21 @@ def _whole(first: _Stream, second: _Stream, threshold: float) -> float | None:
     return best
 
 
-def _shared(pair: tuple[str, str], first: _Stream, second: _Stream, threshold: float) -> SharedPart | None:
-    """The longest run of windows that two videos share; None if there is none in which something happens."""
+def _shared(pair: tuple[str, str], first: _Stream, second: _Stream, threshold: float) -> SharedScene | None:
+    """The longest sequence of windows that two videos share; None if there is none in which something changes."""
     matrix = first.windows @ second.windows.T
-    runs = [
+    sequences = [
         (last - begin, begin, begin + shift, last)
         for shift in range(-matrix.shape[0] + 1, matrix.shape[1])
-        for begin, last in _runs(matrix, shift, threshold)
-        # Nothing changes in a black intro or a title card: such runs say nothing about the videos.
-        if last - begin >= FEWEST_SHARED and _changes(first.windows[begin:last], threshold)
+        for begin, last in _sequences(matrix, shift, threshold)
+        # Nothing changes in a black intro or a title card: such sequences say nothing about the videos.
+        if last - begin >= MIN_SHARED and _changes(first.windows[begin:last], threshold)
     ]
-    if not runs:
+    if not sequences:
         return None
-    length, one, two, _ = max(runs)
+    length, one, two, _ = max(sequences)
     values = np.diagonal(matrix[one : one + length, two : two + length])
-    return SharedPart(
+    return SharedScene(
         pair[0],
         float(first.times[one, 0]),
         float(first.times[one + length - 1, 1]),
@@ -182,8 +182,8 @@ def _shared(pair: tuple[str, str], first: _Stream, second: _Stream, threshold: f
     )
 
 
-def _runs(matrix: np.ndarray, shift: int, threshold: float) -> Iterable[tuple[int, int]]:
-    """First and last + 1 row of each run of values at or above the threshold on one diagonal."""
+def _sequences(matrix: np.ndarray, shift: int, threshold: float) -> Iterable[tuple[int, int]]:
+    """First and last + 1 row of each sequence of values at or above the threshold on one diagonal."""
     alike = np.diagonal(matrix, shift) >= threshold
     edges = np.flatnonzero(np.diff(np.concatenate([[0], alike.view(np.int8), [0]])))
     row = max(0, -shift)

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexes import Index, quote_text
+from indexes import Index, MediaRecord, quote_text
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media import FoundFile
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.plan import is_unchanged
 from jepa_retrieval.tasks.searching.query import (
     ImageQuery,
     MomentQuery,
@@ -22,13 +25,13 @@ from jepa_retrieval.tasks.searching.query import (
     compose,
 )
 
-# What the weight of a text that is subtracted counts. Chosen on Flickr8k's dev split, as
+# A subtracted text counts this share of its weight. Chosen on Flickr8k's dev split, as
 # `python -m benchmarks.studies.composed_queries --split dev` measures it.
-NEGATIVE = 0.4
+NEGATIVE_WEIGHT = 0.4
 
 
 class EmbeddedQuery(NamedTuple):
-    """A query as a point on the sphere, and how it came there."""
+    """A query as a point on the sphere, and the terms that it was made of."""
 
     vector: np.ndarray  # float32 [E], unit length
     length: float  # of the terms' weighted sum before it was scaled to unit length
@@ -81,13 +84,14 @@ class QueryEmbedder:
             now = path.stat()
         except OSError:
             return None
-        if (now.st_size, now.st_mtime_ns) != (known["size"], known["mtime_ns"]):
+        found = FoundFile(path, now.st_size, now.st_mtime_ns)
+        if not is_unchanged(found, MediaRecord(text, **known)):
             return None
         start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
         return self._stored(MomentQuery(text, start, end))
 
     def _stored(self, source: MomentQuery) -> np.ndarray | None:
-        """The mean of the stored windows in a part of a file, each as much as it overlaps the part."""
+        """The mean of the stored windows in an interval of a file, weighted by their overlap with it."""
         low, high = source.start or 0.0, float("inf") if source.end is None else source.end
         clips = self._index.clips_of(source.path)
         if clips and clips[0].start is None:  # an image
@@ -127,7 +131,7 @@ def join_texts(terms: Sequence[Term]) -> list[Term]:
 def soften(terms: Sequence[Term]) -> list[Term]:
     """Texts that are subtracted count less: a whole one leads away from what is wanted, too."""
     return [
-        Term(term.source, NEGATIVE * term.weight)
+        Term(term.source, NEGATIVE_WEIGHT * term.weight)
         if isinstance(term.source, str) and term.weight < 0
         else term
         for term in terms
@@ -140,8 +144,5 @@ def embed_source(
     """A text, image or clip in the shared space: float32 [E], unit length."""
     if isinstance(source, str):
         return model.y_encoder.encode([source])[0]
-    # A search by text must not wait for the decoders.
-    from jepa_retrieval.tasks.encoding.files import encode_part
-
     start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
-    return encode_part(Path(source.path), model, prompt=prompt, start=start, end=end)[0]
+    return encode_interval(Path(source.path), model, prompt=prompt, start=start, end=end)[0]

@@ -22,11 +22,11 @@ ReadWindows = Callable[[Sequence[int]], Mapping[int, ClipWindows]]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A part of a media file that answers a query."""
+    """An interval of a media file that answers a query."""
 
     rank: int  # from 1
     score: float  # inner product of unit vectors, -1 to 1; the best clip's
-    confidence: float | None  # calibrated, 0 to 1: how sure it is that this is what was looked for
+    confidence: float | None  # calibrated, 0 to 1: how likely this is what was looked for
     path: str  # relative to the media root
     kind: MediaKind
     start: float | None  # seconds; None for images
@@ -37,7 +37,7 @@ class Moment:
 
 @dataclass(slots=True)
 class Candidate:
-    """A moment while it is made: its best clip, and the clips that were merged into it."""
+    """A moment under construction: its best clip, and the clips that were merged into it."""
 
     best: ClipHit
     start: float | None
@@ -83,7 +83,7 @@ def merge(hits: Sequence[ClipHit], *, top: int, per_file: bool = False) -> list[
 def refine(
     candidates: Sequence[Candidate], query: np.ndarray, windows: ReadWindows, *, background: float
 ) -> None:
-    """Move the boundaries of moments to where the stored windows begin and cease to match; they only shrink.
+    """Move the ends of moments to where the stored windows start and stop matching; moments only shrink.
 
     Args:
         candidates: changed in place.
@@ -95,19 +95,19 @@ def refine(
         [clip for candidate in candidates for clip in candidate.clip_ids if candidate.end is not None]
     )
     for candidate in candidates:
-        parts = [streams[clip] for clip in candidate.clip_ids if clip in streams]
-        if parts:
-            _trim(candidate, parts, query, background)
+        stored = [streams[clip] for clip in candidate.clip_ids if clip in streams]
+        if stored:
+            _trim(candidate, stored, query, background)
 
 
-def _trim(candidate: Candidate, parts: Sequence[ClipWindows], query: np.ndarray, background: float) -> None:
-    times = np.concatenate([part.times for part in parts])
-    scores = np.concatenate([part.embeddings for part in parts]).astype(np.float32) @ query
+def _trim(candidate: Candidate, stored: Sequence[ClipWindows], query: np.ndarray, background: float) -> None:
+    times = np.concatenate([stream.times for stream in stored])
+    scores = np.concatenate([stream.embeddings for stream in stored]).astype(np.float32) @ query
     peak = float(scores.max())
     level = background + HALF_MAXIMUM * (peak - background) if peak > background else peak
     weak = times[scores < level]
     inside = times[scores >= level]
-    # Clips of one window have no stream: they matched as a whole, so they stay. What is weak goes at the ends only.
+    # Clips of one window have no stream: they matched as a whole, so they stay. Only weak ends are cut.
     assert candidate.start is not None and candidate.end is not None
     first, last = float(inside[:, 0].min()), float(inside[:, 1].max())
     covered = (float(times[:, 0].min()), float(times[:, 1].max()))
@@ -115,12 +115,6 @@ def _trim(candidate: Candidate, parts: Sequence[ClipWindows], query: np.ndarray,
         candidate.start = max(candidate.start, round(first, 6))
     if len(weak) and covered[1] >= candidate.end - 1e-3:
         candidate.end = min(candidate.end, round(last, 6))
-
-
-def to_moments(hits: Sequence[ClipHit], *, top: int, per_file: bool = False) -> list[Moment]:
-    """Ranked clips to at most `top` ranked moments, by the clips' scores alone."""
-    found = merge(hits, top=top, per_file=per_file)
-    return [candidate.moment(rank) for rank, candidate in enumerate(found, start=1)]
 
 
 def ranked(moments: Sequence[Moment]) -> list[Moment]:

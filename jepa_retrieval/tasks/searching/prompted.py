@@ -22,14 +22,14 @@ from jepa_retrieval.tasks.searching.stored_clips import Selection, predicted_emb
 # Flickr8k dev, no prompt of `python -m benchmarks.studies.prompted_search --choose` loses at recall@1.
 WEIGHT = 0.1
 MARGIN = 0.005
-# The first stage fetches so many clips per moment that is wanted, and at least so many.
+# The first stage fetches this many clips per requested moment, and never fewer than the minimum.
 OVERFETCH = 10
-LEAST_CLIPS = 100
+MIN_CLIPS = 100
 
 
 def clips_to_fetch(top: int) -> int:
     """How many clips the first stage should find for `top` moments."""
-    return max(LEAST_CLIPS, OVERFETCH * top)
+    return max(MIN_CLIPS, OVERFETCH * top)
 
 
 class PromptRerank:
@@ -69,8 +69,8 @@ def rank_again(
         UsageError: the model takes no questions, or the index holds no tokens.
     """
     selection = Selection(clip_ids=[hit.clip_id for hit in hits])
-    spans, predicted = predicted_embeddings(index, model, prompt, selection)
-    prompted = dict(zip(spans.clip_ids.tolist(), (predicted @ query).tolist(), strict=True))
+    clips, predicted = predicted_embeddings(index, model, prompt, selection)
+    prompted = dict(zip(clips.clip_ids.tolist(), (predicted @ query).tolist(), strict=True))
     again = [
         dataclasses.replace(
             hit, score=combined(hit.score, prompted[hit.clip_id], weight) + (MARGIN if place == 0 else 0.0)

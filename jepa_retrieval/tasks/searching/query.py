@@ -12,8 +12,8 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 
-# A composed vector shorter than this share of its terms' weights is noise: they cancel each other.
-SHORTEST = 1e-3
+# A composed vector shorter than this share of the sum of its terms' weights is noise: the terms cancel each other.
+MIN_RELATIVE_LENGTH = 1e-3
 
 
 class ImageQuery(NamedTuple):
@@ -23,7 +23,7 @@ class ImageQuery(NamedTuple):
 
 
 class VideoQuery(NamedTuple):
-    """Search with a video or a part of it; times in seconds."""
+    """Search with a video or an interval of it; times in seconds."""
 
     path: str | Path
     start: float | None = None
@@ -31,7 +31,7 @@ class VideoQuery(NamedTuple):
 
 
 class MomentQuery(NamedTuple):
-    """Search with a part of an indexed file, as it was indexed: nothing is decoded. Times in seconds."""
+    """Search with an interval of an indexed file, as it was indexed: nothing is decoded. Times in seconds."""
 
     path: str  # as the index stores it
     start: float | None = None
@@ -42,7 +42,7 @@ Source = str | ImageQuery | VideoQuery | MomentQuery
 QueryLike: TypeAlias = "Query | str | ImageQuery | VideoQuery | MomentQuery"
 
 
-class Span(Protocol):
+class Interval(Protocol):
     """What `Query.moment` takes: a search's hit, or anything else with these fields."""
 
     @property
@@ -93,12 +93,12 @@ class Query:
         return cls((Term(VideoQuery(Path(path), start, end)),))
 
     @classmethod
-    def moment(cls, moment: Span | str, start: float | None = None, end: float | None = None) -> Query:
-        """More like a hit of an earlier search, or like a part of an indexed file; nothing is decoded.
+    def moment(cls, moment: Interval | str, start: float | None = None, end: float | None = None) -> Query:
+        """More like a hit of an earlier search, or like an interval of an indexed file; nothing is decoded.
 
         Args:
             moment: a hit, or a path as the index stores it.
-            start, end: with a path, the part that is meant, in seconds; None for the file's own ends.
+            start, end: with a path, the interval in seconds; None for the file's own ends.
         """
         if not isinstance(moment, str):
             return cls.moment(moment.path, moment.start, moment.end)
@@ -172,7 +172,7 @@ def compose(vectors: np.ndarray, weights: Sequence[float]) -> tuple[np.ndarray, 
     """
     total = np.asarray(weights, np.float64) @ vectors.astype(np.float64)
     length = float(np.linalg.norm(total))
-    if length <= SHORTEST * np.abs(weights).sum():
+    if length <= MIN_RELATIVE_LENGTH * np.abs(weights).sum():
         raise UsageError("the terms of the query cancel each other: nothing is left to look for")
     return (total / length).astype(np.float32), length
 
@@ -185,4 +185,4 @@ def _signed(term: Term) -> str:
 
 def _check_range(name: str, start: float | None, end: float | None) -> None:
     if end is not None and end <= (start or 0.0):
-        raise UsageError(f"{name}: the part from {start or 0:g} to {end:g} s ends before it starts")
+        raise UsageError(f"{name}: the interval from {start or 0:g} to {end:g} s ends before it starts")

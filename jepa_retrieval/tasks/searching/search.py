@@ -20,7 +20,6 @@ from jepa_retrieval.tasks.searching.moments import (
     merge,
     ranked,
     refine,
-    to_moments,
     with_captions,
 )
 from jepa_retrieval.tasks.searching.query import (
@@ -43,10 +42,9 @@ __all__ = [
     "VideoQuery",
     "describe",
     "run_search",
-    "to_moments",
 ]
 
-# Clips fetched per moment that is wanted: some merge with their neighbours. Doubled until there are enough.
+# Clips fetched per requested moment: some merge with their neighbours. Doubled until there are enough.
 OVERFETCH = 2
 
 # Gives clips new scores. Takes the query's vector, float32 [E], and clips, best first; returns clips, best first.
@@ -57,10 +55,10 @@ Rerank = Callable[[np.ndarray, Sequence[ClipHit]], list[ClipHit]]
 class SearchOptions:
     """What a search returns, beside the query itself."""
 
-    top: int = 10  # most moments
+    top: int = 10  # at most so many moments
     where: str | None = None  # SQL over the clips' columns
     per_file: bool = False  # only the best moment of each file
-    min_confidence: float = 0.0  # leave out hits that are less sure
+    min_confidence: float = 0.0  # leave out hits with less
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -102,7 +100,7 @@ def run_search(
         embedder: turns the query into a vector.
         null: how neutral queries score on this index.
         rerank: a second stage that gives the fetched clips new scores.
-        overfetch: clips fetched at first per moment that is wanted.
+        overfetch: clips fetched at first per requested moment.
         began: `time.perf_counter()` when the search began; None for now.
     """
     began = time.perf_counter() if began is None else began

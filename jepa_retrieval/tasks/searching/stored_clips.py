@@ -44,10 +44,10 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spans:
-    """C stretches of media, by path and time."""
+class Intervals:
+    """C intervals of media files, by path and time: clips, or what they were pooled to."""
 
-    clip_ids: np.ndarray  # int64 [C]; -1 for media that no index has
+    clip_ids: np.ndarray  # int64 [C]; -1 for media outside of an index
     paths: list[str]
     starts: np.ndarray  # float64 [C], seconds; NaN for images
     ends: np.ndarray
@@ -64,14 +64,14 @@ class Spans:
         """The clip of a row; None where there is none."""
         return None if self.clip_ids[row] < 0 else int(self.clip_ids[row])
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> Spans:
+    def take(self, rows: Sequence[int] | np.ndarray) -> Intervals:
         """Some of the rows, in the order given."""
-        return Spans(
+        return Intervals(
             self.clip_ids[rows], [self.paths[row] for row in rows], self.starts[rows], self.ends[rows]
         )
 
 
-def stored_embeddings(index: Index, selection: Selection) -> tuple[Spans, np.ndarray]:
+def stored_embeddings(index: Index, selection: Selection) -> tuple[Intervals, np.ndarray]:
     """The chosen clips by path and time, and their embeddings under the index's prompt, float32 [C, E]."""
     batches = list(_batches(index, selection, ["embedding"]))
     vectors = [arrays.embeddings(batch).astype(np.float32) for batch in batches]
@@ -80,7 +80,7 @@ def stored_embeddings(index: Index, selection: Selection) -> tuple[Spans, np.nda
 
 def predicted_embeddings(
     index: Index, model: Model, query: str, selection: Selection
-) -> tuple[Spans, np.ndarray]:
+) -> tuple[Intervals, np.ndarray]:
     """The chosen clips by path and time, and what the Predictor makes of their stored tokens for a query, [C, E].
 
     No media file is opened: only the Predictor runs.
@@ -121,31 +121,34 @@ def require_queries(model: Model) -> None:
         )
 
 
-def pool(spans: Spans, scores: np.ndarray, per: Per) -> tuple[Spans, np.ndarray]:
-    """Clips to moments or files: spans that follow each other, and the mean of their scores weighted by duration.
+def pool(intervals: Intervals, scores: np.ndarray, per: Per) -> tuple[Intervals, np.ndarray]:
+    """Pool clips to moments or files: the scores of a pooled interval are means weighted by duration.
 
     Args:
-        spans: clips by path and time, as the functions above return them.
+        intervals: clips by path and time, as the functions above return them.
         scores: float [C, K] of each clip for each candidate.
         per: "clip" leaves all as it is; "moment" joins clips that follow each other without a gap and have the same
-            best candidate; "file" joins all clips of a file. Of a joined span, `clip_ids` has the longest clip.
+            best candidate; "file" joins all clips of a file. A joined interval has the clip_id of its longest clip.
     """
-    if per == "clip" or not len(spans):
-        return spans, scores
-    same = np.array([a == b for a, b in zip(spans.paths, spans.paths[1:], strict=False)], bool)
+    if per == "clip" or not len(intervals):
+        return intervals, scores
+    same = np.array([a == b for a, b in zip(intervals.paths, intervals.paths[1:], strict=False)], bool)
     if per == "moment":
         best = scores.argmax(axis=1)
         # NaN of images compares false: they never join.
-        touching = spans.starts[1:] <= spans.ends[:-1] + TOUCHING
+        touching = intervals.starts[1:] <= intervals.ends[:-1] + TOUCHING
         same = same & touching & (best[1:] == best[:-1])
     first = np.concatenate([[0], np.flatnonzero(~same) + 1])
-    last = np.append(first[1:], len(spans)) - 1
-    lengths = np.nan_to_num(spans.ends - spans.starts, nan=1.0).clip(min=1e-3)
+    last = np.append(first[1:], len(intervals)) - 1
+    lengths = np.nan_to_num(intervals.ends - intervals.starts, nan=1.0).clip(min=1e-3)
     total = np.add.reduceat(lengths, first)
     pooled = np.add.reduceat(scores * lengths[:, np.newaxis], first) / total[:, np.newaxis]
     longest = [a + int(lengths[a : b + 1].argmax()) for a, b in zip(first, last, strict=True)]
-    joined = Spans(
-        spans.clip_ids[longest], [spans.paths[a] for a in first], spans.starts[first], spans.ends[last]
+    joined = Intervals(
+        intervals.clip_ids[longest],
+        [intervals.paths[a] for a in first],
+        intervals.starts[first],
+        intervals.ends[last],
     )
     return joined, pooled.astype(scores.dtype)
 
@@ -160,17 +163,19 @@ def _batches(index: Index, selection: Selection, columns: list[str]) -> Iterator
 
 def _sorted(
     batches: Sequence[pa.RecordBatch], vectors: Sequence[np.ndarray], size: int
-) -> tuple[Spans, np.ndarray]:
+) -> tuple[Intervals, np.ndarray]:
     columns: dict[str, list[object]] = {
         name: [value for batch in batches for value in batch[name].to_pylist()] for name in _PLACE
     }
     starts, ends = (np.array(columns[name], np.float64) for name in ("start", "end"))  # None becomes NaN
-    spans = Spans(
+    intervals = Intervals(
         np.array(columns["clip_id"], np.int64), [str(path) for path in columns["path"]], starts, ends
     )
-    order = sorted(range(len(spans)), key=lambda row: (spans.paths[row], starts[row], spans.clip_ids[row]))
+    order = sorted(
+        range(len(intervals)), key=lambda row: (intervals.paths[row], starts[row], intervals.clip_ids[row])
+    )
     embeddings = np.concatenate([np.zeros((0, size), np.float32), *vectors])
-    return spans.take(order), embeddings[order]
+    return intervals.take(order), embeddings[order]
 
 
 def _no_tokens(index: Index, path: str) -> UsageError:

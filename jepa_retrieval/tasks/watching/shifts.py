@@ -1,6 +1,6 @@
-"""Selective decoding while a stream runs: say when its meaning has shifted, and decode only then.
+"""Selective decoding while a stream runs: detect when its meaning has shifted, and decode only then.
 
-The stream is smoothed by average pooling; where the variance of a short piece of it rises over a threshold, something
+The stream is smoothed by average pooling; where its variance over a few seconds rises above a threshold, something
 has changed (Chen et al., "VL-JEPA", arXiv 2512.10942, section on selective decoding). The threshold has hysteresis:
 the variance must fall again before the next shift counts. `tasks.encoding.segment` does the same for a stream that is
 complete.
@@ -19,9 +19,9 @@ from jepa_retrieval.errors import UsageError
 
 # Of the local variance: the middle of the best thresholds on the made streams of `benchmarks.studies.borders`.
 DEFAULT_THRESHOLD = 0.09
-_FALL = 0.7  # of the threshold: the variance must fall below before the next shift
-_LONGEST = 600.0  # seconds: bounds the windows that are held
-_BURST = 3.0  # decodes that a quiet time saves up
+_RELEASE = 0.7  # share of the threshold below which the variance must fall before the next shift
+_MAX_SILENCE = 600.0  # seconds: limits the windows in memory
+_BURST = 3.0  # decodes that a quiet time can save up
 
 Cause = Literal["shift", "silence", "gap", "end"]
 
@@ -37,8 +37,8 @@ class StreamedWindow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Segment:
-    """A run of windows that mean the same: what is decoded once."""
+class StreamInterval:
+    """Consecutive windows that mean the same: decoded once."""
 
     start: float  # seconds
     end: float
@@ -54,10 +54,10 @@ class ShiftOptions:
     """When to decode.
 
     Attributes:
-        threshold: local variance from which on the meaning has shifted; 0 to 1.
+        threshold: local variance at which the meaning counts as shifted; 0 to 1.
         smooth: seconds of average pooling.
         span: seconds over which the variance is taken.
-        max_silence: seconds after which a segment is decoded though nothing has shifted.
+        max_silence: seconds after which an interval is decoded though nothing has shifted.
         max_rate: most decodes a second in the long run; None for no limit.
     """
 
@@ -70,11 +70,11 @@ class ShiftOptions:
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold must be between 0 and 1, not {self.threshold:g}")
-        if not 1 <= self.max_silence <= _LONGEST:
-            raise UsageError(f"max_silence must be 1 to {_LONGEST:g} seconds, not {self.max_silence:g}")
-        if self.max_rate is not None and not 1 / _LONGEST <= self.max_rate <= 60:
+        if not 1 <= self.max_silence <= _MAX_SILENCE:
+            raise UsageError(f"max_silence must be 1 to {_MAX_SILENCE:g} seconds, not {self.max_silence:g}")
+        if self.max_rate is not None and not 1 / _MAX_SILENCE <= self.max_rate <= 60:
             raise UsageError(
-                f"max_rate must be {1 / _LONGEST:.4f} to 60 decodes a second, not {self.max_rate:g}"
+                f"max_rate must be {1 / _MAX_SILENCE:.4f} to 60 decodes a second, not {self.max_rate:g}"
             )
 
 
@@ -88,7 +88,7 @@ class ShiftDetector:
 
     def __init__(self, rate: float, options: ShiftOptions) -> None:
         self._high = options.threshold
-        self._low = _FALL * options.threshold
+        self._low = _RELEASE * options.threshold
         pooled = max(1, round(options.smooth * rate))
         local = max(2, round(options.span * rate))
         if (pooled + local) % 2 == 0:  # a border would lie between two equal peaks
@@ -152,7 +152,7 @@ class Budget:
 
 
 class OnlineSegmenter:
-    """Cuts a running stream into segments, each of which is to be decoded once.
+    """Cuts a running stream into intervals, each of which is to be decoded once.
 
     A shift for which the budget has no decode left waits; when there is one again, the strongest of the waiting
     shifts gets it. So a budget loses the weakest shifts, not the latest.
@@ -166,7 +166,7 @@ class OnlineSegmenter:
         self._rate = rate
         self._options = options
         self._budget = Budget(options.max_rate)
-        self._windows: list[StreamedWindow] = []  # of the open segment
+        self._windows: list[StreamedWindow] = []  # of the open interval
         self._reset()
 
     @property
@@ -174,8 +174,8 @@ class OnlineSegmenter:
         """Local variance at the newest window."""
         return self._detector.variance
 
-    def push(self, window: StreamedWindow) -> list[Segment]:
-        """Take the next window; return the segments that are complete with it."""
+    def push(self, window: StreamedWindow) -> list[StreamInterval]:
+        """Take the next window; return the intervals that are complete with it."""
         self._windows.append(window)
         border = self._detector.push(window.embedding)
         if border is not None:
@@ -188,32 +188,32 @@ class OnlineSegmenter:
             return [self._close(len(self._windows), "silence")]
         return []
 
-    def gap(self) -> list[Segment]:
+    def gap(self) -> list[StreamInterval]:
         """The stream broke off: complete what is there."""
         return self._finish("gap")
 
-    def finish(self) -> list[Segment]:
+    def finish(self) -> list[StreamInterval]:
         """The stream has ended: complete what is there."""
         return self._finish("end")
 
-    def _finish(self, cause: Cause) -> list[Segment]:
+    def _finish(self, cause: Cause) -> list[StreamInterval]:
         border = self._detector.take_peak()
         if border is not None:
             self._note(*border)
-        segments = []
+        intervals = []
         now = self._windows[-1].end if self._windows else 0.0
         if self._borders and self._budget.grants(now):
-            segments.append(self._cut_at_strongest())
+            intervals.append(self._cut_at_strongest())
         # What comes last is told in any case: no later decode is there to make up for it.
         if self._windows and (cause == "end" or self._budget.grants(now)):
-            segments.append(self._close(len(self._windows), cause))
+            intervals.append(self._close(len(self._windows), cause))
         self._windows.clear()
         self._reset()
-        return segments
+        return intervals
 
     def _reset(self) -> None:
         self._detector = ShiftDetector(self._rate, self._options)
-        self._first = 0  # number of the open segment's first window, as the detector counts
+        self._first = 0  # number of the open interval's first window, as the detector counts
         self._borders: dict[
             int, float
         ] = {}  # first window of a new meaning, and its variance; waiting for budget
@@ -222,23 +222,23 @@ class OnlineSegmenter:
         if self._first < number < self._first + len(self._windows):
             self._borders[number] = variance
 
-    def _cut_at_strongest(self) -> Segment:
+    def _cut_at_strongest(self) -> StreamInterval:
         number = max(self._borders, key=lambda border: self._borders[border])
         return self._close(number - self._first, "shift")
 
-    def _close(self, length: int, cause: Cause) -> Segment:
-        """Complete a segment of the first `length` windows that are held."""
+    def _close(self, length: int, cause: Cause) -> StreamInterval:
+        """Complete an interval of the first `length` windows that are held."""
         self._budget.spend()
         windows, self._windows = self._windows[:length], self._windows[length:]
         self._first += length
         self._borders = {number: value for number, value in self._borders.items() if number > self._first}
-        return _segment(windows, cause)
+        return _interval(windows, cause)
 
 
-def _segment(windows: list[StreamedWindow], cause: Cause) -> Segment:
+def _interval(windows: list[StreamedWindow], cause: Cause) -> StreamInterval:
     mean = np.mean([window.embedding for window in windows], axis=0)
     middle = windows[len(windows) // 2]
-    return Segment(
+    return StreamInterval(
         start=round(windows[0].start, 6),
         end=round(windows[-1].end, 6),
         windows=len(windows),

@@ -12,15 +12,20 @@ import numpy as np
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
-from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters, StreamRequest
+from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters
 from jepa_retrieval.media.types import MediaWindow
 from jepa_retrieval.models.parts import Model, YDecoder
+from jepa_retrieval.tasks.encoding.streams import STREAM_BATCH_FRAMES, stream_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 from jepa_retrieval.tasks.watching.alerts import DEFAULT_CONFIDENCE, Alert, AlertWatch
-from jepa_retrieval.tasks.watching.shifts import Cause, OnlineSegmenter, Segment, ShiftOptions, StreamedWindow
+from jepa_retrieval.tasks.watching.shifts import (
+    Cause,
+    OnlineSegmenter,
+    ShiftOptions,
+    StreamedWindow,
+    StreamInterval,
+)
 
-BATCH_FRAMES = 16
-_SECONDS_SEEN = 2.0  # by a window of a model that needs several frames at once
 UNIFORM_RATE = 1.0  # decodes a second that selective decoding is compared with
 
 Embedding = Literal["average", "midpoint"]
@@ -33,10 +38,10 @@ class WatchOptions:
     Attributes:
         rate: windows per second.
         shifts: when to decode.
-        embedding: what is decoded: the average of a segment, or the window in its middle.
+        embedding: what is decoded: the average of an interval, or the window in its middle.
         prompt: the query X_Q; None for the model's own.
-        alerts: sentences to be told of.
-        alert_confidence: from which on an alert fires, 0 to 1.
+        alerts: sentences to report when they become true.
+        alert_confidence: minimum confidence to fire an alert, 0 to 1.
         pictures: whether sentences carry a JPEG.
         seconds: of the stream to watch; None for all of it.
         live, timeout, give_up: see `StreamRequest`.
@@ -62,15 +67,15 @@ class WatchOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
-    """A decoded segment."""
+class Described:
+    """A decoded interval of the stream."""
 
     start: float  # seconds
     end: float
     text: str
     score: float  # confidence of the sentence, 0 to 1
     windows: int
-    cause: Cause  # why the segment ended
+    cause: Cause  # why the interval ended
     picture: bytes | None = None  # JPEG of the window in its middle
 
 
@@ -85,7 +90,7 @@ class Observed:
 
 @dataclass(slots=True)
 class WatchCounters:
-    """What watching came to."""
+    """Counts and times of a watched stream."""
 
     windows: int = 0
     seconds: float = 0.0  # of the stream
@@ -99,16 +104,16 @@ class WatchCounters:
 
     @property
     def uniform_decodes(self) -> int:
-        """What decoding once a second would have come to."""
+        """How many decodes uniform decoding, once a second, would have taken."""
         return round(self.seconds * UNIFORM_RATE)
 
     @property
     def saved(self) -> float:
-        """How many times fewer decodes that are; 0 before the first."""
+        """Factor by which decodes are fewer than with uniform decoding; 0 before the first."""
         return self.seconds * UNIFORM_RATE / self.decodes if self.decodes else 0.0
 
 
-WatchEvent = Spoken | Observed | Alert | Lost | Returned
+WatchEvent = Described | Observed | Alert | Lost | Returned
 
 
 class Watcher:
@@ -127,7 +132,15 @@ class Watcher:
         self._options = options = options or WatchOptions()
         self._decoder = decoder
         self._encoder = WindowEncoder(model, prompt=options.prompt)
-        self._request = stream_request(source, model, options)
+        self._request = stream_request(
+            source,
+            model,
+            rate=options.rate,
+            thumbnails=options.pictures,
+            live=options.live,
+            timeout=options.timeout,
+            give_up=options.give_up,
+        )
         self._segmenter = OnlineSegmenter(options.rate, options.shifts)
         self._alerts = AlertWatch(options.alerts, model, confidence=options.alert_confidence)
         self.counters = WatchCounters()
@@ -141,7 +154,7 @@ class Watcher:
         began = time.monotonic()
         with StreamReader(self._request) as reader:
             self.counters.stream = reader.counters
-            for item in _batches(reader, max(1, BATCH_FRAMES // self._frames_per_window)):
+            for item in _batches(reader, max(1, STREAM_BATCH_FRAMES // self._frames_per_window)):
                 self.counters.elapsed = time.monotonic() - began
                 if isinstance(item, list):
                     self._note_lag(reader)
@@ -157,7 +170,7 @@ class Watcher:
             yield from self.finish()
         self.counters.elapsed = time.monotonic() - began
 
-    def finish(self) -> Iterator[Spoken]:
+    def finish(self) -> Iterator[Described]:
         """Decode what is not yet decoded: at the end, and when watching was interrupted."""
         yield from self._decode(self._segmenter.finish())
 
@@ -176,61 +189,37 @@ class Watcher:
             start, end = window.start or 0.0, window.end or 0.0
             self.counters.windows += 1
             self.counters.seconds += end - start
-            segments = self._segmenter.push(StreamedWindow(start, end, embedding, window.thumbnail))
+            intervals = self._segmenter.push(StreamedWindow(start, end, embedding, window.thumbnail))
             yield Observed(start, end, self._segmenter.variance)
             for alert in self._alerts.push(start, end, embedding):
                 self.counters.alerts += 1
                 yield alert
-            yield from self._decode(segments)
+            yield from self._decode(intervals)
 
-    def _decode(self, segments: list[Segment]) -> Iterator[Spoken]:
-        if not segments:
+    def _decode(self, intervals: list[StreamInterval]) -> Iterator[Described]:
+        if not intervals:
             return
-        chosen = np.stack([getattr(segment, self._options.embedding) for segment in segments])
-        for segment, sentence in zip(segments, self._decoder.decode(chosen), strict=True):
+        chosen = np.stack([getattr(interval, self._options.embedding) for interval in intervals])
+        for interval, sentence in zip(intervals, self._decoder.decode(chosen), strict=True):
             self.counters.decodes += 1
-            yield Spoken(
-                segment.start,
-                segment.end,
+            yield Described(
+                interval.start,
+                interval.end,
                 sentence.text,
                 sentence.confidence,
-                segment.windows,
-                segment.cause,
-                segment.thumbnail,
+                interval.windows,
+                interval.cause,
+                interval.thumbnail,
             )
 
 
-def stream_request(source: StreamSource, model: Model, options: WatchOptions) -> StreamRequest:
-    """How a model's windows are read from a stream.
-
-    A frame-wise X-Encoder sees one frame a window. Another needs `frames_per_window` frames over some seconds: its
-    windows overlap.
-    """
-    frames, reach = 1, 0
-    if not model.x_encoder.framewise:
-        steps = max(1, round(_SECONDS_SEEN * options.rate))
-        reach = steps // 2
-        frames = max(1, round(model.frames_per_window / (2 * reach + 1)))
-    return StreamRequest(
-        source,
-        model.x_encoder.image_size,
-        rate=options.rate,
-        frames_per_step=frames,
-        reach=reach,
-        thumbnails=options.pictures,
-        live=options.live,
-        timeout=options.timeout,
-        give_up=options.give_up,
-    )
-
-
-def _batches(reader: StreamReader, most: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
+def _batches(reader: StreamReader, max_windows: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
     """Windows in batches: full ones of a file, whatever is there of a live stream."""
     batch: list[MediaWindow] = []
     for event in reader:
         if isinstance(event, MediaWindow):
             batch.append(event)
-            if len(batch) < most and not (reader.counters.live and reader.waiting == 0):
+            if len(batch) < max_windows and not (reader.counters.live and reader.waiting == 0):
                 continue
         if batch:
             yield batch

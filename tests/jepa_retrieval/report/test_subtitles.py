@@ -2,10 +2,10 @@ import csv
 from pathlib import Path
 
 from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
-from jepa_retrieval.tasks.watching.watch import Spoken
+from jepa_retrieval.tasks.watching.watch import Described
 
-FIRST = Spoken(0.0, 3661.5, "A <b>man</b> & a\n\ndog.", 0.5, 4, "shift")
-SECOND = Spoken(3661.5, 3662.0, 'He says "hello", twice.', 0.25, 1, "end")
+FIRST = Described(0.0, 3661.5, "A <b>man</b> & a\n\ndog.", 0.5, 4, "shift")
+SECOND = Described(3661.5, 3662.0, 'He says "hello", twice.', 0.25, 1, "end")
 
 
 def test_srt(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.thumbnails import make_thumbnail
 from jepa_retrieval.report.timeline import Timeline
 from jepa_retrieval.tasks.watching.alerts import Alert
-from jepa_retrieval.tasks.watching.watch import Observed, Spoken
+from jepa_retrieval.tasks.watching.watch import Described, Observed
 from tests.media_factory import RED, draw
 
 PICTURE = make_thumbnail(draw((32, 32), RED), 1.5)
@@ -20,7 +20,7 @@ def filled(seconds: int) -> Timeline:
     for number in range(2 * seconds):
         timeline.observe(Observed(number / 2, number / 2 + 0.5, 0.6 if number % 20 == 10 else 0.05))
     for start in range(0, seconds, 10):
-        timeline.add(Spoken(start, start + 10.0, f"Sentence <{start}>.", 0.5, 20, "shift", PICTURE))
+        timeline.add(Described(start, start + 10.0, f"Sentence <{start}>.", 0.5, 20, "shift", PICTURE))
     timeline.fire(Alert("fire & smoke", 5.0, 5.5, 0.9))
     return timeline
 
@@ -49,8 +49,8 @@ def test_an_empty_timeline_can_be_drawn(tmp_path: Path) -> None:
 
 def test_a_long_stream_takes_no_more_memory_and_keeps_its_peaks() -> None:
     timeline = filled(15_000)
-    assert len(timeline.points) <= 4096 and len(timeline.segments) <= 1024
-    assert sum(item.picture is not None for item in timeline.segments) <= 96
+    assert len(timeline.points) <= 4096 and len(timeline.descriptions) <= 1024
+    assert sum(item.picture is not None for item in timeline.descriptions) <= 96
     assert timeline.points[0].start == 0.0 and timeline.end == 15_000
     assert all(a.end == b.start for a, b in itertools.pairwise(timeline.points))
     assert sum(point.variance == 0.6 for point in timeline.points) >= 1500

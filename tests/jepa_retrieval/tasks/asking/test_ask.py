@@ -1,7 +1,12 @@
+from collections.abc import Sequence
+
 import pytest
 
+from indexes import Index
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.asking.ask import ask, default_answers, wants_yes_or_no
+from jepa_retrieval.tasks.asking.ask import Answers, ask, default_answers
+from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+from jepa_retrieval.tasks.asking.yes_no import wants_yes_or_no
 from jepa_retrieval.tasks.searching.stored_clips import Selection
 from tests.jepa_retrieval.tasks.conftest import HandModel, MakeIndex
 
@@ -12,8 +17,14 @@ FILES = {
 }
 
 
+def answered(
+    index: Index, model: HandModel, question: str, *, paths: Sequence[str] | None = None, **options: object
+) -> Answers:
+    return ask([IndexedClips(index, Selection(paths=paths))], model, question, **options)
+
+
 def test_the_question_decides_what_is_seen(make_index: MakeIndex, model: HandModel) -> None:
-    found = ask(make_index(FILES), model, "how bright is it")
+    found = answered(make_index(FILES), model, "how bright is it")
     assert (found.question, found.candidates) == ("How bright is it?", ("dark", "light", "dog"))
     best = {(item.path, item.start, item.end): item.answers[0].name for item in found.items}
     assert best[("night.mp4", 0.0, 4.0)] == "dark"  # two clips of one answer are one moment
@@ -22,7 +33,7 @@ def test_the_question_decides_what_is_seen(make_index: MakeIndex, model: HandMod
 
 
 def test_items_are_ranked_by_the_asked_for_answer(make_index: MakeIndex, model: HandModel) -> None:
-    found = ask(make_index(FILES), model, "How bright is it?", answer="dark", per="clip", top=1)
+    found = answered(make_index(FILES), model, "How bright is it?", answer="dark", per="clip", top=1)
     probabilities = [item.probability_of("dark") for item in found.items]
     assert probabilities == sorted(probabilities, reverse=True)
     assert all(probability > 0 for probability in probabilities)  # told even where another answer is the best
@@ -32,9 +43,9 @@ def test_items_are_ranked_by_the_asked_for_answer(make_index: MakeIndex, model: 
 
 
 def test_of_a_file_all_clips_count(make_index: MakeIndex, model: HandModel) -> None:
-    found = ask(
+    found = answered(
         make_index(FILES), model, "How bright?", answers=["dark", "light"], per="file",
-        selection=Selection(paths=["night.mp4"]),
+        paths=["night.mp4"],
     )  # fmt: skip
     assert [answer.name for answer in found.items[0].answers] == ["dark", "light"]
     assert (found.items[0].start, found.items[0].end) == (0.0, 6.0)
@@ -60,12 +71,14 @@ def test_a_yes_is_likely_where_the_question_is_true_as_a_statement(
 ) -> None:
     # This model knows neither yes nor no: both lie on the axis "other".
     index = make_index(FILES)
-    found = ask(index, model, "Is there a cat?", answer="yes", per="clip")
+    found = answered(index, model, "Is there a cat?", answer="yes", per="clip")
     assert [(item.path, item.start) for item in found.items[:1]] == [("night.mp4", 2.0)]
     assert found.items[0].probability_of("yes") > 0.5 > found.items[1].probability_of("yes")
     for item in found.items:
         assert item.probability_of("yes") + item.probability_of("no") == pytest.approx(1.0)
-    others = ask(index, model, "Is there a cat?", answers=["yes", "no", "perhaps"], answer="yes", per="clip")
+    others = answered(
+        index, model, "Is there a cat?", answers=["yes", "no", "perhaps"], answer="yes", per="clip"
+    )
     assert len({round(item.probability_of("yes"), 6) for item in others.items}) == 1
 
 
@@ -79,19 +92,18 @@ def test_the_models_own_answers_are_the_default(model: HandModel) -> None:
 
 def test_an_answer_must_be_a_candidate(make_index: MakeIndex, model: HandModel) -> None:
     with pytest.raises(UsageError, match="'green' is not among the candidates: dark, light, dog"):
-        ask(make_index(FILES), model, "How bright?", answer="green")
+        answered(make_index(FILES), model, "How bright?", answer="green")
 
 
 def test_an_empty_question(make_index: MakeIndex, model: HandModel) -> None:
     with pytest.raises(UsageError, match="empty"):
-        ask(make_index(FILES), model, " ? ")
+        answered(make_index(FILES), model, " ? ")
 
 
-def test_joined_answers_keep_their_order(make_index: MakeIndex, model: HandModel) -> None:
+def test_answers_about_several_clip_sets_are_in_one_order(make_index: MakeIndex, model: HandModel) -> None:
     index = make_index(FILES)
-    whole = ask(index, model, "How bright?", answer="dark")
-    parts = [
-        ask(index, model, "How bright?", answer="dark", selection=Selection(paths=paths))
-        for paths in (["dusk.jpg", "day.jpg"], ["night.mp4"])
+    whole = answered(index, model, "How bright?", answer="dark")
+    clip_sets = [
+        IndexedClips(index, Selection(paths=paths)) for paths in (["dusk.jpg", "day.jpg"], ["night.mp4"])
     ]
-    assert parts[0].joined(parts[1]).items == whole.items
+    assert ask(clip_sets, model, "How bright?", answer="dark").items == whole.items

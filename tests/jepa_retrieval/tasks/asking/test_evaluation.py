@@ -6,7 +6,7 @@ import pytest
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.asking.classify import Classification, Classified
-from jepa_retrieval.tasks.asking.evaluation import evaluate, read_truth
+from jepa_retrieval.tasks.asking.evaluation import evaluate, read_true_labels
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 LABELS = ("dog", "cat", "car")
@@ -40,7 +40,7 @@ def test_the_truth_may_be_relative_to_the_media_or_to_its_own_folder(tmp_path: P
     (tmp_path / "media" / "sub" / "b.jpg").touch()
     file = tmp_path / "media" / "sub" / "truth.csv"
     file.write_text('path,label\na.jpg,dog\n"b.jpg", cat\n\n')
-    truth = read_truth(file, media_root=MediaRoot(tmp_path / "media"), labels=LABELS)
+    truth = read_true_labels(file, media_root=MediaRoot(tmp_path / "media"), labels=LABELS)
     assert truth == {"a.jpg": "dog", "sub/b.jpg": "cat"}
 
 
@@ -59,7 +59,7 @@ def test_errors_name_the_file(tmp_path: Path, content: str | None, message: str)
     if content is not None:
         file.write_text(content)
     with pytest.raises(UsageError, match=rf"truth\.csv: .*({message})"):
-        read_truth(file, media_root=MediaRoot(tmp_path), labels=LABELS)
+        read_true_labels(file, media_root=MediaRoot(tmp_path), labels=LABELS)
 
 
 def test_a_truth_of_other_files_is_an_error() -> None:

@@ -10,7 +10,7 @@ from indexes import ClipRecord, Index, MediaRecord
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.parts import Sentence
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
-from jepa_retrieval.tasks.searching.moments import to_moments, with_captions
+from jepa_retrieval.tasks.searching.moments import merge, with_captions
 
 
 class NamingDecoder:
@@ -58,7 +58,8 @@ def test_every_clip_is_captioned_once(index: Index) -> None:
 
 def test_moments_show_the_caption_of_their_best_clip(index: Index) -> None:
     asked = np.eye(8, dtype=np.float32)[4:5]
-    moments = to_moments(index.search(asked, k=3)[0], top=3)
+    found = merge(index.search(asked, k=3)[0], top=3)
+    moments = [candidate.moment(rank) for rank, candidate in enumerate(found, start=1)]
     assert [moment.caption for moment in with_captions(moments, index)] == [None] * len(moments)
     run(index, NamingDecoder())
     assert with_captions(moments, index)[0].caption == "Axis 4."

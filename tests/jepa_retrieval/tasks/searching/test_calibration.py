@@ -9,7 +9,7 @@ from jepa_retrieval.tasks.searching.calibration import (
     confidences,
     measure_null,
     neutral_texts,
-    null_of,
+    null_distribution,
 )
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery
 from jepa_retrieval.tasks.searching.query import ImageQuery, Term
@@ -124,18 +124,18 @@ def test_numbers_are_stored_and_measured_again_when_the_index_has_changed(tmp_pa
                 writer.put(MediaRecord(f"{number}.jpg", 1, 1, kind="image"), [ClipRecord(None, None, vector)])
 
     put(0, 100)
-    first = null_of(index, encode, save=True)
-    again = null_of(index, encode)
+    first = null_distribution(index, encode, save=True)
+    again = null_distribution(index, encode)
     assert calls == [len(neutral_texts())]
     assert (first.clips, again.clips) == (100, 100)
     assert np.allclose(first.clip_mean, again.clip_mean, atol=1e-6)
     assert first.score_spread == again.score_spread
     put(100, 105)
-    assert null_of(index, encode).clips == 100
+    assert null_distribution(index, encode).clips == 100
     put(105, 130)
-    assert null_of(index, encode).clips == 130
+    assert null_distribution(index, encode).clips == 130
     assert len(calls) == 2
     (index.folder / "calibration.json").write_text("{")
     assert {problem.what for problem in index.verify()} == {"wrong calibration"}
-    assert null_of(index, encode, save=True).clips == 130
+    assert null_distribution(index, encode, save=True).clips == 130
     assert index.verify() == []

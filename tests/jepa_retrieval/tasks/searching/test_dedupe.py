@@ -57,7 +57,7 @@ def test_another_encoding_is_a_near_duplicate(library):
     first, second = report.groups[0].files
     assert first.similarity == 1.0
     assert 0.95 < second.similarity < 1.0
-    assert report.parts == []
+    assert report.scenes == []
 
 
 def test_a_copy_that_lost_its_first_seconds_is_a_near_duplicate(library):
@@ -70,16 +70,16 @@ def test_a_black_intro_makes_no_duplicates(library, intro):
     black = " ".join([BLACK] * intro)
     index = library({"a.mp4": f"{black} p q r s", "b.mp4": f"{black} u v w x"})
     report = find_duplicates(index)
-    assert (report.groups, report.parts) == ([], [])
+    assert (report.groups, report.scenes) == ([], [])
 
 
 def test_a_shared_scene_is_told_with_its_times(library):
     index = library({"a.mp4": "k l m p q r s", "b.mp4": "t p q r u v w"})
     report = find_duplicates(index)
     assert report.groups == []
-    (part,) = report.parts
-    assert (part.first_path, part.first_start, part.first_end) == ("a.mp4", 6.0, 12.0)
-    assert (part.second_path, part.second_start, part.second_end) == ("b.mp4", 2.0, 8.0)
+    (scene,) = report.scenes
+    assert (scene.first_path, scene.first_start, scene.first_end) == ("a.mp4", 6.0, 12.0)
+    assert (scene.second_path, scene.second_start, scene.second_end) == ("b.mp4", 2.0, 8.0)
 
 
 def test_photographs_are_compared_with_photographs(library):

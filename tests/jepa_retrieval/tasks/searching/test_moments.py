@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexes.records import ClipHit, ClipWindows
-from jepa_retrieval.tasks.searching.moments import merge, refine, to_moments
+from jepa_retrieval.tasks.searching.moments import merge, refine
 
 QUERY = np.array([1.0, 0.0], np.float32)
 
 
 def hit(clip_id: int, score: float, start: float, end: float, path: str = "a.mp4") -> ClipHit:
     return ClipHit(clip_id, score, path, "video", start, end)
+
+
+def picture(clip_id: int, score: float, path: str) -> ClipHit:
+    return ClipHit(clip_id, score, path, "image", None, None)
 
 
 def stream(start: float, scores: list[float]) -> ClipWindows:
@@ -28,6 +32,47 @@ def refined(hits: list[ClipHit], streams: dict[int, ClipWindows], background: fl
     found = merge(hits, top=10)
     refine(found, QUERY, lambda ids: {i: streams[i] for i in ids if i in streams}, background=background)
     return [(candidate.start, candidate.end) for candidate in found]
+
+
+def test_touching_clips_that_score_alike_are_one_moment() -> None:
+    hits = [hit(1, 0.50, 4, 6, "a.mp4"), hit(2, 0.49, 6, 9, "a.mp4"), hit(3, 0.485, 2, 4, "a.mp4")]
+    (moment,) = merge(hits, top=10)
+    assert (moment.start, moment.end, moment.best.clip_id, moment.best.score) == (2, 9, 1, 0.50)
+
+
+def test_touching_clips_that_differ_stay_apart() -> None:
+    hits = [hit(1, 0.50, 4, 6, "a.mp4"), hit(2, 0.30, 6, 9, "a.mp4")]
+    assert [(m.start, m.end) for m in merge(hits, top=10)] == [(4, 6), (6, 9)]
+
+
+def test_clips_that_do_not_touch_or_lie_in_other_files_stay_apart() -> None:
+    hits = [hit(1, 0.5, 0, 2, "a.mp4"), hit(2, 0.5, 4, 6, "a.mp4"), hit(3, 0.5, 0, 2, "b.mp4")]
+    assert len(merge(hits, top=10)) == 3
+
+
+def test_negative_scores_merge_by_closeness_too() -> None:
+    hits = [hit(1, -0.100, 0, 2, "a.mp4"), hit(2, -0.101, 2, 4, "a.mp4"), hit(3, -0.5, 4, 6, "a.mp4")]
+    assert [(m.start, m.end) for m in merge(hits, top=10)] == [(0, 4), (4, 6)]
+
+
+def test_per_file_keeps_the_best_moment_of_each() -> None:
+    hits = [
+        hit(1, 0.5, 0, 2, "a.mp4"),
+        hit(2, 0.4, 8, 9, "a.mp4"),
+        picture(3, 0.3, "b.jpg"),
+        picture(4, 0.2, "c.jpg"),
+    ]
+    assert [m.best.path for m in merge(hits, top=10, per_file=True)] == ["a.mp4", "b.jpg", "c.jpg"]
+
+
+def test_top_cuts_after_merging() -> None:
+    hits = [
+        hit(1, 0.5, 0, 2, "a.mp4"),
+        hit(2, 0.5, 2, 4, "a.mp4"),
+        picture(3, 0.3, "b.jpg"),
+        picture(4, 0.2, "c.jpg"),
+    ]
+    assert [m.best.path for m in merge(hits, top=2)] == ["a.mp4", "b.jpg"]
 
 
 def test_weak_windows_at_the_ends_are_cut_off() -> None:
@@ -72,7 +117,7 @@ def test_moments_never_overlap_grow_or_vanish(clips: list[list[float]], backgrou
             streams[number] = stream(start, scores)
         start = end
     hits.sort(key=lambda each: -each.score)
-    before = sorted((moment.start, moment.end) for moment in to_moments(hits, top=10))
+    before = sorted((moment.start, moment.end) for moment in merge(hits, top=10))
     after = sorted(refined(hits, streams, background))
     for (old_start, old_end), (new_start, new_end) in zip(before, after, strict=True):
         assert old_start <= new_start < new_end <= old_end

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.searching.embed_query import NEGATIVE, join_texts, soften
+from jepa_retrieval.tasks.searching.embed_query import NEGATIVE_WEIGHT, join_texts, soften
 from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, Term, VideoQuery, compose
 
 VECTORS = arrays(np.float64, (3, 8), elements=st.floats(-1, 1, width=32)).filter(
@@ -109,4 +109,4 @@ def test_one_text_and_pictures_are_left_alone() -> None:
 
 def test_texts_that_are_subtracted_count_less() -> None:
     terms = (Query.text("dog") - 2 * Query.text("cat") - Query.image("a.png")).terms
-    assert soften(terms) == [Term("dog"), Term("cat", -2 * NEGATIVE), terms[2]]
+    assert soften(terms) == [Term("dog"), Term("cat", -2 * NEGATIVE_WEIGHT), terms[2]]

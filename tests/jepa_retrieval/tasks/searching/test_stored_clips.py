@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.searching.stored_clips import (
+    Intervals,
     Selection,
-    Spans,
     pool,
     predicted_embeddings,
     stored_embeddings,
@@ -72,7 +72,7 @@ clips = st.lists(
 )
 
 
-def as_spans(rows: list[tuple[str, float, bool, int]]) -> tuple[Spans, np.ndarray]:
+def as_spans(rows: list[tuple[str, float, bool, int]]) -> tuple[Intervals, np.ndarray]:
     """Clips in order of time, with a gap before those that say so, whose best of three candidates is given."""
     rows = sorted(rows, key=lambda row: row[0])
     starts, ends, time, before = [], [], 0.0, ""
@@ -83,7 +83,7 @@ def as_spans(rows: list[tuple[str, float, bool, int]]) -> tuple[Spans, np.ndarra
         ends.append(time)
         before = path
     scores = np.array([[0.9 if column == best else 0.1 for column in range(3)] for *_, best in rows])
-    spans = Spans(np.arange(len(rows)), [row[0] for row in rows], np.array(starts), np.array(ends))
+    spans = Intervals(np.arange(len(rows)), [row[0] for row in rows], np.array(starts), np.array(ends))
     return spans, scores.reshape(-1, 3)
 
 

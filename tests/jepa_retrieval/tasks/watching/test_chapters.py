@@ -7,7 +7,7 @@ import pytest
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.chapters import ffmetadata
 from jepa_retrieval.tasks.watching.chapters import Chapter, find_chapters
-from jepa_retrieval.tasks.watching.voice import Voice
+from jepa_retrieval.tasks.watching.narrator import Narrator
 from tests.jepa_retrieval.tasks.colour_model import ColourDecoder, ColourModel
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
 
@@ -24,7 +24,7 @@ def starts(chapters: list[Chapter]) -> list[tuple[float, str]]:
 
 
 def test_chapters_cover_the_video_and_have_titles(video: Path) -> None:
-    found = find_chapters(video, ColourModel(), ColourDecoder(), least=5)
+    found = find_chapters(video, ColourModel(), ColourDecoder(), min_seconds=5)
     assert starts(found) == [
         (0.0, "The picture is red"),
         (6.0, "The picture is green"),
@@ -41,7 +41,7 @@ def test_a_number_of_chapters_can_be_asked_for(video: Path) -> None:
 
 
 def test_short_parts_are_joined_until_chapters_last(video: Path) -> None:
-    assert len(find_chapters(video, ColourModel(), ColourDecoder(), least=15)) == 2
+    assert len(find_chapters(video, ColourModel(), ColourDecoder(), min_seconds=15)) == 2
 
 
 class Teller:
@@ -52,7 +52,7 @@ class Teller:
 
 
 def test_a_voice_makes_titles_of_what_a_chapter_shows(video: Path) -> None:
-    found = find_chapters(video, ColourModel(), ColourDecoder(), count=2, voice=cast(Voice, Teller()))
+    found = find_chapters(video, ColourModel(), ColourDecoder(), count=2, narrator=cast(Narrator, Teller()))
     words = [word.rstrip(".") for chapter in found for word in chapter.title.lower().split(" then ")]
     assert words == ["red", "green", "blue", "yellow"]
     assert all(0 <= chapter.score <= 1 for chapter in found)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.watching.shifts import (
     OnlineSegmenter,
-    Segment,
     ShiftDetector,
     ShiftOptions,
     StreamedWindow,
+    StreamInterval,
 )
 
 RATE = 2.0
@@ -26,7 +26,7 @@ def scenes(*lengths: int, noise: float = 0.02, seed: int = 0) -> np.ndarray:
     return (stream / np.linalg.norm(stream, axis=1, keepdims=True)).astype(np.float32)
 
 
-def cut(stream: np.ndarray, options: ShiftOptions = FREE, rate: float = RATE) -> list[Segment]:
+def cut(stream: np.ndarray, options: ShiftOptions = FREE, rate: float = RATE) -> list[StreamInterval]:
     segmenter = OnlineSegmenter(rate, options)
     found = []
     for number, embedding in enumerate(stream):

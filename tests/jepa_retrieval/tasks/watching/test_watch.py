@@ -8,7 +8,7 @@ from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import Lost, Returned
 from jepa_retrieval.tasks.watching.alerts import Alert
 from jepa_retrieval.tasks.watching.shifts import ShiftOptions
-from jepa_retrieval.tasks.watching.watch import Observed, Spoken, Watcher, WatchOptions
+from jepa_retrieval.tasks.watching.watch import Described, Observed, Watcher, WatchOptions
 from tests.jepa_retrieval.media.streams.stream_server import serve, trickle
 from tests.jepa_retrieval.tasks.colour_model import ColourDecoder, ColourModel
 from tests.media_factory import BLUE, GREEN, RED, make_video
@@ -30,7 +30,7 @@ def watcher(source: Path | str, *, model: ColourModel | None = None, **options: 
 
 
 def spoken(events: list[Any]) -> list[tuple[float, float, str, int]]:
-    return [(e.start, e.end, e.text.split()[-1], e.windows) for e in events if isinstance(e, Spoken)]
+    return [(e.start, e.end, e.text.split()[-1], e.windows) for e in events if isinstance(e, Described)]
 
 
 @pytest.mark.parametrize("framewise", [True, False])
@@ -51,7 +51,7 @@ def test_one_sentence_for_every_scene(video: Path, framewise: bool) -> None:
 
 def test_a_sentence_comes_as_soon_as_its_segment_is_over(video: Path) -> None:
     events = list(watcher(video).run())
-    red = next(number for number, event in enumerate(events) if isinstance(event, Spoken))
+    red = next(number for number, event in enumerate(events) if isinstance(event, Described))
     before = [event for event in events[:red] if isinstance(event, Observed)]
     assert 8.0 < before[-1].end <= 10.5
 
@@ -91,7 +91,7 @@ def test_impossible_alerts(video: Path, options: dict[str, Any]) -> None:
 def test_pictures_only_on_demand(video: Path) -> None:
     for wanted in (True, False):
         events = watcher(video, pictures=wanted).run()
-        assert all((event.picture is not None) == wanted for event in events if isinstance(event, Spoken))
+        assert all((event.picture is not None) == wanted for event in events if isinstance(event, Described))
 
 
 def test_a_lost_camera_ends_the_segment_and_is_told_of(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_a_lost_camera_ends_the_segment_and_is_told_of(tmp_path: Path) -> None:
         with pytest.raises(UnreadableMediaError, match="given up"):
             for event in watch.run():
                 events.append(event)
-    told = [type(event) for event in events if isinstance(event, Lost | Returned | Spoken)]
-    assert told == [Spoken, Lost, Returned, Spoken, Lost]
+    told = [type(event) for event in events if isinstance(event, Lost | Returned | Described)]
+    assert told == [Described, Lost, Returned, Described, Lost]
     assert [colour for _, _, colour, _ in spoken(events)] == ["red.", "blue."]
     assert watch.counters.losses == 2
 

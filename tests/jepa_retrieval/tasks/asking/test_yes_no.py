@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jepa_retrieval.tasks.asking.statements import StatementEvidence, statement_of
+from jepa_retrieval.tasks.asking.yes_no import StatementEvidence, statement_of
 from tests.jepa_retrieval.tasks.conftest import HandModel, unit
 
 

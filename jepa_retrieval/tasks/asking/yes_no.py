@@ -1,4 +1,4 @@
-"""What a question of yes or no says, taken as a statement, and how well it fits what is seen.
+"""Questions of yes or no: what they say, taken as a statement, and how well it fits what is seen.
 
 "Is there a dog?" is true of a clip that "there is a dog" describes better than it describes unrelated texts. The
 shared space knows that from captions, of which a model is taught far more than of the words yes and no.
@@ -14,6 +14,13 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.text_embeddings import cached_text_embeddings
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 
+YES_NO = ("yes", "no")
+# A question that begins with one of these, and offers no choice, wants yes or no.
+_ASKS_YES_NO = {
+    "am", "are", "can", "could", "did", "do", "does", "had", "has", "have", "is", "may", "must", "should",
+    "was", "were", "will", "would",
+}  # fmt: skip
+
 # Log odds of yes = offset + slope * z, yes and no being equally likely beforehand. Fitted by
 # `python -m benchmarks.studies.fit_confidence` on Flickr8k's dev photographs.
 OFFSET, SLOPE = -1.62, 1.40
@@ -21,8 +28,14 @@ OFFSET, SLOPE = -1.62, 1.40
 _ONE_SEES = re.compile(r"^(you|we|one) see ", re.IGNORECASE)
 
 
+def wants_yes_or_no(question: str) -> bool:
+    """Whether the first word asks for yes or no, and the question offers no choice ("is it red or blue?")."""
+    words = question.lower().split()
+    return bool(words) and words[0] in _ASKS_YES_NO and "or" not in words
+
+
 def statement_of(question: str) -> str:
-    """What is so if the answer is yes: "Is there a dog?" to "there is a dog", "Is he running?" to "he running".
+    """What holds if the answer is yes: "Is there a dog?" to "there is a dog", "Is he running?" to "he running".
 
     Args:
         question: one that begins with a verb, as "is" or "does".
@@ -34,7 +47,7 @@ def statement_of(question: str) -> str:
 
 
 class StatementEvidence:
-    """How much what clips show speaks for a yes."""
+    """How strongly clips support a yes."""
 
     def __init__(self, question: str, model: Model) -> None:
         """Encode the statement; see `statement_of`."""

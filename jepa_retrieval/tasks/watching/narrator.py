@@ -15,8 +15,8 @@ from typing import Any
 
 from jepa_retrieval.errors import ModelError, UsageError
 
-MOST_SENTENCES = 60  # of one text: more are thinned out evenly, so that they fit a small model's context
-_MOST_KEPT = 16 * MOST_SENTENCES  # of a stream
+MAX_SENTENCES = 60  # of one text: more are thinned out evenly, so that they fit a small model's context
+_MAX_KEPT = 16 * MAX_SENTENCES  # of a stream
 LINE_TOKENS, SUMMARY_TOKENS = 60, 200
 
 _ROLE = "You retell notes about a video in plain English. Say only what the notes say. Add nothing."
@@ -24,7 +24,7 @@ _LINE = "Retell all of these notes in one sentence."
 _SUMMARY = "Retell these notes in order, in a short paragraph."
 
 
-class Voice:
+class Narrator:
     """A language model that retells sentences. The file is loaded when it is first needed."""
 
     def __init__(self, path: Path | str) -> None:
@@ -82,7 +82,7 @@ def _without_repeats(text: str) -> str:
     return " ".join(whole or told)
 
 
-class Story:
+class SentenceLog:
     """The sentences of a stream in order of time, to be summed up; of very many it keeps every other."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Story:
         self._last = text
         if self._changes % self._step == 0:
             self.sentences.append(text)
-            if len(self.sentences) > _MOST_KEPT:
+            if len(self.sentences) > _MAX_KEPT:
                 del self.sentences[1::2]
                 self._step *= 2
         self._changes += 1
@@ -107,8 +107,8 @@ class Story:
 def notes(sentences: Sequence[str]) -> str:
     """Sentences as lines for the model: neighbours that say the same once, and not more than fit."""
     changes = [text for at, text in enumerate(sentences) if at == 0 or text != sentences[at - 1]]
-    step = max(1.0, len(changes) / MOST_SENTENCES)
-    kept = [changes[int(at * step)] for at in range(min(len(changes), MOST_SENTENCES))]
+    step = max(1.0, len(changes) / MAX_SENTENCES)
+    kept = [changes[int(at * step)] for at in range(min(len(changes), MAX_SENTENCES))]
     return "\n".join(f"- {text}" for text in kept)
 
 

@@ -1,0 +1,48 @@
+"""What an indexing run tells: while it works, and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jepa_retrieval.tasks.indexing.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailure:
+    """A file that could not be indexed, and why in one sentence."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """The state of an indexing run; passed to `on_progress` after every step."""
+
+    files_done: int
+    files_total: int
+    media_seconds: float  # video embedded so far
+    clips: int  # stored by this run so far
+    failed: int
+    current: str  # path of the file that was worked on last
+    elapsed: float  # seconds since the run began
+
+
+ProgressCallback = Callable[[IndexProgress], None]
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What an indexing run did."""
+
+    indexed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    removed: int = 0
+    failed: list[FileFailure] = field(default_factory=list)
+    failed_before: int = 0  # files that failed in an earlier run, have not changed and were not tried again
+    clips: int = 0  # in the whole index after the run
+    seconds: float = 0.0
+    captioned: int = 0  # clips that were given a sentence
+    planned: Plan | None = None  # set by a dry run, which does nothing else

@@ -1,0 +1,47 @@
+"""Times of media as text: for terminals, pages and subtitles."""
+
+from __future__ import annotations
+
+import math
+
+
+def format_time(seconds: float, *, decimals: int = 0) -> str:
+    """`m:ss`, or `h:mm:ss` from one hour on; with `decimals`, `m:ss.d`.
+
+    Whole seconds are rounded down, as a player's clock shows them; decimals to the nearest.
+    """
+    if not decimals:
+        hours, minutes, second, _ = _split(math.floor(seconds + 1e-6), 1)
+        last = f"{second:02d}"
+    else:
+        hours, minutes, second, rest = _split(round(seconds * 10**decimals), 10**decimals)
+        last = f"{second:02d}.{rest:0{decimals}d}"
+    return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"
+
+
+def format_range(start: float | None, end: float | None) -> str:
+    """`m:ss-m:ss`; `-` for an image, which has no time."""
+    if start is None or end is None:
+        return "-"
+    # The end is rounded up: a moment of half a second must not read as an empty one.
+    return f"{format_time(start)}-{format_time(math.ceil(end - 1e-6))}"
+
+
+def format_exact_range(start: float | None, end: float | None) -> str:
+    """`m:ss.d – m:ss.d`; empty for an image."""
+    if start is None or end is None:
+        return ""
+    return f"{format_time(start, decimals=1)} – {format_time(end, decimals=1)}"
+
+
+def subtitle_time(seconds: float, *, point: str) -> str:
+    """`hh:mm:ss` and milliseconds after `point`: "," in SubRip, "." in WebVTT; hours may have more digits."""
+    hours, minutes, second, milliseconds = _split(round(seconds * 1000), 1000)
+    return f"{hours:02d}:{minutes:02d}:{second:02d}{point}{milliseconds:03d}"
+
+
+def _split(units: int, per_second: int) -> tuple[int, int, int, int]:
+    """Hours, minutes, seconds, and the units that are left."""
+    whole, rest = divmod(units, per_second)
+    minutes, second = divmod(whole, 60)
+    return *divmod(minutes, 60), second, rest
