@@ -38,8 +38,8 @@ def add_answers(folder: Path, recipe: TrainConfig) -> int:
     return len(answers)
 
 
-def common_answers(sources: Iterable[Source], *, least: int = MIN_QUESTIONS) -> list[str]:
-    """Answers to at least so many questions, commonest first, equal numbers in order of the alphabet."""
+def common_answers(sources: Iterable[Source], *, min_questions: int = MIN_QUESTIONS) -> list[str]:
+    """Answers to at least `min_questions` questions, the commonest first; ties in alphabetical order."""
     counts = Counter(
         text.replace("_", " ")  # DAQUAR writes "garbage_bin"
         for source in sources
@@ -47,5 +47,5 @@ def common_answers(sources: Iterable[Source], *, least: int = MIN_QUESTIONS) -> 
         if example.query
         for text in example.targets
     )
-    common = [answer for answer, count in counts.items() if count >= least]
+    common = [answer for answer, count in counts.items() if count >= min_questions]
     return sorted(common, key=lambda answer: (-counts[answer], answer))

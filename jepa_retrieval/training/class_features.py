@@ -33,8 +33,8 @@ from jepa_retrieval.training.data.visuals import load_frames
 from jepa_retrieval.training.frozen import fingerprint_of_module, x_encoder_of
 from jepa_retrieval.training.row_cache import fingerprint_of
 
-KEPT = (0.2, 0.9)  # how much of the photograph stays, from and to
-RAISED = (6.0, 14.0)  # how much the class's score rises, from and to
+PHOTOGRAPH_SHARE = (0.2, 0.9)  # range of the photograph's share in a token
+SCORE_INCREASE = (6.0, 14.0)  # range by which the class's score increases
 BATCH = 16
 
 
@@ -55,18 +55,18 @@ def class_features(tokens: Tensor, classifiers: Sequence[Tensor], *, views: int,
     mean = tokens.mean(dim=0)
     # One score over all channels, the mean of the classifiers' scores; channels that none of them sees count nothing.
     score = torch.cat([weight - weight.mean(dim=0) for weight in classifiers], dim=1) / len(classifiers)
-    directions = _unit_rises(tokens - mean, functional.pad(score, (0, tokens.shape[1] - seen)))
+    directions = _unit_increases(tokens - mean, functional.pad(score, (0, tokens.shape[1] - seen)))
     shape = (len(directions), views)
     photographs = tokens[torch.randint(len(tokens), shape, generator=generator)]
-    kept = _uniform(KEPT, shape, generator)
-    raised = _uniform(RAISED, shape, generator)
-    made = mean + kept * (photographs - mean) + raised * directions[:, None]
+    share = _uniform(PHOTOGRAPH_SHARE, shape, generator)
+    increase = _uniform(SCORE_INCREASE, shape, generator)
+    made = mean + share * (photographs - mean) + increase * directions[:, None]
     made[..., :seen].clamp_(min=0)  # what classifiers see are means of activations that are not negative
     return made.unsqueeze(2)
 
 
-def _unit_rises(features: Tensor, score: Tensor) -> Tensor:
-    """The regression of features on scores: directions that raise each class's score by one.
+def _unit_increases(features: Tensor, score: Tensor) -> Tensor:
+    """The regression of features on scores: directions that increase each class's score by one.
 
     Args:
         features: float [M, D], centred.

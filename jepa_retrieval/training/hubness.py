@@ -1,7 +1,4 @@
-"""The last step of a training: the dimension that levels pictures is fitted to captions.
-
-See models/modules/hubness.py for what it does.
-"""
+"""The last step of a training: the hubness correction is fitted to captions (models/modules/hubness.py)."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ CLUSTER_STEPS = 10  # of k-means
 
 
 @torch.no_grad()
-def level(model: VLJEPA, recipe: TrainConfig) -> None:
-    """Fit the dimension, if the model has it, to the recipe's first source: captions at large and their pictures."""
+def fit_hubness(model: VLJEPA, recipe: TrainConfig) -> None:
+    """Fit the correction, if the model has one, to the captions and the pictures of the recipe's first source."""
     predictor = model.predictor
     if not isinstance(predictor, Predictor) or predictor.hubness is None:
         return
@@ -42,13 +39,13 @@ def level(model: VLJEPA, recipe: TrainConfig) -> None:
         size, len(predictor.hubness.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
     )
     clusters.train(captions)
-    members = np.bincount(clusters.index.search(captions, 1)[1][:, 0], minlength=clusters.k)
+    captions_of = np.bincount(clusters.index.search(captions, 1)[1][:, 0], minlength=clusters.k)
     predictor.hubness.fit(
         torch.from_numpy(clusters.centroids),
-        # A cluster that lost all of its captions counts as next to nothing.
-        torch.from_numpy(np.maximum(members, 1e-3) / len(captions)).float(),
+        # An empty cluster gets almost no weight.
+        torch.from_numpy(np.maximum(captions_of, 1e-3) / len(captions)).float(),
         _pictures(learner, source, recipe)[:, :size],
-        # The loss's temperature is that of cosines in which the share of the dimension is missing.
+        # The loss's temperature holds for cosines that lack the share of the dimension.
         temperature=model.config.temperature / math.sqrt(1 - predictor.hubness.share),
     )
 
@@ -73,6 +70,6 @@ def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 def _finish(work: Iterable[object]) -> None:
-    """Let a cache be filled, or found full."""
+    """Run a cache's build to its end."""
     for _ in work:
         pass

@@ -2,8 +2,8 @@
 
     JEPA_SHARED=../shared python -m jepa_retrieval.training.nano runs/nano
 
-A run that was interrupted goes on where it was. The result is RUN/nano: config.json, the answer vocabulary, and
-model.safetensors in half precision. They belong into jepa_retrieval/models/weights/nano.
+A run that was interrupted continues where it stopped. The result is RUN/nano: config.json, the answer vocabulary, and
+model.safetensors in half precision. They belong in jepa_retrieval/models/weights/nano.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jepa_retrieval.models.storage import read_model, write_model
 from jepa_retrieval.training.answers import add_answers
 from jepa_retrieval.training.class_features import write_class_features
 from jepa_retrieval.training.config import Stage, load_config
-from jepa_retrieval.training.hubness import level
+from jepa_retrieval.training.hubness import fit_hubness
 from jepa_retrieval.training.stages import train
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -49,19 +49,19 @@ def retrain(shared: Path, run: Path) -> Path:
         report = train(load_config(RECIPES / f"nano_{stage}.toml"), stage)
         logger.info("%s: %s after %.0f s: %s", stage, report.model, report.seconds, report.metrics)
         folders.append(report.model)
-    model = mean_of(*folders, share=STAGE_2_SHARE)
-    level(model, load_config(RECIPES / "nano_pretrain.toml"))
+    model = interpolate(*folders, share=STAGE_2_SHARE)
+    fit_hubness(model, load_config(RECIPES / "nano_pretrain.toml"))
     write_model(model, run / "nano", dtype=torch.float16, int8=True)
     add_answers(run / "nano", load_config(RECIPES / "nano_sft.toml"))
     return run / "nano"
 
 
 @torch.no_grad()
-def mean_of(first: Path, second: Path, *, share: float) -> VLJEPA:
-    """A model between two of the same training, `share` of the way to the second.
+def interpolate(first: Path, second: Path, *, share: float) -> VLJEPA:
+    """A model whose weights lie between those of two models, `share` of the way to the second.
 
-    Fine-tuning forgets a little of what it does not train; half-way back it answers as well and searches better
-    (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
+    Fine-tuning forgets a little of what it does not train; between the two, a model answers as well and searches
+    better (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     """
     model, other = read_model(first), read_model(second).state_dict()
     for name, weight in model.state_dict().items():

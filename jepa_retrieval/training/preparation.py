@@ -96,7 +96,7 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
     lists = [(source.name, _texts_of(source)) for source in sources]
     lists += [(evaluation.source.name, _texts_of(evaluation.source)) for evaluation in evaluations]
     for name, texts in lists:
-        _watch(
+        _report(
             "texts",
             name,
             partial(learner.remember_texts, texts, folder=Path(config.tokens.folder)),
@@ -131,11 +131,11 @@ def _tokens(
     source: Source, spec: VisionSpec, config: TrainConfig, frames: int, on_progress: OnProgress
 ) -> TokenBank:
     bank, build = open_tokens(source, spec, config.tokens, frames=frames)
-    _watch("tokens", source.name, build, on_progress)
+    _report("tokens", source.name, build, on_progress)
     return bank
 
 
-def _watch(
+def _report(
     activity: Literal["tokens", "texts"],
     name: str,
     work: Callable[[], Iterator[tuple[int, int]]],
@@ -203,8 +203,8 @@ def channel_statistics(banks: list[TokenBank], spec: VisionSpec) -> tuple[torch.
     """Mean and standard deviation of each channel of S_V, float32 [D], over evenly spaced visuals of each source."""
     total, squares, count = torch.zeros(spec.token_size).double(), torch.zeros(spec.token_size).double(), 0
     for bank in banks:
-        most = ONLINE_STATISTICS_ROWS if isinstance(bank, OnlineTokens) else STATISTICS_ROWS
-        rows = np.unique(np.linspace(0, bank.rows - 1, min(bank.rows, most)).astype(int))
+        max_rows = ONLINE_STATISTICS_ROWS if isinstance(bank, OnlineTokens) else STATISTICS_ROWS
+        rows = np.unique(np.linspace(0, bank.rows - 1, min(bank.rows, max_rows)).astype(int))
         for start in range(0, len(rows), 64):
             some = rows[start : start + 64]
             tokens = bank.get(some, np.zeros_like(some)).double().flatten(0, 1)

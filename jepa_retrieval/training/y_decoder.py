@@ -38,7 +38,7 @@ from jepa_retrieval.training.data.caption_points import (
     Corpus,
     TextConfig,
     choose,
-    move_about,
+    perturb,
     prepare,
     project,
 )
@@ -174,7 +174,7 @@ class Trainer:
     def _loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         corpus = self._corpus
         chosen = choose(corpus, rows, generator)
-        asked = move_about(corpus, rows, self._recipe.text.noise, generator)
+        asked = perturb(corpus, rows, self._recipe.text.noise, generator)
         if corpus.memory is not None:
             asked = project(asked, corpus.memory, self._recipe.decoder.temperature)
         lengths = corpus.lengths[chosen]

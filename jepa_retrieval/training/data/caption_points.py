@@ -24,7 +24,7 @@ NOISE_CAPTIONS = 256  # whose random combinations are the noise of a batch
 
 @dataclass(frozen=True)
 class TextConfig:
-    """The captions, and how their embeddings are moved about."""
+    """The captions, and how their embeddings are perturbed."""
 
     captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
     names: str = ""  # file with one picture's name a line: only their captions are used
@@ -87,7 +87,7 @@ def choose(corpus: Corpus, rows: Tensor, generator: torch.Generator) -> Tensor:
     return corpus.first[rows] + torch.multinomial(corpus.chances[rows], 1, generator=generator)[:, 0]
 
 
-def move_about(corpus: Corpus, rows: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+def perturb(corpus: Corpus, rows: Tensor, noise: float, generator: torch.Generator) -> Tensor:
     """Points where a Predictor might put pictures: float32 [B, E], unit length.
 
     A Predictor knows what the captions of a picture have in common, and errs towards other captions: so the noise has

@@ -12,7 +12,7 @@ from jepa_retrieval.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Visual:
-    """An image or a stretch of video: what becomes S_V."""
+    """An image or an interval of a video: what becomes S_V."""
 
     path: str
     member: str = ""  # name inside `path` when that is a tar shard

@@ -2,7 +2,7 @@
 
 import torch
 
-from jepa_retrieval.training.class_features import RAISED, class_features
+from jepa_retrieval.training.class_features import SCORE_INCREASE, class_features
 
 
 def test_a_classs_tokens_raise_its_score_most_in_every_classifier() -> None:
@@ -27,8 +27,8 @@ def test_the_score_rises_by_the_amount_that_is_drawn() -> None:
     centred = weight - weight.mean(dim=0)
     raised = torch.stack([(made[c, :, 0] - tokens.mean(dim=0)) @ centred[c] for c in range(5)])
     noise = ((tokens - tokens.mean(dim=0)) @ centred.T).abs().max()
-    assert raised.min() > RAISED[0] - noise
-    assert raised.max() < RAISED[1] + noise
+    assert raised.min() > SCORE_INCREASE[0] - noise
+    assert raised.max() < SCORE_INCREASE[1] + noise
 
 
 def test_channels_that_go_along_with_a_score_move_with_it() -> None:

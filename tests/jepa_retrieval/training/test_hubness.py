@@ -12,7 +12,7 @@ from jepa_retrieval.models.config import load_config as load_model_config
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import load_config
-from jepa_retrieval.training.hubness import level
+from jepa_retrieval.training.hubness import fit_hubness
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.stages import train
 from jepa_retrieval.training.token_cache import SharedTokens, StoredTokens, unreadable_rows
@@ -31,7 +31,7 @@ def model_of_two(model_file: Path) -> str:
     return path.name
 
 
-def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_two: str) -> None:
+def test_both_members_learn_and_the_hubness_correction_is_fitted(recipe: Recipe, model_of_two: str) -> None:
     config = load_config(recipe(model=model_of_two), overrides=["phases.0.steps=30"])
     report = train(config, "pretrain")
     assert report.metrics["dev.recall@1"] > 50
@@ -49,7 +49,7 @@ def test_both_members_learn_and_pictures_are_levelled(recipe: Recipe, model_of_t
         ):
             found = (wanted @ predicted.T).argmax(dim=1)
             assert (found == torch.arange(len(texts))).float().mean() > 0.4
-        level(model, config)
+        fit_hubness(model, config)
         after = learner.predict(data, [""] * len(data))
     # Captions at large like the picture with the lowest dimension best.
     liked = (targets @ before.T).mean(dim=0)

@@ -8,21 +8,21 @@ from jepa_retrieval.models.modules.fixed_directions import FixedDirections, Head
 
 
 @pytest.fixture
-def kept() -> FixedDirections:
+def fixed() -> FixedDirections:
     module = FixedDirections(6, size=3, share=0.25)
     torch.manual_seed(0)
     module.fit(torch.randn(20, 6))
     return module
 
 
-def test_the_cosine_is_a_weighted_sum_of_both_cosines(kept: FixedDirections) -> None:
+def test_the_cosine_is_a_weighted_sum_of_both_cosines(fixed: FixedDirections) -> None:
     learnt, words = torch.randn(2, 4), torch.randn(2, 6)
-    whole = kept(learnt, words)
+    whole = fixed(learnt, words)
     assert whole.shape == (2, 7)
     assert torch.allclose(whole.norm(dim=1), torch.ones(2))
     of_learnt = torch.cosine_similarity(learnt[0], learnt[1], dim=0)
-    of_kept = torch.cosine_similarity(words[0] @ kept.basis, words[1] @ kept.basis, dim=0)
-    assert torch.allclose(whole[0] @ whole[1], 0.75 * of_learnt + 0.25 * of_kept, atol=1e-6)
+    of_fixed = torch.cosine_similarity(words[0] @ fixed.basis, words[1] @ fixed.basis, dim=0)
+    assert torch.allclose(whole[0] @ whole[1], 0.75 * of_learnt + 0.25 * of_fixed, atol=1e-6)
 
 
 def test_directions_are_those_in_which_the_names_differ_most() -> None:
@@ -32,8 +32,8 @@ def test_directions_are_those_in_which_the_names_differ_most() -> None:
     assert module.basis[[1, 3]].abs().max() < 0.1
 
 
-def test_the_head_beside_learns_only_its_own_dimensions(kept: FixedDirections) -> None:
-    head = HeadWithFixedDirections(nn.Linear(6, 4), kept)
+def test_the_head_learns_only_its_own_dimensions(fixed: FixedDirections) -> None:
+    head = HeadWithFixedDirections(nn.Linear(6, 4), fixed)
     before = head(torch.ones(1, 6)).detach()
     optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
     head(torch.ones(1, 6))[:, 0].sum().backward()
