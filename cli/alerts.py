@@ -1,4 +1,4 @@
-"""What `jepa watch --alert` does when an alert fires: a line, and a command if there is one."""
+"""Runs the command of `jepa watch --alert-command`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from cli import console
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.watching.alerts import Alert
 
-_MOST_RUNNING = 8
+_MAX_RUNNING = 8
 
 
 class AlertCommand:
-    """Runs a command for every alert, without waiting for it. No shell is involved.
+    """Runs a command for every alert, without waiting for it to end and without a shell.
 
-    The command finds the alert in $JEPA_ALERT_TEXT, $JEPA_ALERT_START, $JEPA_ALERT_END (seconds) and
-    $JEPA_ALERT_CONFIDENCE.
+    The alert is passed in $JEPA_ALERT_TEXT, $JEPA_ALERT_START, $JEPA_ALERT_END (seconds) and $JEPA_ALERT_CONFIDENCE.
+
+    Raises:
+        UsageError: the command is empty or has an unclosed quote.
     """
 
     def __init__(self, command: str) -> None:
@@ -30,10 +32,10 @@ class AlertCommand:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def run(self, alert: Alert) -> None:
-        """Start the command; a failure is a warning, for watching goes on."""
+        """Start the command; a failure is only a warning, so that watching continues."""
         self._running = [process for process in self._running if process.poll() is None]
-        if len(self._running) >= _MOST_RUNNING:
-            console.warning(f"the alert's command was not run: {_MOST_RUNNING} of it are still running")
+        if len(self._running) >= _MAX_RUNNING:
+            console.warning(f"the alert command was skipped: {_MAX_RUNNING} earlier ones are still running")
             return
         environment = {
             **os.environ,
@@ -43,7 +45,7 @@ class AlertCommand:
             "JEPA_ALERT_CONFIDENCE": f"{alert.confidence:.4f}",
         }
         try:
-            # Standard output belongs to the results.
+            # Standard output is reserved for results.
             process = subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL, stdout=2)
         except OSError as error:
             console.warning(f"{console.printable(self._words[0])}: {error.strerror or error}")
@@ -51,7 +53,7 @@ class AlertCommand:
         self._running.append(process)
 
     def wait(self, timeout: float = 10.0) -> None:
-        """Give commands that still run a while to end; they are left alone if they do not."""
+        """Wait up to `timeout` seconds for each running command to end; it is not stopped if it does not."""
         for process in self._running:
             try:
                 process.wait(timeout)

@@ -1,4 +1,4 @@
-"""`jepa ask`: questions about files, moments, or all clips of an index."""
+"""`jepa ask`: answer questions about files, moments, or the clips of an index."""
 
 from __future__ import annotations
 
@@ -10,17 +10,28 @@ import typer
 
 from cli import console
 from cli.locate import open_library
-from cli.media_paths import ModelOption, PerOption, given_candidates, opened_media
-from cli.options import IndexOption, JsonOption, WhereOption
-from cli.values import parse_clip, parse_per
+from cli.media_paths import given_candidates, opened_media
+from cli.options import (
+    IndexOption,
+    JsonOption,
+    MediaModelOption,
+    PerOption,
+    WhereOption,
+    file_option,
+    text_option,
+    top_option,
+)
+from cli.tables import INTERVAL, PATH, Column, print_table
+from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.ask import Answered, Answers
 
 
-CLIPS = 100  # that --search finds, unless --clips says otherwise
+DEFAULT_CLIPS = 100  # that --search selects
+DEFAULT_TOP = 10  # over an index
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,44 +44,42 @@ def ask(
         list[str],
         typer.Argument(
             metavar="[PATH...] QUESTION",
-            help="The question, and before it files, folders or FILE@START-END. Without a path: the index.",
+            help="The question, preceded by files, folders or FILE@START-END. Without a path: the index.",
         ),
     ],
     index: IndexOption = None,
-    answers: Annotated[str | None, typer.Option(metavar="A,B,C", help="The answers to choose from.")] = None,
+    answers: Annotated[str | None, typer.Option(metavar="A,B,C", help="Answers to choose from.")] = None,
     answers_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Answers to choose from, one a line.")
+        Path | None, file_option("File with answers to choose from, one per line.")
     ] = None,
     answer: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", help="Rank by this answer's probability. [over an index: yes, if it is one]"
-        ),
+        text_option("Rank by the probability of this answer. Default over an index: yes, if possible."),
     ] = None,
-    search: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Ask only about the clips nearest to this text.")
-    ] = None,
+    search: Annotated[str | None, text_option("Ask only about the clips nearest to this text.")] = None,
     clips: Annotated[
         int | None,
         typer.Option(
-            "--clips", min=1, metavar="N", help=f"With --search: how many clips to ask about. [{CLIPS}]"
+            "--clips",
+            min=1,
+            metavar="N",
+            help=f"With --search: number of clips to ask about. [default: {DEFAULT_CLIPS}]",
         ),
     ] = None,
     where: WhereOption = None,
     per: PerOption = None,
     top: Annotated[
-        int | None,
-        typer.Option("--top", "-t", min=1, metavar="N", help="Most lines to show. [10 over an index]"),
+        int | None, top_option(f"Maximum number of lines to show. Default over an index: {DEFAULT_TOP}.")
     ] = None,
-    model: ModelOption = None,
+    model: MediaModelOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Ask what files, moments or all clips of an index show. No video is decoded for what the index has.
+    """Ask a question about files, moments or all clips of an index. Indexed files are not decoded again.
 
-    Without --answers, a question that wants yes or no gets one of these, any other one of the words that the model
-    was taught to answer with. Over an index, a question of yes or no finds the moments for which it is true, most
-    probable first. Probabilities are a softmax over the answers at the model's temperature; they are not calibrated,
-    apart from yes and no.
+    Without --answers, a yes-or-no question is answered with yes or no, any other question with an answer from the
+    model's own vocabulary. Over an index, a yes-or-no question finds the moments for which the answer is yes, most
+    probable first. Probabilities are a softmax over the answers at the model's temperature. Only those of yes and no
+    are calibrated.
 
     \b
     Examples:
@@ -80,11 +89,11 @@ def ask(
       jepa ask "Where is this?" --search "people eating" --answers "at home,outdoors,in a restaurant"
     """
     *paths, question = words
-    _check(paths, question, where=where, search=search)
+    _check_usage(paths, question, where=where, search=search)
     if clips is not None and search is None:
-        raise UsageError("--clips works with --search TEXT")
+        raise UsageError("--clips requires --search TEXT")
     candidates = given_candidates(answers, answers_file, option="answers")
-    options: dict[str, Any] = {"answers": candidates, "answer": answer, "per": parse_per(per)}
+    options: dict[str, Any] = {"answers": candidates, "answer": answer, "per": per}
     failed = False
     if paths:
         options["per"] = options["per"] or "file"
@@ -94,45 +103,42 @@ def ask(
     else:
         options["per"] = options["per"] or "moment"
         options["answer"] = answer or _true_answer(question, candidates)
-        found = open_library(index).ask(question, where=where, search=search, clips=clips or CLIPS, **options)
-        top = top or 10
+        found = open_library(index).ask(
+            question, where=where, search=search, clips=clips or DEFAULT_CLIPS, **options
+        )
+        top = top or DEFAULT_TOP
     if failed and not found.items:
         raise UsageError("none of the files can be used")
     _print(found if top is None else found.first(top), json=json)
     raise typer.Exit(1 if failed else 0)
 
 
-def _check(paths: list[str], question: str, *, where: str | None, search: str | None) -> None:
+def _check_usage(paths: list[str], question: str, *, where: str | None, search: str | None) -> None:
     if not question.strip(" ?"):
         raise UsageError("the question is empty")
-    if not paths and (_is_path(question) or _is_stretch(question)):
-        raise UsageError(f"what is the question about {question}? Write it behind the path, in quotes")
-    if (
-        paths
-        and not _is_path(paths[0])
-        and not _is_stretch(paths[0])
-        and (_is_path(question) or _is_stretch(question))
-    ):
-        raise UsageError(f"write the question last, behind the path: jepa ask {question} {paths[0]!r}")
+    if not paths and _names_media(question):
+        raise UsageError(f"the question about {question} is missing: write it after the path, in quotes")
+    if paths and not _names_media(paths[0]) and _names_media(question):
+        raise UsageError(f"the question comes last, after the path: jepa ask {question} {paths[0]!r}")
     if paths and (where is not None or search is not None):
-        raise UsageError("--where and --search choose clips of an index: leave the paths out")
+        raise UsageError("--where and --search select clips of an index and cannot be used with paths")
 
 
-def _is_path(text: str) -> bool:
+def _names_media(text: str) -> bool:
+    """Whether `text` is an existing path, or FILE@START-END of an existing file."""
+    name, at, _ = text.rpartition("@")
+    return _exists(text) or (bool(at) and _exists(name) and parse_interval(text)[1:] != (None, None))
+
+
+def _exists(text: str) -> bool:
     try:
         return Path(text).exists()
-    except OSError:  # too long for a name, as a question may be
+    except (OSError, ValueError):  # too long for a file name, as a question may be
         return False
 
 
-def _is_stretch(text: str) -> bool:
-    """Whether a word is FILE@START-END of a file that exists."""
-    name, at, _ = text.rpartition("@")
-    return bool(at) and _is_path(name) and parse_clip(text)[1:] != (None, None)
-
-
 def _true_answer(question: str, candidates: list[Any] | None) -> str | None:
-    """What "is it true" means for a question: yes, where that can be the answer."""
+    """The answer to rank by over an index: yes, if that is one of the answers."""
     from jepa_retrieval.tasks.asking.yes_no import wants_yes_or_no
 
     if candidates is None:
@@ -144,14 +150,14 @@ def _print(found: Answers, *, json: bool) -> None:
     if json:
         console.result_json([_item(item) for item in found.items])
     elif not found.items:
-        console.note("There are no clips to ask about.")
+        console.note("No clips to ask about.")
     elif console.is_terminal(sys.stdout):
         _print_table(found)
     else:
         for item in found.items:
-            span = format_range(item.start, item.end)
+            interval = format_interval(item.start, item.end)
             console.result(
-                f"{span}\t{console.printable(item.path)}\t" + "\t".join(_shown(item, found.answer))
+                f"{interval}\t{console.printable(item.path)}\t" + "\t".join(_shown(item, found.answer))
             )
 
 
@@ -166,20 +172,20 @@ def _item(item: Answered) -> dict[str, Any]:
 
 
 def _shown(item: Answered, answer: str | None) -> list[str]:
-    """The asked-for answer alone, or the best three."""
+    """The requested answer, or the three best answers."""
     shown = [found for found in item.answers if answer in (None, found.name)][:3]
     return [f"{console.printable(found.name)} {found.probability:.3f}" for found in shown]
 
 
 def _print_table(found: Answers) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title=None)
-    table.add_column("time", justify="right", style="cyan", no_wrap=True)
-    table.add_column("path", overflow="fold")
-    table.add_column("answer")
-    for item in found.items:
-        span = "" if item.start is None else format_range(item.start, item.end)
-        table.add_row(span, Text(console.printable(item.path)), Text(", ".join(_shown(item, found.answer))))
-    console.styled().print(table)
+    print_table(
+        (INTERVAL, PATH, Column("answer")),
+        (
+            (
+                "" if item.start is None else format_interval(item.start, item.end),
+                item.path,
+                ", ".join(_shown(item, found.answer)),
+            )
+            for item in found.items
+        ),
+    )

@@ -1,4 +1,7 @@
-"""`jepa bench`: measure a model on published data sets."""
+"""`jepa bench`: evaluate a model on published data sets.
+
+This is the only module of the command line that imports `benchmarks`, which holds the protocols.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,33 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
+from cli.help import App
 from cli.options import JsonOption
 
-SECONDS_BETWEEN_LINES = 5.0
+MIN_SECONDS_BETWEEN_LINES = 5.0
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    help="Measure a model on published data sets, by the protocols of the VL-JEPA paper.",
-)
+app = App(help="Evaluate a model on published data sets, with the protocols of the VL-JEPA paper.")
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A name of 'jepa bench list'.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DATASET", help="The name of a data set; see 'jepa bench list'.", show_default=False
+    ),
 ]
-ModelOption = Annotated[str, typer.Option("--model", metavar="NAME", help="The model to measure.")]
+ModelOption = Annotated[str, typer.Option("--model", metavar="NAME", help="The model to evaluate.")]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of the data set as published; see docs/datasets.md."),
+    typer.Option("--data", metavar="DIR", help="Folder of the published data set; see docs/datasets.md."),
 ]
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", min=1, metavar="N", help="Take only N clips, questions or triplets."),
+    typer.Option("--limit", min=1, metavar="N", help="Use only N clips, questions or triplets."),
 ]
 CacheOption = Annotated[
-    Path | None, typer.Option("--cache", metavar="DIR", help="Where embeddings are kept. [the user's cache]")
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Folder for cached embeddings. Default: the user's cache."),
 ]
-ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results are kept.")]
+ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for results.")]
 RESULTS = Path("results")
 
 
@@ -48,13 +51,13 @@ def retrieval_command(
     cache: CacheOption = None,
     results: ResultsOption = RESULTS,
     through_index: Annotated[
-        bool, typer.Option("--through-index", help="Index the files and search, as a user does.")
+        bool, typer.Option("--through-index", help="Index the files and search the index, as users do.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Text to video and video to text: recall, ranks, mAP, each with the size of its pool.
+    """Text-to-video and video-to-text retrieval: recall, ranks and mAP, each with the size of its pool.
 
-    A run that was stopped goes on from the embeddings that it has.
+    An interrupted run continues with the embeddings that it has cached.
 
     \b
     Examples:
@@ -74,11 +77,11 @@ def hard_negatives_command(
     cache: CacheOption = None,
     results: ResultsOption = RESULTS,
     tower: Annotated[
-        bool, typer.Option("--tower", help="Measure the text tower alone, before the model's head.")
+        bool, typer.Option("--tower", help="Evaluate only the text tower, without the model's head.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Texts that mean the same must be nearer to each other than to one that is merely worded alike.
+    """Hard negatives: texts with the same meaning must be closer than texts with similar words.
 
     \b
     Examples:
@@ -87,30 +90,30 @@ def hard_negatives_command(
     _run("hard-negatives", dataset, model, data, limit, cache, results, "tower" if tower else "", json=json)
 
 
-# Tasks whose commands have no options of their own: what the help says, and an example.
+# Tasks whose commands have no options of their own: help text and example.
 PLAIN_TASKS = {
     "classification": (
-        "Open-vocabulary classification: the label text nearest to the clip.",
+        "Open-vocabulary classification: choose the label text nearest to the clip.",
         "jepa bench classification kinetics400 --data ~/data/k400",
     ),
     "questions": (
-        "Questions about pictures: the nearest candidate answer, beside guessing and a grey picture.",
+        "Visual question answering: choose the nearest answer; with text-only baselines.",
         "jepa bench questions pope --data ~/data/pope",
     ),
     "world-prediction": (
-        "Which action leads from the first state to the last.",
+        "World prediction: choose the action that leads from the first state to the last.",
         "jepa bench world-prediction worldprediction-wm --data ~/data/worldprediction",
     ),
     "anticipation": (
-        "Which action comes next.",
+        "Action anticipation: choose the action that comes next.",
         "jepa bench anticipation epic100-anticipation --data ~/data/epic100",
     ),
     "captioning": (
-        "One sentence a clip from the Y-Decoder: CIDEr against the clip's captions.",
+        "Captioning with the Y-Decoder: CIDEr against the reference captions.",
         "jepa bench captioning msrvtt-full --data ~/data/MSRVTT",
     ),
     "selective-decoding": (
-        "Decoding where the meaning changes against decoding at equal steps: how many times fewer decodes it takes.",
+        "Selective decoding: how many fewer decodes it needs than decoding at a fixed rate.",
         "jepa bench selective-decoding egoexo4d-descriptions --data ~/data/egoexo4d --limit 20",
     ),
 }
@@ -136,7 +139,7 @@ for _task, (_about, _example) in PLAIN_TASKS.items():
 
 @app.command("list")
 def list_command(json: JsonOption = False) -> None:
-    """List the data sets: task, name, and where each comes from.
+    """List the data sets with their tasks and sources.
 
     \b
     Examples:
@@ -153,7 +156,7 @@ def list_command(json: JsonOption = False) -> None:
 
 @app.command("table")
 def table_command(results: ResultsOption = RESULTS, json: JsonOption = False) -> None:
-    """Put all results into one Markdown table, beside the figures of the paper.
+    """Print all results as a Markdown table, next to the figures of the paper.
 
     \b
     Examples:
@@ -191,11 +194,11 @@ def _run(
     else:
         console.results(map(console.printable, report(document)))
     console.note(f"Wrote {console.printable(document['path'])}")
-    _name_failures(document)
+    _warn_of_failures(document)
 
 
-def _name_failures(document: dict[str, Any]) -> None:
-    """Name the files that could not be read; the figures are of the others."""
+def _warn_of_failures(document: dict[str, Any]) -> None:
+    """Warn about files that could not be read and are missing from the figures."""
     for path, reason in document["unreadable"].items():
         console.warning(f"{console.printable(path)}: {reason}")
     if document["unreadable"]:
@@ -203,13 +206,13 @@ def _name_failures(document: dict[str, Any]) -> None:
 
 
 class ProgressLines:
-    """A line on standard error every few seconds."""
+    """Prints a line to standard error every few seconds."""
 
     def __init__(self) -> None:
         self._last = 0.0
 
     def __call__(self, activity: str, done: int, total: int) -> None:
-        """Tell how far it is."""
-        if time.monotonic() - self._last > SECONDS_BETWEEN_LINES:
+        """Print a line, unless the last one was printed just now."""
+        if time.monotonic() - self._last > MIN_SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             console.note(f"{activity}: {done:,}/{total:,}")

@@ -1,4 +1,4 @@
-"""`jepa chapters`: titled chapters of a video."""
+"""`jepa chapters`: divide a video into chapters with titles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cli import console
-from cli.decoders import ModelOption, SentencesOption, VoiceOption, open_decoder, open_voice
-from cli.options import JsonOption
+from cli.decoders import open_decoder, open_narrator
+from cli.options import JsonOption, ModelOption, SentencesOption, VoiceOption
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
 
@@ -23,25 +23,25 @@ def add_to(app: typer.Typer) -> None:
 def chapters(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The video.")],
     count: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Cut it into N parts; without: as its meaning has.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Number of chapters. Default: where the meaning changes."),
     ] = None,
     least: Annotated[
         float,
-        typer.Option(
-            min=1.0, metavar="SECONDS", help="Without --count: how long chapters are on average, at least."
-        ),
+        typer.Option(min=1.0, metavar="SECONDS", help="Without --count: minimum average length of chapters."),
     ] = 20.0,
     ffmetadata: Annotated[
-        bool, typer.Option("--ffmetadata", help="Print them as a metadata file for ffmpeg.")
+        bool, typer.Option("--ffmetadata", help="Print the chapters in FFmpeg's metadata format.")
     ] = False,
     model: ModelOption = None,
     sentences: SentencesOption = None,
     voice: VoiceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Cut a video into chapters where its meaning changes, and give each a title.
+    """Divide a video into chapters where its meaning changes, and give each a title.
 
-    Prints a line of start and title per chapter, as video sites take them; with --voice, then a summary.
+    Prints the start and title of each chapter, one per line, in the format that video sites accept. With --voice, a
+    summary follows.
 
     \b
     Examples:
@@ -50,17 +50,17 @@ def chapters(
       jepa chapters talk.mp4 --ffmetadata > chapters.txt
     """
     if json and ffmetadata:
-        raise UsageError("--json and --ffmetadata exclude each other")
-    teller = open_voice(voice)
+        raise UsageError("--json and --ffmetadata cannot be used together")
+    narrator = open_narrator(voice)
     loaded, decoder = open_decoder(model, sentences)
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
-    found = find_chapters(file, loaded, decoder, count=count, min_seconds=least, narrator=teller)
-    summary = None if teller is None else teller.summary([chapter.title for chapter in found])
+    found = find_chapters(file, loaded, decoder, count=count, min_seconds=least, narrator=narrator)
+    summary = None if narrator is None else narrator.summary([chapter.title for chapter in found])
     if json:
         rows = [{**asdict(chapter), "score": round(chapter.score, 6)} for chapter in found]
-        told = {} if summary is None else {"summary": summary}
-        console.result_json({"path": str(file), "duration": found[-1].end, "chapters": rows, **told})
+        document = {"path": str(file), "duration": found[-1].end, "chapters": rows}
+        console.result_json(document if summary is None else {**document, "summary": summary})
     elif ffmetadata:
         from jepa_retrieval.report.chapters import ffmetadata as as_ffmetadata
 

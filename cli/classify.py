@@ -1,4 +1,4 @@
-"""`jepa classify`: what files, folders or an index show, among labels that the caller names."""
+"""`jepa classify`: classify files, folders or an index by labels that the user chooses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ import typer
 
 from cli import console
 from cli.locate import open_library
-from cli.media_paths import ModelOption, PerOption, given_candidates, opened_media
-from cli.options import IndexOption, JsonOption, WhereOption
-from cli.values import parse_per
+from cli.media_paths import given_candidates, opened_media
+from cli.options import (
+    IndexOption,
+    JsonOption,
+    MediaModelOption,
+    Per,
+    PerOption,
+    WhereOption,
+    file_option,
+    text_option,
+    top_option,
+)
+from cli.tables import INTERVAL, PATH, Column, print_table
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.classify import Classification, Classified
@@ -33,56 +43,50 @@ def add_to(app: typer.Typer) -> None:
 def classify(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="Files and folders. Without any: the whole index."),
+        typer.Argument(metavar="PATH", help="Files and folders. Default: the whole index."),
     ] = None,
     index: IndexOption = None,
-    labels: Annotated[str | None, typer.Option(metavar="A,B,C", help="The labels to choose from.")] = None,
+    labels: Annotated[str | None, typer.Option(metavar="A,B,C", help="Labels to choose from.")] = None,
     labels_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Labels, one a line. Behind a tab: texts that stand for the label.",
+        file_option(
+            "File with labels, one per line, each followed by tab-separated texts that describe it, if any."
         ),
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="TEXT",
-            help="A sentence around each label, {} in its place; repeated: their mean. "
-            "['{}', 'a photo of {}', 'a video of {}']",
+        text_option(
+            "A sentence for each label, with {} for the label. Repeatable: their embeddings are averaged. "
+            "Default: '{}', 'a photo of {}' and 'a video of {}'."
         ),
     ] = None,
     per: PerOption = None,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="What comes after what in each file; the same as --per moment.")
+        bool, typer.Option("--timeline", help="List the moments of each file in order; same as --per moment.")
     ] = False,
-    top: Annotated[int, typer.Option("--top", "-t", min=1, metavar="N", help="Labels to show of each.")] = 5,
+    top: Annotated[int, top_option("Number of labels to show for each item.")] = 5,
     prompt: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", help="Ask the model this of each clip first, as 'What is the person doing?'."
-        ),
+        text_option("Predict each clip's embedding under this prompt, such as 'What is the person doing?'."),
     ] = None,
     where: WhereOption = None,
-    model: ModelOption = None,
+    model: MediaModelOption = None,
     truth: Annotated[
         Path | None,
-        typer.Option(
-            metavar="CSV", help="Lines of path,label: print accuracy, figures per class, confusions."
-        ),
+        file_option("Lines of path,label: print accuracy, metrics per class and confusions.", metavar="CSV"),
     ] = None,
     confusion: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --truth: draw the confusion matrix, as a .png.")
+        Path | None, file_option("With --truth: draw the confusion matrix to a .png file.")
     ] = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV: path,start,end,rank,label,score,probability.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Name what files, folders or the clips of an index show. The labels can be any words.
+    """Classify files, folders or the clips of an index by labels. Labels can be any words.
 
-    Files that the index has are not opened: their stored embeddings are compared with the labels. Others are decoded
-    first. Of a file, all clips count, each by its duration (--per clip or --timeline tell them apart). Probabilities
+    The stored embeddings of indexed files are compared with the labels; other files are decoded first. A file is
+    classified by all its clips, weighted by duration; --per clip and --timeline show them separately. Probabilities
     are a softmax over the labels at the model's temperature; they are not calibrated.
 
     \b
@@ -92,20 +96,20 @@ def classify(
       jepa classify --index ~/Videos/.jepa --labels "a dog,a cat" --truth pets.csv --confusion pets.png
     """
     if json and as_csv:
-        raise UsageError("--json and --csv exclude each other")
+        raise UsageError("--json and --csv cannot be used together")
     if confusion is not None and truth is None:
-        raise UsageError("--confusion needs --truth")
-    wanted = parse_per(per, timeline=timeline)
+        raise UsageError("--confusion requires --truth")
+    per = _per(per, timeline=timeline)
     candidates = given_candidates(labels, labels_file, option="labels")
     if candidates is None:
-        raise UsageError("say what to choose from: --labels a,b,c or --labels-file FILE")
+        raise UsageError("give the labels with --labels a,b,c or --labels-file FILE")
     options: dict[str, Any] = {
-        "templates": template, "per": wanted or "file", "top": max(top, 5) if truth else top, "prompt": prompt,
+        "templates": template, "per": per, "top": max(top, 5) if truth else top, "prompt": prompt,
     }  # fmt: skip
     failed = False
     if paths:
         if where is not None:
-            raise UsageError("--where chooses clips of an index: leave the paths out")
+            raise UsageError("--where selects clips of an index and cannot be used with paths")
         with opened_media(paths, index, model) as media:
             found = media.classify(candidates, **options)
             root, failed = media.media_root, bool(media.failed)
@@ -119,6 +123,12 @@ def classify(
     raise typer.Exit(1 if failed else 0)
 
 
+def _per(per: Per | None, *, timeline: bool) -> Per:
+    if timeline and per not in (None, "moment"):
+        raise UsageError(f"--timeline is the same as --per moment and cannot be used with --per {per}")
+    return "moment" if timeline else per or "file"
+
+
 def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path | None) -> Evaluation:
     from jepa_retrieval.tasks.asking.evaluation import evaluate, read_true_labels
 
@@ -129,7 +139,7 @@ def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path
         raise UsageError(f"{truth}: {error}") from error
     for path in judged.missing:
         console.warning(
-            f"{console.printable(path)}: named in {console.printable(str(truth))}, but not classified"
+            f"{console.printable(path)}: listed in {console.printable(str(truth))}, but not classified"
         )
     if picture is not None:
         from jepa_retrieval.report.confusion import write_confusion
@@ -147,7 +157,7 @@ def _print(found: Classification, judged: Evaluation | None, *, top: int, json: 
     if as_csv:
         console.result(_csv(found, top).rstrip("\n"))
     elif not found.items:
-        console.note("There are no clips to classify.")
+        console.note("No clips to classify.")
     elif console.is_terminal(sys.stdout):
         _print_table(found, top)
     else:
@@ -155,9 +165,11 @@ def _print(found: Classification, judged: Evaluation | None, *, top: int, json: 
             labels = "\t".join(
                 f"{console.printable(label.name)} {label.probability:.3f}" for label in item.labels[:top]
             )
-            console.result(f"{format_range(item.start, item.end)}\t{console.printable(item.path)}\t{labels}")
+            console.result(
+                f"{format_interval(item.start, item.end)}\t{console.printable(item.path)}\t{labels}"
+            )
     if judged is not None:
-        _print_evaluation(judged, to_notes=as_csv)
+        _print_evaluation(judged, as_notes=as_csv)
 
 
 def _item(item: Classified, top: int) -> dict[str, Any]:
@@ -173,31 +185,30 @@ def _csv(found: Classification, top: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "start", "end", "rank", "label", "score", "probability"])
     for item in found.items:
-        place = [item.path, *("" if time is None else f"{time:g}" for time in (item.start, item.end))]
+        where = [item.path, *("" if time is None else f"{time:g}" for time in (item.start, item.end))]
         for rank, label in enumerate(item.labels[:top], start=1):
-            writer.writerow([*place, rank, label.name, f"{label.score:.6f}", f"{label.probability:.6f}"])
+            writer.writerow([*where, rank, label.name, f"{label.score:.6f}", f"{label.probability:.6f}"])
     return text.getvalue()
 
 
 def _print_table(found: Classification, top: int) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    print_table(
+        (INTERVAL, PATH, Column("labels")),
+        (
+            (
+                "" if item.start is None else format_interval(item.start, item.end),
+                item.path,
+                ", ".join(f"{label.name} {label.probability:.0%}" for label in item.labels[:top]),
+            )
+            for item in found.items
+        ),
+    )
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("time", justify="right", style="cyan", no_wrap=True)
-    table.add_column("path", overflow="fold")
-    table.add_column("labels")
-    for item in found.items:
-        labels = ", ".join(f"{label.name} {label.probability:.0%}" for label in item.labels[:top])
-        span = "" if item.start is None else format_range(item.start, item.end)
-        table.add_row(span, Text(console.printable(item.path)), Text(console.printable(labels)))
-    console.styled().print(table)
 
-
-def _print_evaluation(judged: Evaluation, *, to_notes: bool) -> None:
-    """Accuracy, a line per class, and the confusions; beside a CSV document they are remarks."""
-    say = console.note if to_notes else console.result
-    say(f"accuracy {judged.accuracy:.1%} of {judged.items}, among the best five {judged.accuracy_top5:.1%}")
+def _print_evaluation(judged: Evaluation, *, as_notes: bool) -> None:
+    """Print accuracy, a line per class and the confusions; as notes if standard output is a CSV document."""
+    say = console.note if as_notes else console.result
+    say(f"accuracy {judged.accuracy:.1%} of {judged.items}, top-5 accuracy {judged.accuracy_top5:.1%}")
     say("class\tnumber\tprecision\trecall\tf1")
     for row in judged.classes:
         say(
@@ -210,4 +221,4 @@ def _print_evaluation(judged: Evaluation, *, to_notes: bool) -> None:
         if count and true != given
     ]
     for count, true, given in sorted(wrong, key=lambda entry: -entry[0])[:10]:
-        say(f"confused\t{count}\t{console.printable(true)}\ttaken for\t{console.printable(given)}")
+        say(f"confused\t{count}\t{console.printable(true)}\tclassified as\t{console.printable(given)}")

@@ -1,4 +1,4 @@
-"""Where output goes: results on standard output, notes, progress and errors on standard error."""
+"""Where output goes: results to standard output; notes, progress and errors to standard error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Settings:
-    """The options that hold for every command."""
+    """The options that apply to every command."""
 
-    quiet: bool = False  # no notes, no progress; results and errors remain
+    quiet: bool = False  # no notes and no progress; results and errors are still printed
     progress: bool = True
     debug: bool = False  # tracebacks instead of one-sentence errors, and log messages
 
@@ -43,11 +43,11 @@ def printable(text: str) -> str:
 
 
 class ReaderGoneError(Exception):
-    """Whoever read standard output has stopped, as `head` does; no OSError, which typer would take for its own."""
+    """The reader of standard output has exited, as `head` does. Not an OSError, because typer would handle that."""
 
 
 def result(text: str = "") -> None:
-    """One line of result."""
+    """Print one line of results."""
     try:
         sys.stdout.write(text + "\n")
     except BrokenPipeError as error:
@@ -55,7 +55,7 @@ def result(text: str = "") -> None:
 
 
 def result_bytes(data: bytes) -> None:
-    """Results as they are, for programs."""
+    """Print raw bytes as results, for other programs."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -64,7 +64,7 @@ def result_bytes(data: bytes) -> None:
 
 
 def flush_results() -> None:
-    """Send on what has been printed."""
+    """Flush standard output."""
     try:
         sys.stdout.flush()
     except BrokenPipeError as error:
@@ -72,7 +72,7 @@ def flush_results() -> None:
 
 
 def results(lines: Iterable[str]) -> None:
-    """Lines of result."""
+    """Print lines of results."""
     for line in lines:
         result(line)
 
@@ -80,44 +80,44 @@ def results(lines: Iterable[str]) -> None:
 def json_text(document: Any, *, one_line: bool = False) -> str:
     """A JSON document as text that a terminal can show and a line-oriented reader can split."""
     text = json.dumps(document, ensure_ascii=False, indent=None if one_line else 2, allow_nan=False)
-    # What json leaves as it is although a terminal may obey it, or a reader break lines at it.
+    # Characters that json does not escape, although a terminal may act on them or a reader may split lines there.
     return re.sub("[\x7f-\x9f\u2028\u2029\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def result_json(document: Any, *, one_line: bool = False) -> None:
-    """One JSON document; on one line where a command prints several."""
+    """Print one JSON document, on one line if the command prints several."""
     result(json_text(document, one_line=one_line))
     flush_results()
 
 
 def note(text: str) -> None:
-    """A remark for people, on standard error; nothing under --quiet."""
+    """Print a remark for people to standard error; nothing under --quiet."""
     if not settings.quiet:
-        _tell(text)
+        _write_line(text)
 
 
 def warning(text: str) -> None:
-    """Something that went wrong but did not stop the command."""
-    _tell(f"Warning: {text}")
+    """Report a problem that did not stop the command."""
+    _write_line(f"Warning: {text}")
 
 
 def error(text: str) -> None:
-    """Why the command stopped: one sentence."""
-    _tell(f"Error: {printable(text)}")
+    """Report in one sentence why the command stopped."""
+    _write_line(f"Error: {printable(text)}")
 
 
-def _tell(text: str) -> None:
+def _write_line(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal that can do more than print lines."""
+    """Whether `stream` is a terminal with cursor control."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def styled(*, stderr: bool = False) -> Console:
-    """A rich console for tables and bars; without any escape for styles where $NO_COLOR is set."""
+    """A rich console for tables and progress bars; without colours and styles if $NO_COLOR is set."""
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR"))
@@ -125,7 +125,7 @@ def styled(*, stderr: bool = False) -> Console:
 
 
 def show_progress() -> bool:
-    """Whether progress is wanted at all, on a terminal or in a log."""
+    """Whether to show progress, on a terminal or in a log."""
     return settings.progress and not settings.quiet
 
 
@@ -135,7 +135,7 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def bytes_text(size: float) -> str:
-    """A size in bytes for people: `312 kB`, `1.4 GB`."""
+    """A size in bytes as people read it: `312 kB`, `1.4 GB`."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if size < 999.5 or unit == "TB":
             break
@@ -144,7 +144,7 @@ def bytes_text(size: float) -> str:
 
 
 def columns(rows: Iterable[tuple[str, str]], *, indent: str = "") -> list[str]:
-    """Pairs of name and value as aligned lines."""
+    """Pairs of name and value, as aligned lines."""
     pairs = list(rows)
     width = max((len(name) for name, _ in pairs), default=0)
     return [f"{indent}{name.ljust(width)}  {value}".rstrip() for name, value in pairs]

@@ -1,4 +1,4 @@
-"""`jepa dedupe`: what an index has more than once."""
+"""`jepa dedupe`: find duplicate files and shared scenes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
@@ -26,15 +26,17 @@ def dedupe(
     index: IndexOption = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, metavar="COSINE", help="How alike two pictures must be: 0.95."),
+        typer.Option(
+            min=0.0, max=1.0, metavar="COSINE", help="Minimum similarity of two windows. Default: 0.95."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Report files and scenes that an index has more than once. Nothing is deleted, and nothing decoded.
+    """Report files and scenes that occur more than once in an index. Nothing is deleted or decoded.
 
-    Files of a group are exact copies (the same bytes) or near-duplicates: the same pictures all along, in another
-    encoding, size or cut. Whole files are compared, so a common intro makes no duplicates. A scene that two other
-    videos share is reported with its times.
+    The files of a group are exact copies (the same bytes) or near-duplicates (the same pictures throughout, in
+    another encoding, size or cut). Whole files are compared, so a common intro does not make two videos duplicates.
+    Scenes shared by videos that are otherwise different are reported with their times.
 
     \b
     Examples:
@@ -59,8 +61,8 @@ def _lines(report: DuplicateReport) -> Iterator[str]:
         for file in group.files:
             yield f"  {file.similarity:.3f}  {console.printable(file.path)}"
     for scene in report.scenes:
-        first = f"{console.printable(scene.first_path)} {format_range(scene.first_start, scene.first_end)}"
+        first = f"{console.printable(scene.first_path)} {format_interval(scene.first_start, scene.first_end)}"
         second = (
-            f"{console.printable(scene.second_path)} {format_range(scene.second_start, scene.second_end)}"
+            f"{console.printable(scene.second_path)} {format_interval(scene.second_start, scene.second_end)}"
         )
         yield f"shared scene, {scene.similarity:.3f}: {first} and {second}"

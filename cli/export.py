@@ -1,4 +1,4 @@
-"""`jepa export`: the clips of an index for other programs."""
+"""`jepa export`: write the clips of an index to a file for other programs."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ def export(
     where: WhereOption = None,
     embeddings: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also write the clips' embeddings, row by row, as a .npy file."),
+        typer.Option(
+            metavar="FILE", help="Also write the clips' embeddings, in the same order, to a .npy file."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write one row per clip: path, times and what is known of the file. Existing files are replaced.
+    """Write one row per clip to a file: path, times and metadata. An existing file is replaced.
 
     \b
     Examples:
@@ -82,7 +84,7 @@ def export(
 
 
 def _clips(library: Library, where: str | None, *, with_embeddings: bool) -> pa.Table:
-    """All clips that pass `where`, by path and time; `embedding` is float16 [E]."""
+    """All clips that match `where`, sorted by path and time; `embedding` is float16 [E]."""
     import pyarrow as pa
 
     from indexes.schema import clip_schema

@@ -1,4 +1,4 @@
-"""Watch folders for changes by looking at them every few seconds: it works on any file system, mounted or local."""
+"""Waits for changes in folders by scanning them every few seconds, which works on any file system."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from typing import Any
 Snapshot = frozenset[tuple[Path, int, int]]  # path, size, modification time
 
 
-class Watch:
-    """Waits until files differ from how they were when it was made, or when it last said so."""
+class ChangeWatcher:
+    """Waits until files have changed since it was created, or since `wait` last returned."""
 
     def __init__(self, paths: Sequence[Path], scan_options: dict[str, Any], *, interval: float) -> None:
         self._paths = paths
         self._scan_options = scan_options
         self._interval = interval
-        self._known: Snapshot | None = self._look()
+        self._known: Snapshot | None = self._scan()
 
     def wait(self) -> None:
-        """Return once the files have changed and then stayed the same between two looks, so that a file which is
-        still being written is left alone until it is complete."""
-        previous = self._look()
+        """Return when files have changed and then stayed the same between two scans.
+
+        So a file that is still being written is not reported before it is complete.
+        """
+        previous = self._scan()
         while True:
             time.sleep(self._interval)
-            current = self._look()
+            current = self._scan()
             if current == previous and current != self._known:
                 self._known = current
                 return
             previous = current
 
     def forget(self) -> None:
-        """Let the next `wait` return as soon as the files stand still, changed or not."""
+        """Let the next `wait` return as soon as two scans agree, whether or not files have changed."""
         self._known = None
 
-    def _look(self) -> Snapshot:
+    def _scan(self) -> Snapshot:
         from jepa_retrieval.media import FoundFile, scan
 
         found = scan(self._paths, **self._scan_options)

@@ -1,4 +1,4 @@
-"""`jepa index`: make files searchable, and keep them so."""
+"""`jepa index`: make files searchable and keep the index up to date."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli import console
-from cli.follow import Watch
+from cli.follow import ChangeWatcher
 from cli.locate import Target
-from cli.options import JsonOption
+from cli.options import JsonOption, text_option
 from cli.progress import indexing_progress
 from cli.values import parse_sampling
 from jepa_retrieval.errors import JepaError, UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.indexing.plan import Plan
     from jepa_retrieval.tasks.indexing.report import IndexReport
 
-FAILURES_SHOWN = 10
+MAX_FAILURES_SHOWN = 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,67 +37,70 @@ def index(
             "--index",
             envvar="JEPA_INDEX",
             metavar="DIR",
-            help="Where the index lies. Without it: the nearest .jepa at or above PATH, else a new PATH/.jepa.",
+            help="Folder of the index. Default: the nearest .jepa at or above PATH, else a new PATH/.jepa.",
         ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Model of a new index: $JEPA_MODEL, or nano; see 'jepa models list'."
+            metavar="NAME",
+            help="Model for a new index. Default: $JEPA_MODEL, else nano; see 'jepa models list'.",
         ),
     ] = None,
     prompt: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Prompt of a new index: what the model is asked of each clip."),
+        text_option("Prompt for a new index: the question that the model answers about each clip."),
     ] = None,
     sampling: Annotated[
-        str, typer.Option(metavar="auto|keyframes|FPS", help="Which frames of a video to look at.")
+        str, typer.Option(metavar="auto|keyframes|FPS", help="Frames to sample from videos.")
     ] = "auto",
     include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Take only files that match. May be repeated.")
+        list[str] | None, typer.Option(metavar="GLOB", help="Index only matching files. Repeatable.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Leave out what matches. May be repeated.")
+        list[str] | None, typer.Option(metavar="GLOB", help="Skip matching files and folders. Repeatable.")
     ] = None,
-    hidden: Annotated[bool, typer.Option("--hidden", help="Take names that begin with a dot too.")] = False,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Include names that begin with a dot.")] = False,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Go into symbolic links to folders.")
+        bool, typer.Option("--follow-links", help="Follow symbolic links to folders.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Then keep watching PATH and index what changes, until Ctrl-C.")
+        bool, typer.Option("--follow", help="Keep running and index changes in PATH until Ctrl-C.")
     ] = False,
     interval: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="With --follow: time between two looks.")
+        float, typer.Option(min=0.1, metavar="SECONDS", help="With --follow: time between scans for changes.")
     ] = 5.0,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try files again that failed before and have not changed.")
+        bool, typer.Option("--retry-failed", help="Retry unchanged files that failed in an earlier run.")
     ] = False,
     tokens: Annotated[
         bool,
         typer.Option(
             "--tokens/--no-tokens",
-            help="Store visual tokens, so that questions need no decoding later; 'jepa status' shows their size.",
+            help="Store visual tokens, so that 'jepa ask' need not decode files again.",
         ),
     ] = True,
     captions: Annotated[
         bool | None,
         typer.Option(
             "--captions/--no-captions",
-            help="Store a sentence for each clip, to read and for --where \"caption like '%dog%'\".",
-            show_default="as the index has it",
+            help="Store a generated sentence for each clip, to show and for --where \"caption like '%dog%'\".",
+            show_default="as in the index",
         ),
     ] = None,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Embed everything again, with another --model or --prompt if named."),
+        typer.Option("--rebuild", help="Embed all files again, with a new --model or --prompt if given."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make folders of video and photographs searchable. Running it again takes only what has changed.
+    """Make folders of videos and images searchable. Later runs process only what has changed.
 
-    Files that cannot be read are named and skipped; the exit status is then 1. Interrupt it at any time: what is
-    done is kept, and the next run goes on from there.
+    Files that cannot be read are listed and skipped; the exit status is then 1. A run can be interrupted at any time:
+    finished files are kept, and the next run continues from there.
 
     \b
     Examples:
@@ -106,7 +109,7 @@ def index(
       jepa index ~/Videos /media/disk --index ~/videos.index
     """
     if dry_run and follow:
-        raise UsageError("--dry-run and --follow exclude each other")
+        raise UsageError("--dry-run and --follow cannot be used together")
     run = _Run(
         paths=paths,
         options={
@@ -131,19 +134,19 @@ def index(
     library = target.open_or_create(rebuild=rebuild)
     again = {"rebuild": True, "model": model, "prompt": prompt} if rebuild else {}
     try:
-        watch = Watch(paths, run.scan_options, interval=interval) if follow else None
+        watcher = ChangeWatcher(paths, run.scan_options, interval=interval) if follow else None
         failed = run.once(library, retry_failed=retry_failed, **again)
-        if watch is not None:
-            run.forever(library, watch)
+        if watcher is not None:
+            run.forever(library, watcher)
     except KeyboardInterrupt:
-        console.note("Interrupted. What was indexed is kept; the same command goes on from there.")
+        console.note("Interrupted. Finished files are kept; run the same command again to continue.")
         raise typer.Exit(130) from None
     raise typer.Exit(1 if failed else 0)
 
 
 @dataclass
 class _Run:
-    """What one invocation asks of the library, perhaps several times."""
+    """The indexing runs of one invocation: one, or many with --follow."""
 
     paths: list[Path]
     options: dict[str, Any]
@@ -152,33 +155,33 @@ class _Run:
 
     @property
     def scan_options(self) -> dict[str, Any]:
-        """The options that say which files belong to the run."""
+        """The options that select files."""
         return {name: self.options[name] for name in ("include", "exclude", "hidden", "follow_links")}
 
     def once(self, library: Library, **more: Any) -> bool:
-        """Bring the index up to date, print what was done, and say whether any file failed."""
+        """Update the index and print a report. Returns whether any file failed."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        report.failed.sort(key=lambda failure: failure.path)  # workers finish in any order
+        report.failed.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
         _print_failures(report)
         if not (report.indexed or report.unchanged or report.moved or report.failed or report.failed_before):
-            console.note("No video and no photograph was found.")
+            console.note("No videos or images found.")
         if self.json:
             console.result_json(_summary(report), one_line=self.follow)
         else:
             console.result(summary_line(report))
         return bool(report.failed)
 
-    def forever(self, library: Library, watch: Watch) -> NoReturn:
-        """Index whatever changes, until the user ends it."""
-        console.note(f"Watching {console.count(len(self.paths), 'path')} for changes; Ctrl-C ends it.")
+    def forever(self, library: Library, watcher: ChangeWatcher) -> NoReturn:
+        """Index changes until the user interrupts it."""
+        console.note(f"Watching {console.count(len(self.paths), 'path')} for changes; press Ctrl-C to stop.")
         while True:
-            watch.wait()
+            watcher.wait()
             try:
                 self.once(library)
-            except JepaError as error:  # another process writes, the disk is full: later it may work
+            except JepaError as error:  # another writer, a full disk: it may work next time
                 console.warning(console.printable(str(error)))
-                watch.forget()
+                watcher.forget()
 
 
 def _print_plan(plan: Plan, *, json: bool) -> None:
@@ -219,7 +222,7 @@ def _summary(report: IndexReport) -> dict[str, Any]:
 
 
 def summary_line(report: IndexReport) -> str:
-    """What an indexing run did, in one line."""
+    """A report of an indexing run, in one line."""
     parts = [f"Indexed {console.count(report.indexed, 'file')} in {report.seconds:.1f} s"]
     for number, what in (
         (report.unchanged, "unchanged"),
@@ -238,8 +241,8 @@ def summary_line(report: IndexReport) -> str:
 
 
 def _print_failures(report: IndexReport) -> None:
-    for failure in report.failed[:FAILURES_SHOWN]:
+    for failure in report.failed[:MAX_FAILURES_SHOWN]:
         console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
-    if len(report.failed) > FAILURES_SHOWN:
-        more = len(report.failed) - FAILURES_SHOWN
-        console.warning(f"{console.count(more, 'more file')} failed: 'jepa status --failed' lists them")
+    if len(report.failed) > MAX_FAILURES_SHOWN:
+        more = len(report.failed) - MAX_FAILURES_SHOWN
+        console.warning(f"{console.count(more, 'more file')} failed; 'jepa status --failed' lists them")

@@ -1,4 +1,4 @@
-"""Which index a command works on."""
+"""Finds the index that a command works on."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 
 def is_index(folder: Path) -> bool:
-    """Whether an index lies in this very folder."""
+    """Whether this folder itself is an index."""
     return (folder / "manifest.json").is_file()
 
 
 def open_library(given: Path | None) -> Library:
-    """Open the index named by --index or $JEPA_INDEX, else the nearest .jepa upwards from the working directory."""
+    """Open the index given by --index or $JEPA_INDEX, else the nearest .jepa at or above the working directory."""
     from jepa_retrieval.library import Library, find_index
 
     folder = given or find_index(Path.cwd())
     if folder is None:
         raise UsageError(
-            f"no index in {Path.cwd()} or above it: make one with 'jepa index FOLDER', or name one with --index DIR"
+            f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', or give one with --index DIR"
         )
     return Library.open(folder)
 
 
 @dataclass(frozen=True)
 class Target:
-    """The index that a run writes to, and what is asked of a new one."""
+    """The index that a run writes to, and the settings of a new one."""
 
-    folder: Path  # need not exist yet
+    folder: Path  # may not exist yet
     media: Path  # the folder that paths in a new index are relative to
     model: str | None
     prompt: str | None
@@ -47,10 +47,13 @@ class Target:
     def choose(
         cls, paths: Sequence[Path], given: Path | None, *, model: str | None, prompt: str | None
     ) -> Target:
-        """The index that `paths` go into.
+        """The index for `paths`.
 
-        Without --index: the nearest .jepa at or above the paths, else a new .jepa in the folder (or beside the file)
-        that was named. Paths that lead to different indexes need --index.
+        Without --index: the nearest .jepa at or above the paths, else a new .jepa in the given folder, or beside the
+        given file.
+
+        Raises:
+            UsageError: none of the paths exists; they belong to different indexes and --index is missing.
         """
         from jepa_retrieval.library import INDEX_NAME
 
@@ -62,11 +65,11 @@ class Target:
         return cls(folder, media, model, prompt)
 
     def open_or_create(self, *, rebuild: bool) -> Library:
-        """The index, made if there is none. It keeps its model and prompt, unless it is to be rebuilt."""
+        """The index, created if necessary. Its model and prompt can change only by a rebuild."""
         from jepa_retrieval.library import Library
 
         if not is_index(self.folder):
-            console.note(f"Making a new index in {console.printable(str(self.folder))}")
+            console.note(f"Creating a new index in {console.printable(str(self.folder))}")
             return self._create(self.folder)
         library = Library.open(self.folder)
         if not rebuild:
@@ -75,7 +78,7 @@ class Target:
 
     @contextmanager
     def opened_for_planning(self) -> Iterator[Library]:
-        """The index as it is; if there is none, an empty one in a temporary folder."""
+        """The index as it is; if it does not exist, an empty one in a temporary folder."""
         from jepa_retrieval.library import Library
 
         with tempfile.TemporaryDirectory(prefix="jepa-dry-run-") as scratch:
@@ -91,19 +94,19 @@ class Target:
 
     def _require_same(self, library: Library) -> None:
         manifest = library.records.manifest
-        for name, wanted, made_with in (
+        for name, requested, current in (
             ("model", self.model, manifest.model),
             ("prompt", self.prompt, manifest.prompt),
         ):
-            if wanted is not None and wanted != made_with:
+            if requested is not None and requested != current:
                 raise UsageError(
-                    f"--{name}: the index {library.folder} was made with the {name} '{made_with}', not '{wanted}'; "
-                    "name another --index, or embed everything again with --rebuild"
+                    f"--{name}: the index {library.folder} was created with the {name} '{current}', "
+                    f"not '{requested}'; give another --index, or embed all files again with --rebuild"
                 )
 
 
 def _named(given: Path) -> Path:
-    """A folder that holds other files is one of media: `--index ~/Videos` means ~/Videos/.jepa."""
+    """A folder with other files in it is a media folder: `--index ~/Videos` means ~/Videos/.jepa."""
     from jepa_retrieval.library import INDEX_NAME
 
     folder = Path(os.path.abspath(given))
@@ -118,22 +121,24 @@ def _nearest_or_new(paths: Sequence[Path]) -> Path:
 
     found = {find_index(_media_folder(path)) for path in paths}
     if len(found) > 1:
-        raise UsageError("the paths belong to different indexes: name the one to use with --index DIR")
+        raise UsageError("the paths belong to different indexes: choose one with --index DIR")
     nearest = found.pop()
     if nearest is not None:
         return nearest
     folders = {_media_folder(path) for path in paths}
     if len(folders) > 1:
-        raise UsageError("several paths and no .jepa above them: say where the index goes with --index DIR")
+        raise UsageError(
+            "several paths and no .jepa above them: choose a folder for the index with --index DIR"
+        )
     return folders.pop() / INDEX_NAME
 
 
 def _media_folder(path: Path) -> Path:
-    """The folder itself, or the one that a file lies in; absolute, symbolic links kept as they are."""
+    """The folder itself, or the folder of a file; absolute, with symbolic links kept."""
     absolute = Path(os.path.abspath(path))
     return absolute if absolute.is_dir() else absolute.parent
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:
-    """The deepest folder that holds all `paths`."""
+    """The deepest folder that contains all `paths`."""
     return Path(os.path.commonpath([_media_folder(path) for path in paths]))

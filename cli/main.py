@@ -1,4 +1,4 @@
-"""The `jepa` program: global options, the commands, and how errors are told."""
+"""The `jepa` program: global options, the commands, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ from cli import (
     train,
     watch,
 )
+from cli.help import App
 from jepa_retrieval.errors import JepaError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 FAILED = 2
 
-app = typer.Typer(
+app = App(
     name="jepa",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # plain help: it starts faster, and reads the same in a log
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="--quiet, --no-progress and --debug may also follow the command. $NO_COLOR switches colour off.",
+    epilog="--quiet, --no-progress and --debug also work after the command. Set $NO_COLOR to turn colour off.",
 )
 
 
@@ -54,20 +52,21 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def configure(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
-    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Do not show progress.")] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show log messages, and tracebacks of errors.")
+        bool, typer.Option("--debug", help="Show log messages and the tracebacks of errors.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    """Search folders of video and photographs by meaning.
+    """Search folders of videos and images by meaning.
 
     \b
     Examples:
-      jepa index ~/Videos              make them searchable
+      jepa index ~/Videos              make a folder searchable
       cd ~/Videos
       jepa search "a dog on a beach"   find moments
     """
@@ -85,14 +84,14 @@ def configure(
 
 
 class _NoteHandler(logging.Handler):
-    """Passes log messages on as notes."""
+    """Prints log messages as notes."""
 
     def emit(self, record: logging.LogRecord) -> None:
         console.note(record.getMessage())
 
 
 def _show_preparation() -> None:
-    """Converting a model takes half a minute when it is first used: people should know what they wait for."""
+    """Converting a model takes half a minute on its first use: tell people what they are waiting for."""
     logger = logging.getLogger("jepa_retrieval.models.runtime")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -148,40 +147,40 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says to the user, on one line."""
+    """The message of an error for the user, on one line."""
     if isinstance(error, typer.TyperException):
         return _usage_sentence(error)
     if isinstance(error, JepaError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return f"{type(error).__name__}: {error} (this is a defect of jepa; --debug shows where it happened)"
+    return f"{type(error).__name__}: {error} (this is a bug in jepa; --debug shows where it happened)"
 
 
 def _usage_sentence(error: typer.TyperException) -> str:
-    text = error.format_message().strip()
+    text = error.format_message().strip().replace(": Value error, ", ": ")  # pydantic's prefix
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "jepa"
     return f"{text}{'' if text[-1] in '.?!' else '.'} See '{command} --help'."
 
 
 def _abandon_stdout() -> None:
-    """Let the interpreter close standard output without complaint after its reader has gone (`| head -1`)."""
+    """Let the interpreter close standard output without an error after its reader has exited (`| head -1`)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> None:
     """Entry point of the console script."""
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal's encoding lacks is printed as an escape, not as a traceback.
+        # A file name that the terminal cannot encode is printed with escapes instead of failing.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--debug" not in sys.argv:
-        hush_libraries()
+        silence_libraries()
     sys.exit(main(sys.argv[1:]))
 
 
-def hush_libraries() -> None:
-    """Keep the remarks of libraries to their callers away from users, also in the processes that are started."""
+def silence_libraries() -> None:
+    """Hide the warnings of libraries from users, here and in child processes."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -1,4 +1,4 @@
-"""Commands that look after an index: `status`, `remove`, `verify`, `optimize`."""
+"""Commands that maintain an index: `status`, `remove`, `verify`, `optimize`."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def remove(
     index: IndexOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Forget files, or everything below folders. The media files themselves are not touched.
+    """Remove files and folders from an index. The media files themselves are not touched.
 
-    A pattern is held against the path as 'jepa search' prints it. Paths that are not in the index are named, and the
-    exit status is then 1.
+    Patterns are matched against paths as 'jepa search' prints them. Paths that are not in the index are listed, and
+    the exit status is then 1.
 
     \b
     Examples:
@@ -56,8 +56,8 @@ def remove(
         raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
     for path in unknown:
         console.warning(f"{console.printable(path)}: not in the index")
-    wanted = sorted(set().union(*matches.values()))
-    removed = library.remove([library.resolve(text) for text in wanted])
+    matched = sorted(set().union(*matches.values()))
+    removed = library.remove([library.resolve(text) for text in matched])
     if json:
         console.result_json({"removed": removed})
     else:
@@ -67,9 +67,9 @@ def remove(
 
 
 def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:
-    """Stored paths that `path` means: a file, everything below a folder, or what fits a pattern.
+    """The stored paths that `path` selects: a file, everything below a folder, or the matches of a pattern.
 
-    It may be written from the working directory or as the index stores it.
+    `path` may be relative to the working directory, or a path as the index stores it.
     """
     names = {library.media_root.to_text(Path(path)), os.path.normpath(path)}
     if "." in names:
@@ -79,7 +79,7 @@ def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:
 
 
 def verify(index: IndexOption = None, json: JsonOption = False) -> None:
-    """Check that an index is whole. Problems are printed with their remedy, and the exit status is then 1.
+    """Check an index for damage. Problems are printed with a remedy, and the exit status is then 1.
 
     \b
     Examples:
@@ -104,24 +104,22 @@ def optimize(
     index: IndexOption = None,
     memory: Annotated[
         str | None,
-        typer.Option(
-            "--memory", metavar="SIZE", help="Most memory that searches may take, such as 4GB; or 'any'."
-        ),
+        typer.Option("--memory", metavar="SIZE", help="Maximum memory for searches, such as 4GB; or 'any'."),
     ] = None,
     recall: Annotated[
         float | None,
-        typer.Option("--recall", help="Share of the true ten best that a search is to find, such as 0.98."),
+        typer.Option("--recall", metavar="R", help="Share of the true ten best clips to find, such as 0.98."),
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", help=f"A kind of vector index by name: {', '.join(KINDS)}; or 'auto'."),
+        typer.Option("--kind", metavar="KIND", help=f"Kind of vector index: {', '.join(KINDS)}; or 'auto'."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Make an index smaller and faster: compact its tables, drop old versions, rebuild the vector index.
+    """Make an index smaller and faster: compact its tables, delete old versions, rebuild the vector index.
 
-    The kind of vector index follows from the number of clips, the memory and the recall; it is printed with the
-    recall that was measured on sample queries. What is asked for here holds until it is asked for otherwise.
+    The kind of vector index is chosen by the number of clips, the memory and the recall. It is printed with the
+    recall measured on sample queries. The settings are stored and apply until they are changed.
 
     \b
     Examples:
@@ -133,7 +131,7 @@ def optimize(
     maintenance = library.records.maintenance
     settings = _search_settings(maintenance.search_settings, memory, recall, kind)
     plan = maintenance.plan(settings)
-    expected = f"recall@10 of {plan.expected_recall:.2f} expected"
+    expected = f"expected recall@10 {plan.expected_recall:.2f}"
     console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
     before = library.status()
     library.optimize(settings)
@@ -150,7 +148,7 @@ def optimize(
     else:
         console.result(
             f"{console.printable(str(library.folder))}: {console.bytes_text(before.total_bytes)} before, "
-            f"{console.bytes_text(after.total_bytes)} now; versions of the last hour are kept for their readers."
+            f"{console.bytes_text(after.total_bytes)} now; versions from the last hour are kept for open readers."
         )
         console.result(f"Search: {_search_line(after)}.")
 
@@ -158,7 +156,7 @@ def optimize(
 def _search_settings(
     stored: SearchSettings, memory: str | None, recall: float | None, kind: str | None
 ) -> SearchSettings:
-    """The stored settings with those that were given in their place."""
+    """The stored search settings, with the given options in their place."""
     if recall is not None and not 0 < recall <= 1:
         raise UsageError(f"--recall must be above 0 and at most 1, not {recall}")
     if kind is not None and kind != "auto" and kind not in KINDS:
@@ -182,13 +180,13 @@ def _search_line(stats: IndexStats) -> str:
 def status(
     index: IndexOption = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="List the files that failed, with the reason.")
+        bool, typer.Option("--failed", help="List the files that failed, with the reasons.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say what is in an index and what it costs on disk.
+    """Show what an index contains and how much disk space it uses.
 
-    With --failed: one line for each file that could not be indexed, path and reason between a tab.
+    With --failed: a line for each file that could not be indexed, with path and reason separated by a tab.
 
     \b
     Examples:
@@ -203,7 +201,7 @@ def status(
         else:
             console.results(f"{console.printable(f.path)}\t{console.printable(f.error)}" for f in failures)
             if not failures:
-                console.note("No file failed.")
+                console.note("No failed files.")
         return
     if json:
         console.result_json(_status_document(library))
@@ -249,6 +247,6 @@ def _status_lines(library: Library) -> Iterator[str]:
 
 
 def _last_indexed(library: Library) -> str:
-    """When the records last changed: every commit replaces the manifest."""
+    """When the index last changed: every commit replaces the manifest."""
     changed = (library.folder / "manifest.json").stat().st_mtime
     return datetime.fromtimestamp(changed, UTC).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Paths and indexes of the commands that look at media: `jepa classify`, `jepa ask`."""
+"""Media and candidates of the commands that take paths: `jepa classify`, `jepa ask`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cli import console
 from cli.progress import indexing_progress
-from cli.values import parse_clip
+from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,32 +19,19 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.indexing.report import FileFailure
 
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        help="For PATHs that no index has: the model to use. [the index's; without one $JEPA_MODEL, or nano]",
-    ),
-]
-PerOption = Annotated[
-    str | None,
-    typer.Option("--per", metavar="clip|moment|file", help="What gets a line: moments are clips that agree."),
-]
-
 
 @contextmanager
 def opened_media(paths: Sequence[str], index: Path | None, model: str | None) -> Iterator[MediaSet]:
-    """Media that paths name, encoded where the index has none of them; failures are told as they are met."""
+    """Open the media at `paths`, encode what is not indexed, and print a warning for each file that failed."""
     from jepa_retrieval.library import VideoQuery
     from jepa_retrieval.media_set import open_media
 
-    wanted: list[Path | VideoQuery] = []
+    requested: list[Path | VideoQuery] = []
     for text in paths:
-        path, start, end = parse_clip(text)
+        path, start, end = parse_interval(text)
         whole = start is None and end is None
-        wanted.append(path if whole else VideoQuery(path, start, end))
-    named = [parse_clip(text)[0] for text in paths]
+        requested.append(path if whole else VideoQuery(path, start, end))
+    named = [parse_interval(text)[0] for text in paths]
     library = _library_around(next((path for path in named if path.exists()), named[0]), index)
     if model is not None and library is not None and model != library.records.manifest.model:
         library = None
@@ -54,14 +39,14 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         model = model or os.environ.get("JEPA_MODEL")
     with (
         indexing_progress() as on_progress,
-        open_media(wanted, library=library, model=model, on_progress=on_progress) as media,
+        open_media(requested, library=library, model=model, on_progress=on_progress) as media,
     ):
         _print_failures(media.failed)
         yield media
 
 
 def _library_around(path: Path, index: Path | None) -> Library | None:
-    """The index that is named, else the nearest one at a path or above it; None without one."""
+    """The given index, else the nearest one at or above `path`; None if there is none."""
     from jepa_retrieval.library import Library, find_index
 
     folder = index or find_index(path if path.is_dir() else path.absolute().parent)
@@ -74,11 +59,11 @@ def _print_failures(failed: Sequence[FileFailure]) -> None:
 
 
 def given_candidates(listed: str | None, file: Path | None, *, option: str) -> list[Candidate] | None:
-    """Candidates of `--OPTION a,b,c` or `--OPTION-file FILE`; None if neither is given."""
+    """The candidates of `--OPTION a,b,c` or `--OPTION-file FILE`; None if neither is given."""
     from jepa_retrieval.tasks.asking.candidates import parse_candidates, read_candidates
 
     if listed is not None and file is not None:
-        raise UsageError(f"--{option} and --{option}-file exclude each other")
+        raise UsageError(f"--{option} and --{option}-file cannot be used together")
     if file is not None:
         return read_candidates(file)
     if listed is None:

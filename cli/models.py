@@ -1,4 +1,4 @@
-"""`jepa models`: which models there are, and what one is made of."""
+"""`jepa models`: list, show and import models."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
+from cli.help import App
 from cli.options import JsonOption
 from jepa_retrieval.errors import UsageError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    help="The models that an index can be made with.",
-)
+app = App(help="List, show and import models.")
 
 
 @app.command("list")
 def list_command(json: JsonOption = False) -> None:
-    """List the models that 'jepa index --model' knows.
+    """List the available models.
 
     \b
     Examples:
@@ -43,10 +39,10 @@ def list_command(json: JsonOption = False) -> None:
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A listed name, or any that --model takes.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a model, as for --model.")],
     json: JsonOption = False,
 ) -> None:
-    """Show what a model is made of: its parts, their sizes, and where their weights come from.
+    """Show the configuration of a model: its parts, their sizes and the sources of their weights.
 
     \b
     Examples:
@@ -64,16 +60,16 @@ def show_command(
 
 @app.command("import")
 def import_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint (best.pt) of Open-VLJEPA.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint of Open-VLJEPA (best.pt).")],
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The model folder to write. [PATH without its ending]"),
+        typer.Option(metavar="FOLDER", help="The model folder to write. Default: PATH without its suffix."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Turn a checkpoint of Open-VLJEPA into a model.
+    """Convert a checkpoint of Open-VLJEPA to a model folder.
 
-    Nothing in the file is executed. Every tensor is placed, or named as unused.
+    No code in the file is executed. Tensors that have no place in the model are listed as unused.
 
     \b
     Examples:
@@ -91,14 +87,14 @@ def import_command(
         console.result_json({"model": f"local:{folder}", **document})
         return
     console.result(
-        f"local:{console.printable(str(folder))}: {console.count(report.placed, 'tensor')} placed."
+        f"local:{console.printable(str(folder))}: {console.count(report.placed, 'tensor')} imported."
     )
     console.results(f"unused\t{name}" for name in report.unused)
     console.results(f"needs\t{source}" for source in report.referenced)
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as dotted names and values."""
+    """Nested settings as pairs of a dotted name and a value."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}.")

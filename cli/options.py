@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
+
+Per = Literal["clip", "moment", "file"]
+
+
+def file_option(about: str, *, metavar: str = "FILE") -> Any:
+    """An option whose value is a file."""
+    return typer.Option(metavar=metavar, help=about)
+
+
+def top_option(about: str) -> Any:
+    """`--top N`."""
+    return typer.Option("--top", "-t", min=1, metavar="N", help=about)
+
+
+def text_option(about: str) -> Any:
+    """An option whose value is a text, or several if it may be repeated."""
+    return typer.Option(metavar="TEXT", help=about)
+
 
 IndexOption = Annotated[
     Path | None,
@@ -13,7 +31,7 @@ IndexOption = Annotated[
         "--index",
         envvar="JEPA_INDEX",
         metavar="DIR",
-        help="The index to use. Without it: the nearest .jepa upwards from the working directory.",
+        help="The index to use. Default: the nearest .jepa at or above the working directory.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
@@ -22,6 +40,44 @@ WhereOption = Annotated[
     typer.Option(
         "--where",
         metavar="SQL",
-        help="Only media for which this holds, such as \"duration > 60 and path like '%/2024/%'\".",
+        help="Use only media that match this condition, such as \"duration > 60 and path like '%/2024/%'\".",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="The model. Default: $JEPA_MODEL, else nano; see 'jepa models list'."
+    ),
+]
+MediaModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="The model for files that are not indexed. Default: the index's, else $JEPA_MODEL, else nano.",
+    ),
+]
+PerOption = Annotated[
+    Per | None,
+    typer.Option(
+        "--per",
+        metavar="clip|moment|file",
+        help="What each line describes; a moment joins neighbouring clips with the same answer.",
+    ),
+]
+SentencesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sentences",
+        metavar="FILE",
+        help="Choose the nearest sentence from this file, one per line, instead of generating one.",
+    ),
+]
+VoiceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--voice",
+        metavar="MODEL.gguf",
+        help="Rephrase the sentences with this language model; needs the extra 'voice'.",
     ),
 ]

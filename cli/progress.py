@@ -1,4 +1,4 @@
-"""Progress of an indexing run: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of an indexing run: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jepa_retrieval.times import format_time
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.indexing.report import IndexProgress
 
-SECONDS_BETWEEN_LINES = 5.0
+MIN_SECONDS_BETWEEN_LINES = 5.0
 
 OnProgress = Callable[["IndexProgress"], None]
 
 
 @contextmanager
 def indexing_progress() -> Iterator[OnProgress | None]:
-    """A callback for `Library.index` that shows progress on standard error; None if none is wanted."""
+    """A callback for `Library.index` that shows progress on standard error; None if progress is switched off."""
     if not console.show_progress():
         yield None
     elif console.is_terminal(sys.stderr):
@@ -32,7 +32,7 @@ def indexing_progress() -> Iterator[OnProgress | None]:
 
 
 def rates(progress: IndexProgress) -> str:
-    """Speed so far and time left: `24.1x real time, 3.2 files/s, 0:42 left`."""
+    """Average speed and remaining time: `24.1x real time, 3.2 files/s, 0:42 left`."""
     elapsed = max(progress.elapsed, 1e-3)
     parts = []
     if progress.media_seconds:
@@ -49,7 +49,7 @@ def _lines() -> OnProgress:
 
     def on_progress(progress: IndexProgress) -> None:
         nonlocal last
-        if time.monotonic() - last < SECONDS_BETWEEN_LINES:
+        if time.monotonic() - last < MIN_SECONDS_BETWEEN_LINES:
             return
         last = time.monotonic()
         failed = f", {progress.failed:,} failed" if progress.failed else ""
@@ -63,7 +63,7 @@ def _bar() -> Iterator[OnProgress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.table import Column
 
-    # The file's name gets whatever width the figures leave.
+    # The file name takes the remaining width.
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis", min_width=1)
     with Progress(
         BarColumn(bar_width=20),
@@ -74,7 +74,7 @@ def _bar() -> Iterator[OnProgress]:
         transient=True,
         expand=True,
     ) as bar:
-        task = bar.add_task("", total=None, rates="looking for files", current="")
+        task = bar.add_task("", total=None, rates="scanning for files", current="")
 
         def on_progress(progress: IndexProgress) -> None:
             failed = f", {progress.failed:,} failed" if progress.failed else ""

@@ -1,4 +1,4 @@
-"""The words of a search's command line to a query."""
+"""Builds the query of `jepa search` from its arguments."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.values import parse_clip, parse_weighted
+from cli.values import parse_interval, parse_weighted
 from jepa_retrieval.errors import UsageError
 
-# FILE@START-END; nobody writes a sentence that ends like that.
-_RANGE = re.compile(r".@[\d:.]*-[\d:.]*$")
+# FILE@START-END: sentences do not end like this.
+_INTERVAL = re.compile(r".@[\d:.]*-[\d:.]*$")
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -25,18 +25,18 @@ def check_usage(
     video: str | None,
     plus: Sequence[str],
 ) -> None:
-    """What can be said of a query's words before a library is open.
+    """Check the parts of a query that need no open library.
 
     Raises:
-        UsageError: nothing, or more than one thing, to begin with; an empty text; a part that ends before it starts.
+        UsageError: none or several of TEXT, --image and --video; an empty text; an interval ending before its start.
     """
     given = bool(text) + (image is not None) + (video is not None)
     if given > 1 or not (given or plus):
-        raise UsageError("say what to look for: one of TEXT, --image FILE or --video FILE[@START-END]")
+        raise UsageError("give exactly one of TEXT, --image FILE or --video FILE[@START-END]")
     if text:
         _of_text(" ".join(text))
     if video is not None:
-        parse_clip(video)
+        parse_interval(video)
 
 
 def build_query(
@@ -49,12 +49,12 @@ def build_query(
     minus: Sequence[str],
     not_like: Sequence[str],
 ) -> Query:
-    """What is looked for: TEXT, --image or --video, then the terms that are added and subtracted.
+    """The query: TEXT, --image or --video, plus the terms that are added and subtracted.
 
-    The words have passed `check_usage`.
+    The arguments have passed `check_usage`.
 
     Raises:
-        UsageError: a file that does not exist; an empty text; a weight without a term.
+        UsageError: a file does not exist; a text is empty; a weight has no term.
     """
     parts = []
     if image is not None:
@@ -77,21 +77,21 @@ def _terms(library: Library, option: str, values: Sequence[str], *, files_only: 
     for value in values:
         weight, rest = (1.0, value) if Path(value).is_file() else parse_weighted(value)
         if not rest:
-            raise UsageError(f"{option} {value!r}: nothing follows the weight")
+            raise UsageError(f"{option} {value!r}: there is nothing after the weight")
         is_file = files_only or _names_a_file(library, rest)
         terms.append(weight * (_of_file(library, rest) if is_file else _of_text(rest)))
     return terms
 
 
 def _names_a_file(library: Library, value: str) -> bool:
-    """Whether a term means a file: one on disk, one that the index has at this path, or anything with a range."""
-    return bool(_RANGE.search(value)) or _exists(library, value)
+    """Whether a term is a file: on disk, at this path in the index, or anything with an interval."""
+    return bool(_INTERVAL.search(value)) or _exists(library, value)
 
 
 def _exists(library: Library, name: str) -> bool:
     try:
         return Path(name).is_file() or bool(library.records.clips_of(name))
-    except (OSError, ValueError):  # a long sentence is no name that a file could have
+    except (OSError, ValueError):  # a long sentence is not a possible file name
         return False
 
 
@@ -102,10 +102,10 @@ def _of_text(text: str) -> Query:
 
 
 def _of_file(library: Library, value: str) -> Query:
-    """A photograph, a video or a part of one: on disk, or else at this path in the index."""
+    """An image, a video or an interval of one: on disk, else at this path in the index."""
     from jepa_retrieval.tasks.searching.query import Query
 
-    path, start, end = parse_clip(value)
+    path, start, end = parse_interval(value)
     if path.is_file():
         return Query.image(path) if start is None and end is None else Query.clip(path, start, end)
     if library.records.clips_of(str(path)):

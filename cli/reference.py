@@ -1,4 +1,4 @@
-"""Write the reference of all commands from their help texts.
+"""Writes the reference of all commands from their help texts.
 
 python -m cli.reference docs/cli.md
 """
@@ -17,28 +17,34 @@ from cli.main import app
 INTRODUCTION = """\
 # The command line
 
-This page is made from the program's own help texts by `make docs`.
+This page is generated from the program's help texts by `make docs`.
 
-Results go to standard output, progress and logs to standard error. Exit status: 0 done; 1 done, but something in
-the input failed and is named; 2 wrong usage, or nothing could be done; 130 interrupted. Errors are one sentence;
-`--debug` shows where they come from. `--quiet`, `--no-progress` and `--debug` work before and after the command.
+Results go to standard output; progress, notes and errors go to standard error. Errors are one sentence; `--debug`
+adds the traceback. `--quiet`, `--no-progress` and `--debug` work before and after the command.
+
+| exit status | meaning |
+|---|---|
+| 0 | success |
+| 1 | finished, but some of the input failed and is named |
+| 2 | wrong usage, or nothing could be done |
+| 130 | interrupted |
 
 | variable | meaning |
 |---|---|
-| `JEPA_INDEX` | the index to use when `--index` is not given |
-| `JEPA_MODEL` | the model of new indexes |
-| `JEPA_CACHE` | where prepared models are kept |
-| `NO_COLOR` | no colour |
+| `JEPA_INDEX` | the index to use if `--index` is not given |
+| `JEPA_MODEL` | the model to use if `--model` is not given |
+| `JEPA_CACHE` | the folder for prepared models |
+| `NO_COLOR` | turns colour off |
 """
 
 
 def reference() -> str:
-    """The whole page as Markdown."""
+    """The page as Markdown."""
     return "\n".join([INTRODUCTION, *_sections(typer.main.get_command(app), None)])
 
 
 def _sections(command: Any, parent: Any) -> Iterator[str]:
-    """One section per command, subcommands after their group."""
+    """A section for each command; subcommands follow their group."""
     context = command.context_class(
         command,
         info_name=command.name or "jepa",
@@ -53,7 +59,7 @@ def _sections(command: Any, parent: Any) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the page to the file that is named, or print it."""
+    """Write the page to the given file, or to standard output."""
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(reference(), "utf-8")
     else:

@@ -1,4 +1,4 @@
-"""`jepa search`: moments for a text, a photograph or a part of a video."""
+"""`jepa search`: find moments by a text, an image or an interval of a video."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import typer
 
 from cli import console
 from cli.locate import open_library
-from cli.options import IndexOption, JsonOption, WhereOption
+from cli.options import IndexOption, JsonOption, WhereOption, file_option, text_option, top_option
 from cli.query import build_query, check_usage
+from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -28,67 +29,60 @@ def add_to(app: typer.Typer) -> None:
 
 
 def search(
-    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="What to look for.")] = None,
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The text to search for.")] = None,
     index: IndexOption = None,
-    image: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Search with a photograph instead.")
-    ] = None,
+    image: Annotated[Path | None, file_option("Search by image.")] = None,
     video: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE[@START-END]", help="Search with a video or a part of it: a.mp4@1:20-1:35."
+            metavar="FILE[@START-END]", help="Search by video, or by an interval of one: a.mp4@1:20-1:35."
         ),
     ] = None,
     plus: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[W:]WHAT",
-            help="Also this: a text, a file, or FILE@START-END; W: its weight, as in 2:beach. Repeatable.",
+            help="Add a text, FILE or FILE@START-END, with weight W if given, as in 2:beach. Repeatable.",
         ),
     ] = None,
     minus: Annotated[
         list[str] | None,
-        typer.Option(metavar="[W:]WHAT", help="But not this, given in the same ways. Repeatable."),
+        typer.Option(metavar="[W:]WHAT", help="Subtract a text, FILE or FILE@START-END. Repeatable."),
     ] = None,
     not_like: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="[W:]FILE", help="But not what this photograph or FILE@START-END shows. Repeatable."
-        ),
+        typer.Option(metavar="[W:]FILE", help="Subtract what FILE or FILE@START-END shows. Repeatable."),
     ] = None,
-    top: Annotated[int, typer.Option("--top", "-t", min=1, metavar="N", help="Most moments to show.")] = 10,
+    top: Annotated[int, top_option("Maximum number of moments to show.")] = 10,
     where: WhereOption = None,
-    per_file: Annotated[bool, typer.Option("--per-file", help="Only the best moment of each file.")] = False,
+    per_file: Annotated[
+        bool, typer.Option("--per-file", help="Show only the best moment of each file.")
+    ] = False,
     min_confidence: Annotated[
         float,
-        typer.Option(
-            min=0.0, max=1.0, metavar="P", help="Leave out hits that are less sure than this, from 0 to 1."
-        ),
+        typer.Option(min=0.0, max=1.0, metavar="P", help="Hide moments with a lower confidence."),
     ] = 0.0,
     prompt: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Look again at what was found and ask the model this, as 'What is the person doing?'.",
-        ),
+        text_option("Rerank the best hits under this prompt, such as 'What is the person doing?'."),
     ] = None,
     json: JsonOption = False,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Also write the results as one HTML page with pictures."),
+        file_option("Also write the results as an HTML page with thumbnails."),
     ] = None,
     filepath_only: Annotated[
-        bool, typer.Option("--filepath-only", "-f", help="Print only the paths of the files, each once.")
+        bool, typer.Option("--filepath-only", "-f", help="Print only the file paths, each once.")
     ] = False,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="With -f: end each path with a null byte, for 'xargs -0'.")
+        bool, typer.Option("--null", "-0", help="With -f: end each path with a NUL byte, for 'xargs -0'.")
     ] = False,
 ) -> None:
-    """Find the moments that match a sentence, a photograph or a piece of video.
+    """Find the moments that match a text, an image or an interval of a video.
 
-    On a terminal the hits come as a table; otherwise as lines of rank, score, time and path between tabs. Paths are
-    relative to the folder that was indexed. Times are minutes:seconds. FILE may be any file, or a path as the results
-    show it: parts of indexed files are compared as they are stored, without decoding them.
+    Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
+    relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
+    indexed files are compared by their stored embeddings, without decoding.
 
     \b
     Examples:
@@ -102,9 +96,9 @@ def search(
       jepa search "invoice" -f -0 | xargs -0 cp -t found/
     """
     if null and not filepath_only:
-        raise UsageError("--null works with --filepath-only")
+        raise UsageError("--null requires --filepath-only")
     if json and filepath_only:
-        raise UsageError("--json and --filepath-only exclude each other")
+        raise UsageError("--json and --filepath-only cannot be used together")
     check_usage(text=text, image=image, video=video, plus=plus or [])
     library = open_library(index)
     query = build_query(
@@ -140,7 +134,7 @@ def search(
 
 
 def _document(found: SearchResult) -> dict[str, Any]:
-    """The result as JSON has it; digits that mean nothing are dropped."""
+    """The result as a JSON document, with numbers rounded to meaningful digits."""
     document = asdict(found)
     document["elapsed_ms"] = round(found.elapsed_ms, 1)
     for hit in document["hits"]:
@@ -152,55 +146,43 @@ def _document(found: SearchResult) -> dict[str, Any]:
 
 
 def print_moments(found: SearchResult, library: Library, *, min_confidence: float = 0.0) -> None:
-    """Hits as a table on a terminal, as tab-separated lines elsewhere."""
+    """Print moments as a table on a terminal, and as tab-separated lines elsewhere."""
     if not found.hits:
         console.note(nothing_found(found, library, at_least=min_confidence))
     elif console.is_terminal(sys.stdout):
         _print_table(found, library)
     else:
         for moment in found.hits:
-            span = format_range(moment.start, moment.end)
-            console.result(f"{moment.rank}\t{moment.score:.3f}\t{span}\t{console.printable(moment.path)}")
+            interval = format_interval(moment.start, moment.end)
+            console.result(f"{moment.rank}\t{moment.score:.3f}\t{interval}\t{console.printable(moment.path)}")
 
 
 def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
-    """What to tell people instead of an empty table."""
+    """The note that is shown instead of an empty table."""
     if library.status().clips == 0:
         return f"Nothing found: the index {console.printable(str(library.folder))} is empty."
     query = console.printable(found.query)
     if at_least > 0:
-        return f"Nothing here matches {query!r} with a confidence of {at_least:g} or more."
+        return f"Nothing matches {query!r} with a confidence of {at_least:g} or more."
     return f"Nothing found for {query!r}."
 
 
 def _print_table(found: SearchResult, library: Library) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    timed = any(moment.start is not None for moment in found.hits)
-    calibrated = any(moment.confidence is not None for moment in found.hits)
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("score", justify="right")
-    if calibrated:
-        table.add_column("sure", justify="right")
-    if timed:
-        table.add_column("time", justify="right", style="cyan", no_wrap=True)
-    table.add_column("path", overflow="fold")
-    captioned = any(moment.caption for moment in found.hits)
-    if captioned:
-        table.add_column("caption", overflow="fold")
-    for moment in found.hits:
-        cells: list[str | Text] = [str(moment.rank), f"{moment.score:.3f}"]
-        if calibrated:
-            cells.append("" if moment.confidence is None else f"{moment.confidence:.0%}")
-        if timed:
-            cells.append("" if moment.start is None else format_range(moment.start, moment.end))
-        # Text, not str: rich would read brackets in a file name as markup.
-        path = Text(console.printable(moment.path), style=f"link {library.resolve(moment.path).as_uri()}")
-        told = [Text(console.printable(moment.caption or ""))] if captioned else []
-        table.add_row(*cells, path, *told)
-    console.styled().print(table)
+    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("caption"))
+    print_table(
+        columns,
+        (
+            (
+                str(moment.rank),
+                f"{moment.score:.3f}",
+                "" if moment.confidence is None else f"{moment.confidence:.0%}",
+                "" if moment.start is None else format_interval(moment.start, moment.end),
+                (moment.path, f"link {library.resolve(moment.path).as_uri()}"),
+                moment.caption or "",
+            )
+            for moment in found.hits
+        ),
+    )
 
 
 def _print_paths(found: SearchResult, library: Library, *, null: bool, min_confidence: float) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import console
+from cli.help import App
 from cli.options import JsonOption
 from jepa_retrieval.times import format_time
 
@@ -17,25 +18,24 @@ if TYPE_CHECKING:
     from jepa_retrieval.training.config import Stage
     from jepa_retrieval.training.progress import TrainProgress
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    help="Train a model: stage 1 on captions, stage 2 on questions.",
-)
+app = App(help="Train a model: stage 1 on captions, stage 2 on questions.")
 
-SECONDS_BETWEEN_LINES = 5.0
+MIN_SECONDS_BETWEEN_LINES = 5.0
 
 ConfigArgument = Annotated[
     Path,
-    typer.Argument(metavar="CONFIG", help="The recipe: a TOML file; docs/training.md explains its keys."),
+    typer.Argument(metavar="CONFIG", help="The recipe, a TOML file; docs/training.md explains its keys."),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of CONFIG: optim.learning_rate=1e-4"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of CONFIG, such as optim.learning_rate=1e-4. Repeatable.",
+    ),
 ]
 RestartOption = Annotated[
-    bool, typer.Option("--restart", help="Begin anew, deleting what the run has so far.")
+    bool, typer.Option("--restart", help="Start over and delete the results of earlier runs.")
 ]
 
 
@@ -43,9 +43,9 @@ RestartOption = Annotated[
 def pretrain_command(
     config: ConfigArgument, set_: SetOption = None, restart: RestartOption = False, json: JsonOption = False
 ) -> None:
-    """Stage 1: pretrain on captions and class names, images first, then video.
+    """Stage 1: pretrain on captions and class names, first on images, then on video.
 
-    A run that was interrupted goes on where it was. Several processes: 'accelerate launch -m cli.main train ...'.
+    An interrupted run continues where it stopped. For several processes: 'accelerate launch -m cli.main train ...'.
 
     \b
     Examples:
@@ -59,9 +59,9 @@ def pretrain_command(
 def sft_command(
     config: ConfigArgument, set_: SetOption = None, restart: RestartOption = False, json: JsonOption = False
 ) -> None:
-    """Stage 2: finetune on questions, with a share of stage-1 data against forgetting.
+    """Stage 2: finetune on questions, mixed with stage-1 data to prevent forgetting.
 
-    A run that was interrupted goes on where it was. Several processes: 'accelerate launch -m cli.main train ...'.
+    An interrupted run continues where it stopped. For several processes: 'accelerate launch -m cli.main train ...'.
 
     \b
     Examples:
@@ -75,7 +75,7 @@ def _train(path: Path, stage: Stage, overrides: list[str], *, restart: bool, jso
     from jepa_retrieval.training.config import load_config
 
     config = load_config(path, overrides=overrides)
-    # PyTorch is loaded only now: a mistake in the recipe is told at once.
+    # PyTorch is imported only now, so that a mistake in the recipe is reported at once.
     from jepa_retrieval.training.stages import train
 
     report = train(
@@ -94,23 +94,23 @@ def _train(path: Path, stage: Stage, overrides: list[str], *, restart: bool, jso
             }
         )
         return
-    console.result(f"model of step {report.step:,}: {console.printable(str(report.model))}")
+    console.result(f"model at step {report.step:,}: {console.printable(str(report.model))}")
     console.results(console.columns((name, f"{value:.2f}") for name, value in report.metrics.items()))
 
 
 class ProgressLines:
-    """A line on standard error every few seconds, and one for every evaluation."""
+    """Prints a line to standard error every few seconds, and one for every evaluation."""
 
     def __init__(self) -> None:
         self._last = 0.0
 
     def __call__(self, progress: TrainProgress) -> None:
-        """Tell how far the run is."""
+        """Print a line, unless the last one was printed just now."""
         finished = progress.done == progress.total
         if (
             progress.activity == "evaluate"
             or finished
-            or time.monotonic() - self._last > SECONDS_BETWEEN_LINES
+            or time.monotonic() - self._last > MIN_SECONDS_BETWEEN_LINES
         ):
             self._last = time.monotonic()
             console.note(progress_line(progress))

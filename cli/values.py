@@ -1,4 +1,4 @@
-"""Texts of the command line to values: times, ranges of time, sampling."""
+"""Parses values of the command line: times, intervals, sizes, weights, sampling."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 
 
 def parse_time(text: str) -> float:
-    """Seconds in `90`, `90.5`, `1:30` or `1:02:03.5`."""
+    """The number of seconds in `90`, `90.5`, `1:30` or `1:02:03.5`."""
     cleaned = text.strip()
     if _SECONDS.fullmatch(cleaned):
         return float(cleaned)
     clock = _CLOCK.fullmatch(cleaned)
     if clock is None:
-        raise UsageError(f"'{text}' is not a time: write seconds (90.5) or hours:minutes:seconds (1:02:03.5)")
+        raise UsageError(f"'{text}' is not a time: use seconds (90.5) or hours:minutes:seconds (1:02:03.5)")
     return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + float(clock["seconds"])
 
 
 def parse_size(text: str) -> float:
-    """Bytes in `4GB`, `512 MB`, `1.5g` or `4000000`; `GB` is a power of 1,000, `GiB` of 1,024."""
+    """The number of bytes in `4GB`, `512 MB`, `1.5g` or `4000000`; `GB` counts in 1,000s, `GiB` in 1,024s."""
     size = _SIZE.fullmatch(text.strip())
     if size is None or not float(size["number"]):
-        raise UsageError(f"'{text}' is not a size: write one like 4GB or 512MB")
+        raise UsageError(f"'{text}' is not a size: use a number and a unit, such as 4GB or 512MB")
     power = ("", "k", "m", "g", "t").index(size["unit"].lower())
     return float(size["number"]) * (1024.0 if size["binary"] else 1000.0) ** power
 
 
-def parse_clip(text: str) -> tuple[Path, float | None, float | None]:
-    """`FILE`, `FILE@START-END`, `FILE@START-` or `FILE@-END` to the file and its bounds in seconds.
+def parse_interval(text: str) -> tuple[Path, float | None, float | None]:
+    """The file, start and end (seconds) of `FILE`, `FILE@START-END`, `FILE@START-` or `FILE@-END`.
 
-    A file whose whole name is `text` wins, so names with an `@` in them still work.
+    If a file named exactly `text` exists, that file is meant, so names that contain an `@` work.
     """
     if "@" not in text or os.path.lexists(text):
         return Path(text), None, None
@@ -47,7 +47,7 @@ def parse_clip(text: str) -> tuple[Path, float | None, float | None]:
     start_text, dash, end_text = bounds.partition("-")
     if not dash or not (start_text or end_text):
         raise UsageError(
-            f"'{text}' has no range of time after the '@': write FILE@START-END, as a.mp4@1:20-1:35"
+            f"'{text}' has no interval after the '@': write FILE@START-END, for example a.mp4@1:20-1:35"
         )
     start = parse_time(start_text) if start_text else None
     end = parse_time(end_text) if end_text else None
@@ -56,34 +56,21 @@ def parse_clip(text: str) -> tuple[Path, float | None, float | None]:
     return Path(name), start, end
 
 
-def parse_per(text: str | None, *, timeline: bool = False) -> Literal["clip", "moment", "file"] | None:
-    """`clip`, `moment` or `file`; None if nothing was said."""
-    if timeline:
-        if text not in (None, "moment"):
-            raise UsageError(f"--timeline is --per moment, not --per {text}")
-        return "moment"
-    allowed: tuple[Literal["clip", "moment", "file"], ...] = ("clip", "moment", "file")
-    found = next((per for per in allowed if per == text), None)
-    if found is None and text is not None:
-        raise UsageError(f"--per must be {', '.join(allowed[:-1])} or {allowed[-1]}, not '{text}'")
-    return found
-
-
 def parse_weighted(text: str) -> tuple[float, str]:
-    """`2:dog` to 2 and `dog`; a text without a weight weighs 1."""
+    """The weight and the text of `2:dog`; the weight is 1 if there is none."""
     weighted = _WEIGHTED.fullmatch(text)
     if weighted is None:
         return 1.0, text
     weight = float(weighted["weight"])
     if not 0 < weight <= 1000:
         raise UsageError(
-            f"'{text}': a weight must be above 0 and at most 1000; to lead away from something, use --minus"
+            f"'{text}': a weight must be above 0 and at most 1000; to subtract something, use --minus"
         )
     return weight, weighted["rest"].strip()
 
 
 def parse_sampling(text: str) -> Literal["auto", "keyframes"] | float:
-    """`auto`, `keyframes`, or frames per second."""
+    """`auto`, `keyframes`, or a number of frames per second."""
     if text == "auto":
         return "auto"
     if text == "keyframes":
@@ -94,6 +81,6 @@ def parse_sampling(text: str) -> Literal["auto", "keyframes"] | float:
         rate = math.nan
     if not 0 < rate <= 1000:  # also refuses nan
         raise UsageError(
-            f"--sampling must be auto, keyframes or frames per second (such as 2 or 0.5), not '{text}'"
+            f"--sampling must be auto, keyframes or a number of frames per second (such as 2 or 0.5), not '{text}'"
         )
     return rate

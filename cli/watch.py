@@ -1,16 +1,17 @@
-"""`jepa watch`: describe a video, a camera or a stream as it runs."""
+"""`jepa watch`: describe a video, a camera or a stream while it plays."""
 
 from __future__ import annotations
 
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import console
-from cli.decoders import ModelOption, SentencesOption, VoiceOption, open_decoder, open_voice
+from cli.decoders import open_decoder, open_narrator
+from cli.options import ModelOption, SentencesOption, VoiceOption, file_option, text_option
 from cli.values import parse_time
 from cli.watch_output import Output, open_writers, summary
 from jepa_retrieval.errors import UsageError
@@ -26,85 +27,96 @@ def add_to(app: typer.Typer) -> None:
     app.command("watch")(watch)
 
 
-def _file_option(kind: str) -> Any:
-    return typer.Option(metavar="FILE", help=f"Also write the sentences as {kind}.")
-
-
 def watch(
     source: Annotated[
         str,
-        typer.Argument(metavar="FILE|URL|camera:N", help="A video file, http(s):// or rtsp://, or a camera."),
+        typer.Argument(
+            metavar="FILE|URL|camera:N", help="A video file, an http(s) or rtsp URL, or a camera."
+        ),
     ],
     rate: Annotated[
-        float, typer.Option(min=0.01, max=60, metavar="HZ", help="Windows to look at per second.")
+        float, typer.Option(min=0.01, max=60, metavar="HZ", help="Windows to encode per second.")
     ] = 2.0,
     max_rate: Annotated[
         float,
         typer.Option(
-            "--max-rate", min=0, metavar="HZ", help="Most sentences a second in the long run; 0: no limit."
+            "--max-rate",
+            min=0,
+            metavar="HZ",
+            help="Maximum average number of sentences per second; 0: no limit.",
         ),
     ] = 0.35,
     max_silence: Annotated[
         float,
-        typer.Option("--max-silence", metavar="SECONDS", help="Say something after so long, shift or not."),
+        typer.Option("--max-silence", metavar="SECONDS", help="Describe the scene at least this often."),
     ] = 30.0,
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="VARIANCE", help="Local variance that counts as a shift of meaning, 0 to 1."),
+        typer.Option(
+            metavar="VARIANCE", help="Minimum local variance that counts as a shift in meaning, 0 to 1."
+        ),
     ] = None,
     midpoint: Annotated[
-        bool, typer.Option("--midpoint", help="Decode a segment's middle window, not its average.")
+        bool, typer.Option("--midpoint", help="Decode an interval's middle window, not its average.")
     ] = False,
     model: ModelOption = None,
     sentences: SentencesOption = None,
     voice: VoiceOption = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the model is asked of each window.")
+        str | None, text_option("The question that the model answers about each window.")
     ] = None,
     alert: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Tell when this becomes true. May be repeated.")
+        list[str] | None, text_option("Fire an alert when this becomes true. Repeatable.")
     ] = None,
     alert_at: Annotated[
-        float, typer.Option("--alert-at", metavar="0..1", help="Confidence from which on an alert fires.")
+        float,
+        typer.Option(
+            "--alert-at", metavar="P", min=0.0, max=1.0, help="Minimum confidence to fire an alert."
+        ),
     ] = 0.5,
     alert_command: Annotated[
         str | None,
         typer.Option(
             "--alert-command",
             metavar="COMMAND",
-            help="Run this for every alert, with $JEPA_ALERT_TEXT and others.",
+            help="Run this command for every alert, with $JEPA_ALERT_TEXT and more in its environment.",
         ),
     ] = None,
-    srt: Annotated[Path | None, _file_option("SubRip subtitles")] = None,
-    vtt: Annotated[Path | None, _file_option("WebVTT subtitles")] = None,
-    csv: Annotated[Path | None, _file_option("a table")] = None,
+    srt: Annotated[Path | None, file_option("Also write the sentences as SubRip subtitles.")] = None,
+    vtt: Annotated[Path | None, file_option("Also write the sentences as WebVTT subtitles.")] = None,
+    csv: Annotated[Path | None, file_option("Also write the sentences as a CSV table.")] = None,
     timeline: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.png|html", help="Draw variance, borders, sentences and key frames at the end."
-        ),
+        file_option("At the end, draw variance, borders, sentences and key frames.", metavar="FILE.png|html"),
     ] = None,
     duration: Annotated[
         str | None,
-        typer.Option("--for", metavar="TIME", help="Stop after so much of the stream: 90 or 1:30:00."),
+        typer.Option(
+            "--for", metavar="TIME", help="Stop after this much of the stream, such as 90 or 1:30:00."
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="FILE is still being written: wait at its end for more.")
+        bool, typer.Option("--follow", help="At the end of FILE, wait for more: it is still being written.")
     ] = False,
     live: Annotated[
         bool | None,
         typer.Option(
-            "--live/--no-live", help="Drop windows rather than fall behind; by itself for what has no end."
+            "--live/--no-live",
+            help="Drop windows rather than fall behind.",
+            show_default="for cameras and endless streams",
         ),
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(min=0.1, metavar="SECONDS", help="A connection without an answer for so long is lost."),
+        typer.Option(min=0.1, metavar="SECONDS", help="Reconnect if the source sends nothing for this long."),
     ] = 10.0,
     give_up: Annotated[
         float | None,
         typer.Option(
-            "--give-up", min=0.1, metavar="SECONDS", help="Stop when a lost source stays away for so long."
+            "--give-up",
+            min=0.1,
+            metavar="SECONDS",
+            help="Stop if a lost source does not come back within this time.",
         ),
     ] = None,
     input_option: Annotated[
@@ -112,15 +124,15 @@ def watch(
         typer.Option(
             "--input-option",
             metavar="KEY=VALUE",
-            help="For libav, such as rtsp_transport=udp. May be repeated.",
+            help="Option for FFmpeg, such as rtsp_transport=udp. Repeatable.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print results as JSON, one object per line.")] = False,
 ) -> None:
-    """Describe a video, a camera or a stream as it runs: a sentence whenever its meaning has shifted.
+    """Describe a video, a camera or a stream while it plays: a sentence whenever its meaning changes.
 
-    Prints time, score and sentence of each segment as soon as it is over, and counters at the end. A camera or a
-    stream that is lost is tried again, less and less often. Ctrl-C ends it; what was written is whole.
+    Prints the time, score and sentence of each interval as soon as it ends, and counters at the end. A lost camera or
+    stream is reconnected, with growing pauses between attempts. Stop with Ctrl-C; all files written are complete.
 
     \b
     Examples:
@@ -129,7 +141,7 @@ def watch(
       jepa watch camera:0 --for 1:00:00 --srt hour.srt --timeline hour.html
     """
     if alert_command is not None and not alert:
-        raise UsageError("--alert-command works with --alert")
+        raise UsageError("--alert-command requires --alert")
     from jepa_retrieval.media.streams.source import StreamSource
     from jepa_retrieval.tasks.watching.shifts import DEFAULT_THRESHOLD, ShiftOptions
     from jepa_retrieval.tasks.watching.watch import Watcher, WatchOptions
@@ -157,23 +169,23 @@ def watch(
         json=json,
         command=_command(alert_command),
         timeline=_timeline(timeline, origin.name, shifts.threshold),
-        voice=open_voice(voice),
+        narrator=open_narrator(voice),
     )
     loaded, decoder = open_decoder(model, sentences)
     with open_writers(srt, vtt, csv) as output.writers:
         try:
             interrupted = _run(Watcher(origin, loaded, decoder, options), output)
-        finally:  # a stream that was given up after days is drawn too
+        finally:  # also after an error, which may come after days
             if output.timeline is not None and timeline is not None and output.timeline.descriptions:
                 output.timeline.write(timeline)
                 console.note(f"Wrote {console.printable(str(timeline))}")
-    output.tell_story()
+    output.print_summary()
     if interrupted:
         raise typer.Exit(130)
 
 
 def _run(watcher: Watcher, output: Output) -> bool:
-    """Watch to the end; whether the user ended it."""
+    """Watch until the end. Returns whether the user interrupted it."""
     interrupted = False
     try:
         for event in watcher.run():
@@ -200,9 +212,9 @@ def _timeline(path: Path | None, title: str, threshold: float) -> Timeline | Non
     if path is None:
         return None
     if path.suffix.lower() not in (".png", ".html", ".htm"):
-        raise UsageError(f"{path}: a timeline is written as .png or .html")
-    if not os.access(path.parent, os.W_OK):  # told of now, not after days
-        raise UsageError(f"{path}: a file cannot be written there")
+        raise UsageError(f"{path}: the name of a timeline must end in .png or .html")
+    if not os.access(path.parent, os.W_OK):  # checked now, because it is written only at the end
+        raise UsageError(f"{path}: cannot write to this folder")
     from jepa_retrieval.report.timeline import Timeline
 
     return Timeline(title, threshold=threshold)

@@ -1,4 +1,4 @@
-"""Where `jepa watch` tells what happens: lines or JSON on standard output, files, a timeline, a command."""
+"""The output of `jepa watch`: lines or JSON on standard output, files, a timeline, an alert command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from jepa_retrieval.tasks.watching.narrator import SentenceLog
-from jepa_retrieval.times import format_range
+from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Output:
-    """Where what happens goes."""
+    """Passes events on to everything that prints or writes them."""
 
     json: bool
     command: AlertCommand | None
     timeline: Timeline | None
-    voice: Narrator | None = None
-    story: SentenceLog = field(default_factory=SentenceLog)
+    narrator: Narrator | None = None
+    sentences: SentenceLog = field(default_factory=SentenceLog)
     writers: list[SentenceWriter] = field(default_factory=list)
-    end: float = 0.0  # of what was said last, seconds
+    end: float = 0.0  # of the last sentence, seconds
 
     def take(self, event: WatchEvent) -> None:
         """Print and write one event."""
@@ -44,43 +44,43 @@ class Output:
                 if self.timeline is not None:
                     self.timeline.observe(event)
             case Described():
-                self._speak(event)
+                self._describe(event)
             case Alert():
                 self._alert(event)
             case Lost():
-                console.warning(f"lost: {console.printable(event.reason)}; trying again")
+                console.warning(f"source lost: {console.printable(event.reason)}; reconnecting")
             case Returned():
-                console.note(f"Back after {event.after:.1f} s.")
+                console.note(f"Source back after {event.after:.1f} s.")
 
-    def tell_story(self) -> None:
-        """Let the voice, if there is one, say in a few sentences what was seen."""
-        if self.voice is None or not self.story.sentences:
+    def print_summary(self) -> None:
+        """Print a summary of all sentences, if there is a language model for it."""
+        if self.narrator is None or not self.sentences.sentences:
             return
-        text = self.voice.summary(self.story.sentences)
+        text = self.narrator.summary(self.sentences.sentences)
         if self.json:
             console.result_json({"summary": text}, one_line=True)
         else:
-            console.result(f"{format_range(0.0, self.end)}\t-\tSUMMARY: {console.printable(text)}")
+            console.result(f"{format_interval(0.0, self.end)}\t-\tSUMMARY: {console.printable(text)}")
             console.flush_results()
 
-    def _speak(self, spoken: Described) -> None:
-        for writer in self.writers:  # before it is printed: whoever has seen it finds it in the files
-            writer.add(spoken)
+    def _describe(self, described: Described) -> None:
+        for writer in self.writers:  # before it is printed, so that the files have every printed sentence
+            writer.add(described)
         if self.json:
             document = {
-                "start": spoken.start,
-                "end": spoken.end,
-                "text": spoken.text,
-                "score": round(spoken.score, 6),
-                "windows": spoken.windows,
+                "start": described.start,
+                "end": described.end,
+                "text": described.text,
+                "score": round(described.score, 6),
+                "windows": described.windows,
             }
             console.result_json(document, one_line=True)
         else:
-            self._line(spoken.start, spoken.end, spoken.score, spoken.text)
-        self.end = spoken.end
-        self.story.add(spoken.text)
+            self._line(described.start, described.end, described.score, described.text)
+        self.end = described.end
+        self.sentences.add(described.text)
         if self.timeline is not None:
-            self.timeline.add(spoken)
+            self.timeline.add(described)
 
     def _alert(self, alert: Alert) -> None:
         if self.json:
@@ -99,16 +99,16 @@ class Output:
             self.command.run(alert)
 
     def _line(self, start: float, end: float, score: float, text: str) -> None:
-        console.result(f"{format_range(start, end)}\t{score:.3f}\t{console.printable(text)}")
+        console.result(f"{format_interval(start, end)}\t{score:.3f}\t{console.printable(text)}")
         console.flush_results()
 
 
 def summary(counters: WatchCounters) -> str:
-    """What watching came to, in one line."""
+    """The counters, in one line."""
     stream = counters.stream
     parts = [
         f"{console.count(counters.windows, 'window')}, {counters.seconds:.1f} s of video",
-        f"{console.count(counters.decodes, 'decode')} instead of {counters.uniform_decodes:,} at one a second"
+        f"{console.count(counters.decodes, 'decode')} instead of {counters.uniform_decodes:,} at one per second"
         + (f" ({counters.saved:.1f} times fewer)" if counters.decodes else ""),
     ]
     if counters.elapsed > 0 and not stream.live:
@@ -129,9 +129,9 @@ def summary(counters: WatchCounters) -> str:
 
 @contextlib.contextmanager
 def open_writers(srt: Path | None, vtt: Path | None, csv: Path | None) -> Iterator[list[SentenceWriter]]:
-    """The files that sentences are written to as they come."""
+    """Open the files that sentences are written to as they are decoded."""
     from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
 
     with contextlib.ExitStack() as stack:
-        wanted = ((srt, SrtWriter), (vtt, VttWriter), (csv, CsvWriter))
-        yield [stack.enter_context(writer(path)) for path, writer in wanted if path is not None]
+        writers = ((srt, SrtWriter), (vtt, VttWriter), (csv, CsvWriter))
+        yield [stack.enter_context(writer(path)) for path, writer in writers if path is not None]

@@ -19,7 +19,7 @@ def format_time(seconds: float, *, decimals: int = 0) -> str:
     return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"
 
 
-def format_range(start: float | None, end: float | None) -> str:
+def format_interval(start: float | None, end: float | None) -> str:
     """`m:ss-m:ss`; `-` for an image, which has no time."""
     if start is None or end is None:
         return "-"
@@ -27,7 +27,7 @@ def format_range(start: float | None, end: float | None) -> str:
     return f"{format_time(start)}-{format_time(math.ceil(end - 1e-6))}"
 
 
-def format_exact_range(start: float | None, end: float | None) -> str:
+def format_exact_interval(start: float | None, end: float | None) -> str:
     """`m:ss.d – m:ss.d`; empty for an image."""
     if start is None or end is None:
         return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jepa_retrieval.html import picture_uri, templates
-from jepa_retrieval.times import format_exact_range
+from jepa_retrieval.times import format_exact_interval
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -86,7 +86,7 @@ def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
         confidence=moment.confidence,
         name=name,
         folder=folder,
-        time=format_exact_range(moment.start, moment.end),
+        time=format_exact_interval(moment.start, moment.end),
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
         picture=picture_uri(library.thumbnail(moment.clip_id)),
         caption=moment.caption,

@@ -96,8 +96,8 @@ def test_accuracy_and_confusions_beside_a_truth(jepa: Jepa, library: Path, tmp_p
     assert "photos/gone.png" in done.err
     assert picture.read_bytes().startswith(b"\x89PNG")
     lines = jepa(*command).out.splitlines()
-    assert "accuracy 66.7% of 3, among the best five 100.0%" in lines
-    assert "confused\t1\ta cat\ttaken for\ta rocket launch" in lines
+    assert "accuracy 66.7% of 3, top-5 accuracy 100.0%" in lines
+    assert "confused\t1\ta cat\tclassified as\ta rocket launch" in lines
 
 
 def test_labels_of_a_file_with_texts_behind_them(jepa: Jepa, library: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_classifying_an_index_imports_neither_torch_nor_a_decoder(library: Path)
         ([".", "--labels", "a,a"], "'a' is given twice"),
         ([".", "--labels-file", "/no/such"], "/no/such"),
         (["/no/such.mp4", "--labels", "a"], "/no/such.mp4"),
-        ([".", "--labels", "a", "--per", "hour"], "clip, moment or file"),
+        ([".", "--labels", "a", "--per", "hour"], "'hour' is not one of 'clip', 'moment', 'file'"),
         ([".", "--labels", "a", "--per", "file", "--timeline"], "--timeline"),
         ([".", "--labels", "a", "--csv", "--json"], "--csv"),
         ([".", "--labels", "a", "--confusion", "x.png"], "--truth"),

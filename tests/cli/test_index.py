@@ -48,7 +48,7 @@ def test_files_that_fail_are_named_and_the_status_is_1(jepa: Jepa, photos: Path)
     warnings = [line for line in done.err.splitlines() if line.startswith("Warning: ")]
     assert len(warnings) == 11
     assert "broken-00.jpg: " in warnings[0]
-    assert "2 more files failed: 'jepa status --failed' lists them" in warnings[-1]
+    assert "2 more files failed; 'jepa status --failed' lists them" in warnings[-1]
     again = jepa("index", photos)
     assert again.status == 0 and "12 failed before" in again.out
     retried = jepa("index", photos, "--retry-failed", "--json")
@@ -125,7 +125,7 @@ def test_following_takes_new_files_and_ends_with_ctrl_c(photos: Path) -> None:
         assert process.returncode == 130
     assert (
         errors.splitlines()[-1]
-        == "Interrupted. What was indexed is kept; the same command goes on from there."
+        == "Interrupted. Finished files are kept; run the same command again to continue."
     )
     assert "Traceback" not in errors
 

@@ -165,11 +165,11 @@ def test_an_indexed_moment_can_be_named_as_results_name_it(jepa: Jepa, library: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--minus", "a dog"], "say what to look for"),
+        (["--minus", "a dog"], "give exactly one of"),
         (["a dog", "--not-like", "no such file.png"], "no such file.png: no such file"),
         (["a dog", "--plus", "no such file.mp4@1-2"], "no such file.mp4: no such file"),
         (["a dog", "--plus", "0:cat"], "weight"),
-        (["a dog", "--minus", "2:"], "nothing follows the weight"),
+        (["a dog", "--minus", "2:"], "there is nothing after the weight"),
         (["a dog", "--minus", "a dog"], "cancel"),
     ],
 )
@@ -184,7 +184,7 @@ def test_that_nothing_matches_is_an_answer(jepa: Jepa, library: Path) -> None:
     arguments = ["search", "a spreadsheet", "--min-confidence", 1, "--index", library]
     done = jepa(*arguments)
     assert (done.status, done.out) == (0, "")
-    assert done.err == "Nothing here matches 'a spreadsheet' with a confidence of 1 or more.\n"
+    assert done.err == "Nothing matches 'a spreadsheet' with a confidence of 1 or more.\n"
     document = jepa(*arguments, "--json")
     assert (document.status, json.loads(document.out)["hits"]) == (0, [])
     assert jepa("search", "x", "--min-confidence", 1.5, "--index", library).status == 2

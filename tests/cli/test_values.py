@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.values import (
-    parse_clip,
-    parse_per,
+    parse_interval,
     parse_sampling,
     parse_size,
     parse_time,
@@ -58,19 +57,19 @@ def test_a_formatted_time_reads_back_as_the_same_second(seconds: int) -> None:
     ],
 )
 def test_clips(text: str, expected: tuple[Path, float | None, float | None]) -> None:
-    assert parse_clip(text) == expected
+    assert parse_interval(text) == expected
 
 
 def test_a_file_with_an_at_sign_in_its_name_is_that_file(tmp_path: Path) -> None:
     file = tmp_path / "a@1-2.mp4"
     file.touch()
-    assert parse_clip(str(file)) == (file, None, None)
+    assert parse_interval(str(file)) == (file, None, None)
 
 
 @pytest.mark.parametrize("text", ["a.mp4@", "a.mp4@-", "a.mp4@5", "a.mp4@20-10", "a.mp4@5-5", "a.mp4@x-y"])
 def test_clips_without_a_sensible_range_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_clip(text)
+        parse_interval(text)
 
 
 @pytest.mark.parametrize(
@@ -82,17 +81,8 @@ def test_sampling(text: str, value: str | float) -> None:
 
 @pytest.mark.parametrize("text", ["", "dense", "0", "-1", "nan", "inf", "2fps", "AUTO"])
 def test_other_samplings_are_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(UsageError, match="auto, keyframes or frames per second"):
+    with pytest.raises(UsageError, match="auto, keyframes or a number of frames per second"):
         parse_sampling(text)
-
-
-def test_what_gets_a_line() -> None:
-    assert [parse_per(text) for text in (None, "clip", "moment", "file")] == [None, "clip", "moment", "file"]
-    assert parse_per(None, timeline=True) == parse_per("moment", timeline=True) == "moment"
-    with pytest.raises(UsageError, match="clip, moment or file, not 'hour'"):
-        parse_per("hour")
-    with pytest.raises(UsageError, match="--timeline"):
-        parse_per("file", timeline=True)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_sentences_as_lines_and_counters(jepa: Jepa, sentences: Path, golden: Go
     done = jepa("watch", video("bikes.mp4"), "--sentences", sentences, "--max-silence", 4, "--threshold", 0.9)
     assert done.status == 0
     golden("watch", done.out)
-    assert "20 windows, 10.0 s of video; 3 decodes instead of 10 at one a second" in done.err
+    assert "20 windows, 10.0 s of video; 3 decodes instead of 10 at one per second" in done.err
 
 
 def test_one_json_object_per_segment(jepa: Jepa, sentences: Path) -> None:
@@ -120,12 +120,12 @@ def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) ->
     [
         (["nowhere.mp4"], "nowhere.mp4: there is no such file"),
         (["ftp://host/a"], "ftp:// cannot be watched"),
-        (["a.mp4", "--timeline", "a.pdf"], "written as .png or .html"),
-        (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: a file cannot be written there"),
+        (["a.mp4", "--timeline", "a.pdf"], "must end in .png or .html"),
+        (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: cannot write to this folder"),
         (["a.mp4", "--voice", __file__], "is not a language model in GGUF format"),
         (["a.mp4", "--input-option", "x"], "KEY=VALUE"),
         (["a.mp4", "--max-silence", "0"], "max_silence must be"),
-        (["a.mp4", "--alert-command", "x"], "works with --alert"),
+        (["a.mp4", "--alert-command", "x"], "requires --alert"),
     ],
 )
 def test_what_cannot_be_done(jepa: Jepa, sentences: Path, arguments: list[str], message: str) -> None:

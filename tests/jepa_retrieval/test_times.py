@@ -2,7 +2,7 @@
 
 import pytest
 
-from jepa_retrieval.times import format_exact_range, format_range, format_time, subtitle_time
+from jepa_retrieval.times import format_exact_interval, format_interval, format_time, subtitle_time
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,12 @@ from jepa_retrieval.times import format_exact_range, format_range, format_time, 
     ],
 )
 def test_ranges(start: float, end: float, text: str) -> None:
-    assert format_range(start, end) == text
+    assert format_interval(start, end) == text
 
 
 def test_an_image_has_no_range() -> None:
-    assert format_range(None, None) == "-"
-    assert format_exact_range(None, 2.0) == ""
+    assert format_interval(None, None) == "-"
+    assert format_exact_interval(None, 2.0) == ""
 
 
 @pytest.mark.parametrize(

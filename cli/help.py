@@ -1,0 +1,86 @@
+"""How help is laid out: placeholders without the Python types that typer adds, limits of numbers in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+_PYTHON_TYPE = re.compile(r" <[^>]*>$")
+_LIMITS = re.compile(
+    r"(?P<between>(?P<low>[\d.]+)<=x<=(?P<high>[\d.]+))|x>=(?P<least>[\d.]+)|x<=(?P<most>[\d.]+)"
+)
+
+
+class HelpfulCommand(TyperCommand):
+    """A command with this project's help."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage line."""
+        return [_usage_piece(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, with their help."""
+        _write_parameters(self.get_params(ctx), ctx, formatter)
+
+
+class HelpfulGroup(TyperGroup):
+    """A command of subcommands with this project's help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write options and subcommands, with their help."""
+        _write_parameters(self.get_params(ctx), ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+class App(typer.Typer):
+    """A typer application whose commands and groups have this project's help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            cls=HelpfulGroup,
+            no_args_is_help=True,
+            rich_markup_mode=None,  # plain help: it starts faster, and reads the same in a log
+            context_settings=CONTEXT_SETTINGS,
+            **settings,
+        )
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[..., Any]:
+        """Register a command, as `typer.Typer.command` does."""
+        return super().command(name, cls=HelpfulCommand, **settings)
+
+
+def _write_parameters(parameters: list[Any], ctx: Any, formatter: Any) -> None:
+    for title, kind in (("Arguments", "argument"), ("Options", "option")):
+        chosen = (parameter for parameter in parameters if parameter.param_type_name == kind)
+        records = [record for parameter in chosen if (record := parameter.get_help_record(ctx)) is not None]
+        if records:
+            with formatter.section(title):
+                formatter.write_dl([(_PYTHON_TYPE.sub("", name), _worded(text)) for name, text in records])
+
+
+def _usage_piece(piece: str) -> str:
+    """`{PATH}...` as `PATH...`: what is not in brackets is required."""
+    if not piece.startswith("{"):
+        return piece
+    name, _, dots = piece[1:].rpartition("}")
+    return name if "..." in name else name + dots
+
+
+def _worded(text: str) -> str:
+    """The limits that typer puts behind a help text, `x>=1`, in words."""
+
+    def words(match: re.Match[str]) -> str:
+        if match["between"]:
+            return f"{float(match['low']):g} to {float(match['high']):g}"
+        return (
+            f"at least {float(match['least']):g}" if match["least"] else f"at most {float(match['most']):g}"
+        )
+
+    head, bracket, limits = text.rpartition("[")
+    return head + bracket + _LIMITS.sub(words, limits)
