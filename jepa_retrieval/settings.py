@@ -1,4 +1,4 @@
-"""Plain values, as JSON and TOML give them, to dataclasses, strictly: what is not expected is named, with what is."""
+"""Plain values, as JSON and TOML give them, to dataclasses; what is not expected is an error that lists what is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _PLAIN = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 class _SettingError(Exception):
-    """What is wrong with a value, in words for the one who wrote it."""
+    """What is wrong with a value, in words for whoever wrote it."""
 
 
 def read_settings(kind: type[T], value: object, *, where: str = "", error: type[JepaError]) -> T:
     """Fill the dataclass `kind` from `value`: a dictionary, or lists and dictionaries in it.
 
-    A field may be text, number, truth, a choice (`Literal`), a tuple of one type, a `dict` with texts as keys,
-    another dataclass, or one of several that are told apart by their field `kind`.
+    A field may be a string, a number, a boolean, a choice (`Literal`), a tuple of one type, a `dict` with string
+    keys, another dataclass, or one of several that their field `kind` distinguishes.
 
     Raises:
         error: a setting is unknown, missing, or of another type. The message begins with `where` (a file's name) and

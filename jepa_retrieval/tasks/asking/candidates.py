@@ -33,7 +33,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """How near one candidate lies."""
+    """A candidate with its score."""
 
     name: str
     score: float  # cosine, -1 to 1; more for a yes, or a label of several texts, by what `CandidateSet` and `ask` add

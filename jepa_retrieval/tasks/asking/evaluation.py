@@ -1,4 +1,4 @@
-"""Classifications beside the truth: accuracy, figures per class, the confusion matrix."""
+"""Classifications compared with true labels: accuracy, figures per class, the confusion matrix."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How well one class is told from the others; shares are 0 to 1."""
+    """How well one class is distinguished from the others; shares are 0 to 1."""
 
     label: str
     number: int  # items of this class
-    precision: float  # share of those that got the label and have it; 0 if none got it
-    recall: float  # share of those that have the label and got it
+    precision: float  # share of the items given the label that have it; 0 if none was given it
+    recall: float  # share of the items that have the label and were given it
     f1: float  # harmonic mean of the two
 
 

@@ -14,23 +14,23 @@ import numpy as np
 
 
 class Merges(NamedTuple):
-    """How the runs of a sequence of W points grow together, the nearest two first."""
+    """The merges of the clusters of a sequence of W points, the nearest two first."""
 
     borders: np.ndarray  # int [W - 1]; the merge that removed the border in front of this point
-    heights: np.ndarray  # float64 [W - 1], Ward distance of the two runs that merged
+    heights: np.ndarray  # float64 [W - 1], Ward distance of the two clusters that merged
 
 
 def ward_merges(points: np.ndarray) -> Merges:
-    """Merge a sequence, float [W, E], until one run is left.
+    """Merge a sequence, float [W, E], until one cluster is left.
 
-    The distance of two runs of a and b points is sqrt(2ab / (a + b)) times the distance of their means: the root of
-    twice what the merge adds to the variance (Ward, JASA 58, 1963).
+    The distance of two clusters of a and b points is sqrt(2ab / (a + b)) times the distance of their means: the root
+    of twice what the merge adds to the variance (Ward, JASA 58, 1963).
     """
     count = len(points)
     means = points.astype(np.float64)
     sizes = [1] * count
     before, after = list(range(-1, count - 1)), list(range(1, count + 1))
-    alive = [True] * count  # a run is known by its first point
+    alive = [True] * count  # a cluster is named by its first point
     borders, heights = [], []
 
     def pair(left: int, right: int) -> tuple[float, int, int, int, int]:
@@ -38,7 +38,7 @@ def ward_merges(points: np.ndarray) -> Merges:
         a, b = sizes[left], sizes[right]
         return math.sqrt(2 * a * b / (a + b) * float(difference @ difference)), left, right, a, b
 
-    # A pair holds while both runs have the sizes that they had when it was made.
+    # A pair is valid while both clusters have the sizes that they had when it was pushed.
     heap = [pair(first, first + 1) for first in range(count - 1)]
     heapq.heapify(heap)
     while heap:

@@ -15,7 +15,7 @@ MAX_STORED_TOKENS = 32
 
 
 class EncodedWindows(NamedTuple):
-    """What the model sees in B windows."""
+    """B windows after the X-Encoder and the Predictor."""
 
     embeddings: np.ndarray  # Ŝ_Y, float32 [B, E], unit length
     tokens: np.ndarray  # S_V, float32 [B, N, D]
@@ -29,14 +29,14 @@ class WindowEncoder:
         self.prompt = model.prompt if prompt is None else prompt
 
     def prepare(self) -> None:
-        """Load what `encode` needs now rather than at its first call."""
+        """Load what `encode` needs, rather than at its first call."""
         _ = self.model.x_encoder, self.model.predictor
 
     def encode(self, windows: Sequence[MediaWindow]) -> EncodedWindows:
         """Encode B windows, each with 1 to `frames_per_window` frames.
 
-        A frame-wise X-Encoder sees each of the window's views and the tokens are their mean; another sees exactly
-        `frames_per_window` frames, an image or a short window repeated to fill them.
+        A frame-wise X-Encoder encodes each of the window's views, and the tokens are their mean; another takes
+        exactly `frames_per_window` frames, an image or a short window being repeated to fill them.
         """
         tokens = self.encode_tokens(windows)
         embeddings = self.model.predictor.predict(tokens, [self.prompt] * len(windows))
@@ -72,25 +72,25 @@ def pool_tokens(tokens: np.ndarray, *, limit: int = MAX_STORED_TOKENS) -> np.nda
 def views(window: MediaWindow, *, centre: float) -> np.ndarray:
     """The pictures that a window's tokens are the mean of, uint8 [G, S, S, 3].
 
-    What matters is mostly in the middle and small. A photograph is seen whole and in its middle; of a video's frames,
-    which resemble each other anyway, every second one is seen in its middle, so that nothing costs more.
+    The subject is often small and near the centre. A photograph is encoded whole and as its centre crop; of a video's
+    frames, which resemble each other, every second one is replaced by its centre crop, at no extra cost.
 
     Args:
         window: its frames are uint8 [T, S, S, 3].
-        centre: side of the middle as a share of the picture's side; 0 takes the frames as they are.
+        centre: side of the centre crop as a share of the picture's side; 0 leaves the frames as they are.
     """
     frames = window.frames
     if not centre:
         return frames
     if window.start is None and len(frames) == 1:
         return np.concatenate([frames, centre_crop(frames, centre)])
-    seen = frames.copy()
-    seen[1::2] = centre_crop(frames[1::2], centre)
-    return seen
+    shown = frames.copy()
+    shown[1::2] = centre_crop(frames[1::2], centre)
+    return shown
 
 
 def centre_crop(frames: np.ndarray, share: float) -> np.ndarray:
-    """The middle of each frame, enlarged to the frame's size: uint8 [T, S, S, 3] to the same."""
+    """The centre of each frame, enlarged to the frame's size: uint8 [T, S, S, 3] to the same."""
     from PIL import Image
 
     size = frames.shape[1]

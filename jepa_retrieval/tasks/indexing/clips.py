@@ -26,7 +26,7 @@ class EncodedWindow:
 
 
 class ClipBuilder:
-    """Collects the windows of one file and merges runs that mean the same into clips."""
+    """Collects the windows of one file and merges consecutive ones that mean the same into clips."""
 
     def __init__(self, *, shift: float = DEFAULT_SHIFT) -> None:
         self._shift = shift
@@ -47,10 +47,10 @@ class ClipBuilder:
     def _cut(self, *, keep_last: bool) -> None:
         if not self._windows:
             return
-        runs = segment(np.stack([window.embedding for window in self._windows]), shift=self._shift)
-        # The last run may go on in the next block; a block of one meaning is cut, or it would grow for ever.
-        carried = runs.pop() if keep_last and len(runs) > 1 else None
-        self._clips.extend(_clip(self._windows[run]) for run in runs)
+        clips = segment(np.stack([window.embedding for window in self._windows]), shift=self._shift)
+        # The last clip may continue in the next block; a block of one clip is cut, or it would grow without limit.
+        carried = clips.pop() if keep_last and len(clips) > 1 else None
+        self._clips.extend(_clip(self._windows[clip]) for clip in clips)
         self._windows = self._windows[carried] if carried is not None else []
 
 
@@ -76,5 +76,5 @@ def _pooled(tokens: list[np.ndarray]) -> np.ndarray:
 
 
 def _rounded(seconds: float | None) -> float | None:
-    """To the microsecond: sums of time stamps carry noise behind it."""
+    """To the microsecond: sums of time stamps are no more exact than that."""
     return None if seconds is None else round(seconds, 6)

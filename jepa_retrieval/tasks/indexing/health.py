@@ -1,4 +1,4 @@
-"""What only the model and the media can tell about an index: `verify`'s second half."""
+"""Checks of an index that need the model and the media: the second half of `verify`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 REBUILD = "embed everything again with `jepa index --rebuild`"
 
-# Clips whose stored S_V is predicted from again.
-SAMPLE = 64
-# A clip of many windows is a mean of predictions, not the prediction from the mean of its S_V, so they differ a
-# little. Embeddings of another model have nothing in common.
-ALIKE = 0.5
-# A few may be far off by right; a folder that another model embedded is not few.
+# Clips whose embedding is predicted again from their stored S_V.
+SAMPLE_CLIPS = 64
+# A clip of many windows is a mean of predictions, not the prediction from the mean of its S_V, so the two differ
+# slightly. Embeddings of another model are unrelated.
+MIN_COSINE = 0.5
+# A few clips may legitimately differ; more of them were embedded by another model.
 MAX_UNLIKE = 0.02
 
 
@@ -26,7 +26,7 @@ def find_model_problems(index: Index, load_model: Callable[[], Model], root: Med
     """Embeddings that are not this model's, and files that are gone.
 
     Args:
-        load_model: the index's model; raises JepaError if it cannot be had, or is not the same any more.
+        load_model: the index's model; raises JepaError if it cannot be loaded or has changed.
     """
     try:
         model = load_model()
@@ -42,7 +42,7 @@ def find_model_problems(index: Index, load_model: Callable[[], Model], root: Med
 def _mixed(index: Index, model: Model) -> Iterator[Problem]:
     """Clips whose embedding is not what the model predicts from their stored S_V."""
     clips = index.all_clips()
-    chosen = np.unique(np.linspace(0, len(clips) - 1, min(SAMPLE, len(clips))).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(clips) - 1, min(SAMPLE_CLIPS, len(clips))).round().astype(int))
     columns = ["path", "tokens", "token_size", "embedding"]
     rows = index.clips([clips[number].clip_id for number in chosen], columns=columns) if len(clips) else None
     if rows is None:
@@ -51,10 +51,10 @@ def _mixed(index: Index, model: Model) -> Iterator[Problem]:
     unlike, judged = [], 0
     for path, tokens, embedding in zip(rows["path"].to_pylist(), arrays.tokens(rows), stored, strict=True):
         if tokens is None or tokens.shape[1] != model.x_encoder.token_size:
-            continue  # not kept; or of an X-Encoder that the fingerprint would have told
+            continue  # not kept, or of another X-Encoder, which the fingerprint reports
         predicted = model.predictor.predict(tokens[None].astype(np.float32), [index.manifest.prompt])[0]
         judged += 1
-        if float(predicted @ embedding) < ALIKE:
+        if float(predicted @ embedding) < MIN_COSINE:
             unlike.append(path)
     if len(unlike) > MAX_UNLIKE * judged:
         detail = (

@@ -1,4 +1,4 @@
-"""Near-duplicates across an index: the same file again, the same film in another encoding, a scene used twice.
+"""Duplicates in an index: the same file again, the same video in another encoding, a scene used twice.
 
 Nothing is decoded and nothing deleted: files are compared by their content hashes and their stored streams. Whole
 files are compared, window against window at the same distance, so an intro that two videos share is not enough.
@@ -18,9 +18,9 @@ from indexes import Index
 from indexes.records import ClipHit
 from jepa_retrieval.errors import UsageError
 
-# Windows this alike are taken for the same picture: a choice, not yet measured on real copies.
+# Minimum cosine of two windows that count as the same picture.
 DEFAULT_THRESHOLD = 0.95
-# Two videos are the same when this share of the longer one's windows has its like in the other.
+# Two videos are the same when this share of the longer one's windows matches the other's.
 WHOLE = 0.8
 # Shared scenes of fewer windows are not reported.
 MIN_SHARED = 2
@@ -117,7 +117,7 @@ def _copies(index: Index) -> list[list[str]]:
 
 
 def _candidates(index: Index, clips: Sequence[ClipHit], threshold: float) -> set[tuple[str, str]]:
-    """Pairs of files, in order of name, that have a clip alike."""
+    """Pairs of files, in order of name, that have similar clips."""
     known = {clip.clip_id for clip in clips}
     found = set()
     for begin in range(0, len(clips), _BATCH):
@@ -195,7 +195,7 @@ def _changes(windows: np.ndarray, threshold: float) -> bool:
 
 
 def _groups(copies: Sequence[Sequence[str]], near: dict[tuple[str, str], float]) -> list[DuplicateGroup]:
-    """Sets of files that are joined by likeness, in order of size."""
+    """Groups of similar files, largest first."""
     leader: dict[str, str] = {}
 
     def find(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Tell when a sentence becomes true of a stream.
+"""Alerts: report when a sentence becomes true of a stream.
 
 How well a sentence fits says little by itself: some sentences fit everything a little. So its confidence is the
 probability that it, and none of a hundred ordinary sentences, belongs to the picture: the softmax over cosines that
@@ -18,9 +18,9 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.reference_texts import ordinary_sentences
 
 DEFAULT_CONFIDENCE = 0.5
-_POOLED = 2  # windows whose mean is held against a sentence: one odd frame is no event
-_FALL = 0.7  # of the confidence: it must fall below before the alert may fire again
-_ALIKE = 0.6  # cosine from which on an ordinary sentence says the same as the alert
+_POOLED_WINDOWS = 2  # their mean is compared with a sentence: one odd frame is no event
+_RELEASE = 0.7  # share of the minimum confidence below which it must fall before the alert can fire again
+_SAME_MEANING = 0.6  # minimum cosine of an ordinary sentence that says the same as the alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Alert:
 
 
 class AlertWatch:
-    """Holds sentences against a stream; each fires once when it becomes true, and again after it was not.
+    """Compares sentences with a stream; each fires when it becomes true, and again only after it was not.
 
     Args:
         texts: the sentences.
         model: whose Y-Encoder reads them.
-        confidence: from which on a sentence counts as true.
+        confidence: minimum confidence to fire an alert, between 0 and 1.
     """
 
     def __init__(self, texts: Sequence[str], model: Model, *, confidence: float = DEFAULT_CONFIDENCE) -> None:
@@ -50,30 +50,30 @@ class AlertWatch:
         self._texts = list(texts)
         self._confidence = confidence
         self._temperature = model.temperature
-        self._recent: deque[np.ndarray] = deque(maxlen=_POOLED)
+        self._recent: deque[np.ndarray] = deque(maxlen=_POOLED_WINDOWS)
         self._firing = np.zeros(len(texts), bool)
         if texts:
             encoded = model.y_encoder.encode([*texts, *ordinary_sentences()])
             self._targets, self._ordinary = encoded[: len(texts)], encoded[len(texts) :]
-            self._different = self._targets @ self._ordinary.T < _ALIKE
+            self._different = self._targets @ self._ordinary.T < _SAME_MEANING
 
     def push(self, start: float, end: float, embedding: np.ndarray) -> list[Alert]:
         """Take the next window, with Ŝ_Y float [E]; return the alerts that begin with it."""
         if not self._texts:
             return []
         self._recent.append(embedding)
-        if len(self._recent) < _POOLED:
+        if len(self._recent) < _POOLED_WINDOWS:
             return []
         confidences = self.confidences(np.mean(self._recent, axis=0))
         begins = ~self._firing & (confidences >= self._confidence)
-        self._firing = begins | (self._firing & (confidences >= _FALL * self._confidence))
+        self._firing = begins | (self._firing & (confidences >= _RELEASE * self._confidence))
         return [
             Alert(self._texts[number], start, end, float(confidences[number]))
             for number in np.flatnonzero(begins)
         ]
 
     def confidences(self, embedding: np.ndarray) -> np.ndarray:
-        """How sure it is that each sentence fits, float [A], for a Ŝ_Y float [E]."""
+        """Confidence of each sentence, float [A], 0 to 1, for a Ŝ_Y float [E]."""
         unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
         own = self._targets @ unit
         # Both sides are divided by the sentence's own exponential, so that nothing overflows.
@@ -81,5 +81,5 @@ class AlertWatch:
         return 1.0 / (1.0 + (others * self._different).sum(axis=1))
 
     def gap(self) -> None:
-        """The stream broke off: what comes next is not compared with what was."""
+        """The stream was interrupted: windows after it are not averaged with those before."""
         self._recent.clear()

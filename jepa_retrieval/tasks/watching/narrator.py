@@ -1,8 +1,8 @@
-"""The voice: a local language model retells what was decoded, and nothing else.
+"""The narrator: a local language model that rewrites decoded sentences as fluent text, and adds nothing.
 
-The decoder's sentences say what is in each part of a video. A small language model makes one fluent line or a summary
-of them. It is given those sentences only, never pictures, and chooses its words greedily: the same sentences give the
-same text. It needs the extra `voice` and a GGUF file of your own.
+The decoder's sentences describe intervals of a video. A small language model makes one fluent sentence or a summary
+of them. It is given those sentences only, never pictures, and decodes greedily: the same sentences give the same
+text. It needs the extra `voice` and a GGUF file of your own.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from jepa_retrieval.errors import ModelError, UsageError
 
-MAX_SENTENCES = 60  # of one text: more are thinned out evenly, so that they fit a small model's context
-_MAX_KEPT = 16 * MAX_SENTENCES  # of a stream
+MAX_SENTENCES = 60  # of one text: more are sampled evenly, so that they fit a small model's context
+_MAX_KEPT = 16 * MAX_SENTENCES  # sentences kept of a stream
 LINE_TOKENS, SUMMARY_TOKENS = 60, 200
 
 _ROLE = "You retell notes about a video in plain English. Say only what the notes say. Add nothing."
@@ -25,10 +25,10 @@ _SUMMARY = "Retell these notes in order, in a short paragraph."
 
 
 class Narrator:
-    """A language model that retells sentences. The file is loaded when it is first needed."""
+    """A language model that rewrites sentences. The file is loaded when it is first used."""
 
     def __init__(self, path: Path | str) -> None:
-        """`path`: a GGUF file. Raises UsageError if it is none, ModelError without the extra `voice`."""
+        """`path`: a GGUF file. Raises UsageError if it is not one, ModelError without the extra `voice`."""
         self.path = Path(path)
         try:
             with self.path.open("rb") as file:
@@ -40,7 +40,7 @@ class Narrator:
         _runtime()
 
     def line(self, sentences: Sequence[str]) -> str:
-        """One sentence for the decoded sentences of a segment; "" for none."""
+        """One sentence for the decoded sentences of an interval; "" for none."""
         text = self._tell(_LINE, sentences, LINE_TOKENS)
         first = text.split("\n", 1)[0].strip()
         end = min((at for mark in ".!?" if (at := first.find(f"{mark} ")) >= 0), default=len(first))
@@ -76,18 +76,18 @@ class Narrator:
 
 
 def _without_repeats(text: str) -> str:
-    """Each sentence once, and none that the limit of tokens has cut off: small models go round in circles."""
+    """Each sentence once, and none that the limit of tokens has cut off: small models repeat themselves."""
     told = dict.fromkeys(re.split(r"(?<=[.!?])\s+", text))
     whole = [sentence for sentence in told if sentence.endswith((".", "!", "?"))]
     return " ".join(whole or told)
 
 
 class SentenceLog:
-    """The sentences of a stream in order of time, to be summed up; of very many it keeps every other."""
+    """The sentences of a stream in order of time, for a summary; of too many, every other one is dropped."""
 
     def __init__(self) -> None:
         self.sentences: list[str] = []
-        self._step = 1  # of so many changes one is kept
+        self._step = 1  # one of so many changes is kept
         self._changes = 0
         self._last: str | None = None
 
@@ -105,7 +105,7 @@ class SentenceLog:
 
 
 def notes(sentences: Sequence[str]) -> str:
-    """Sentences as lines for the model: neighbours that say the same once, and not more than fit."""
+    """Sentences as lines for the model: repeated neighbours once, and no more than fit."""
     changes = [text for at, text in enumerate(sentences) if at == 0 or text != sentences[at - 1]]
     step = max(1.0, len(changes) / MAX_SENTENCES)
     kept = [changes[int(at * step)] for at in range(min(len(changes), MAX_SENTENCES))]
@@ -118,5 +118,5 @@ def _runtime() -> Any:
 
         from jepa_retrieval.models.runtime import private_openvino  # noqa: F401 - no reports of use
     except ImportError as error:
-        raise ModelError("the voice needs openvino-genai: pip install 'jepa-retrieval[voice]'") from error
+        raise ModelError("the narrator needs openvino-genai: pip install 'jepa-retrieval[voice]'") from error
     return openvino_genai

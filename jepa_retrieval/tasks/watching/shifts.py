@@ -79,7 +79,7 @@ class ShiftOptions:
 
 
 class ShiftDetector:
-    """The local variance of a stream, and the borders that it shows.
+    """The local variance of a stream, and the borders where it peaks.
 
     Args:
         rate: windows per second.
@@ -95,7 +95,7 @@ class ShiftDetector:
             local += 1 if local == 2 else -1
         self._recent: deque[np.ndarray] = deque(maxlen=pooled)
         self._smoothed: deque[np.ndarray] = deque(maxlen=local)
-        # The variance is highest when its piece lies half on either side of a border.
+        # The variance is highest when its windows lie half on either side of a border.
         self._delay = (pooled - 1) / 2 + (local - 1) / 2 - 0.5
         self._count = 0
         self._peak: tuple[float, int] | None = None  # variance and window, while above the threshold
@@ -109,8 +109,8 @@ class ShiftDetector:
         self._recent.append(embedding)
         self._smoothed.append(np.mean(self._recent, axis=0))
         self._count += 1
-        piece = np.stack(self._smoothed)
-        self.variance = float(((piece - piece.mean(axis=0)) ** 2).sum(axis=1).mean())
+        recent = np.stack(self._smoothed)
+        self.variance = float(((recent - recent.mean(axis=0)) ** 2).sum(axis=1).mean())
         if self._peak is None:
             if self.variance >= self._high:
                 self._peak = (self.variance, self._count - 1)
@@ -189,11 +189,11 @@ class OnlineSegmenter:
         return []
 
     def gap(self) -> list[StreamInterval]:
-        """The stream broke off: complete what is there."""
+        """The stream was interrupted: complete the open interval."""
         return self._finish("gap")
 
     def finish(self) -> list[StreamInterval]:
-        """The stream has ended: complete what is there."""
+        """The stream has ended: complete the open interval."""
         return self._finish("end")
 
     def _finish(self, cause: Cause) -> list[StreamInterval]:
@@ -204,7 +204,7 @@ class OnlineSegmenter:
         now = self._windows[-1].end if self._windows else 0.0
         if self._borders and self._budget.grants(now):
             intervals.append(self._cut_at_strongest())
-        # What comes last is told in any case: no later decode is there to make up for it.
+        # The last interval is always decoded: no later decode will cover it.
         if self._windows and (cause == "end" or self._budget.grants(now)):
             intervals.append(self._close(len(self._windows), cause))
         self._windows.clear()

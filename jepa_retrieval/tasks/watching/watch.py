@@ -81,7 +81,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A window that went by, and the local variance of the stream there."""
+    """A window, and the local variance of the stream there."""
 
     start: float  # seconds
     end: float
@@ -146,7 +146,7 @@ class Watcher:
         self.counters = WatchCounters()
 
     def run(self) -> Iterator[WatchEvent]:
-        """Watch until the stream ends; yields what happens as soon as it is known.
+        """Watch until the stream ends; yields each event as soon as it is known.
 
         Raises:
             UnreadableMediaError: the source cannot be opened, has no picture, or was given up.
@@ -171,7 +171,7 @@ class Watcher:
         self.counters.elapsed = time.monotonic() - began
 
     def finish(self) -> Iterator[Described]:
-        """Decode what is not yet decoded: at the end, and when watching was interrupted."""
+        """Decode the open interval: at the end, and when watching was interrupted."""
         yield from self._decode(self._segmenter.finish())
 
     @property
