@@ -14,9 +14,9 @@ from indexes.tables import Table
 WRITE = """
 import sys
 import numpy as np
-from indexes import ClipRecord, Index, MediaRecord, group as module
+from indexes import ClipRecord, Index, MediaRecord, pending
 
-module.MAX_GROUP_FILES = 3
+pending.MAX_PENDING_FILES = 3
 rng = np.random.default_rng(int(sys.argv[2]))
 index = Index.open(sys.argv[1])
 
