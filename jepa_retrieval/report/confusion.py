@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture."""
+"""Draws the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ from jepa_retrieval.errors import UsageError
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.evaluation import Evaluation
 
-# With more classes the numbers would not fit into their cells.
-MAX_NUMBERED = 30
+MAX_NUMBERED_CLASSES = 30  # with more classes, numbers do not fit into their cells
 
 
 def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
-    """Draw the matrix: a row per class, coloured by the share of the row, the counts written in.
+    """Draw the matrix with a row per class, coloured by the share of the row and labelled with the counts.
 
     Raises:
-        UsageError: matplotlib is not installed, or the file cannot be written.
+        UsageError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError("a picture needs matplotlib: pip install 'jepa-retrieval[charts]'") from error
+    from matplotlib.figure import Figure
+
     counts = np.array(evaluation.confusion)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     size = min(3.0 + 0.45 * len(counts), 24.0)
@@ -34,10 +31,10 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     axes.set_xticks(range(len(counts)), evaluation.labels, rotation=45, ha="right")
     axes.set_yticks(range(len(counts)), evaluation.labels)
-    axes.set_xlabel("given label")
+    axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
-    axes.set_title(f"{evaluation.accuracy:.1%} of {evaluation.items} right")
-    if len(counts) <= MAX_NUMBERED:
+    axes.set_title(f"{evaluation.accuracy:.1%} of {evaluation.items} correct")
+    if len(counts) <= MAX_NUMBERED_CLASSES:
         for row, column in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
