@@ -6,13 +6,12 @@ import hashlib
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models import clip_tokenizer
 from jepa_retrieval.models.cache import cached_entry
 from jepa_retrieval.models.config import (
     MeanPoolConfig,
@@ -26,6 +25,9 @@ from jepa_retrieval.models.config import (
 from jepa_retrieval.models.fingerprint import digest_of_files
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds
+
+if TYPE_CHECKING:
+    from jepa_retrieval.models import clip_tokenizer
 
 PREFIX = "open_clip:"
 TAG = "tag:"
@@ -156,6 +158,8 @@ class OpenClipTokenizer:
 
     def __init__(self, architecture: str) -> None:
         """Raises `ModelError` when the tokenizer's files are not there and cannot be fetched."""
+        # Only now: it needs libraries that no other model does.
+        from jepa_retrieval.models import clip_tokenizer
 
         def build(folder: Path) -> None:
             tokenizer = _load_tokenizer(architecture)

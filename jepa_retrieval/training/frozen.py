@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jepa_retrieval.models.config import VJepa2Config
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.modules.y_encoder import YEncoder
 from jepa_retrieval.models.runtime.graphs import XEncoderGraph
 from jepa_retrieval.models.runtime.model import part_inputs
-from jepa_retrieval.models.runtime.openvino_graph import cached_graph
 from jepa_retrieval.models.runtime.parts import CPU_CALLS, GraphXEncoder
 
 TEXT_BATCH = 64
@@ -25,19 +25,14 @@ def is_frozen(module: nn.Module) -> bool:
 
 
 def x_encoder_of(model: VLJEPA, *, fingerprint: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Uint8 [B, T, S, S, 3] to S_V float32 [B, N, D]: OpenVINO on a CPU, as when videos are indexed, else PyTorch."""
-    if model.device.type == "cpu":
-        graph = cached_graph(
-            "training-x-encoder",
-            fingerprint,
-            build=lambda: XEncoderGraph(model.x_encoder),
-            inputs=part_inputs(model.config, "x_encoder"),
-            reduced_precision=True,
-            concurrent=True,
-        )
-        return GraphXEncoder(model.config.x_encoder, graph, calls=CPU_CALLS).encode
+    """Uint8 [B, T, S, S, 3] to S_V float32 [B, N, D]: OpenVINO on a CPU, as when videos are indexed, else PyTorch.
 
-    @torch.inference_mode()
+    A clip has as many frames as it is given: unlike in inference none are added or left out.
+    """
+    if model.device.type == "cpu":
+        return _OnCpu(model, fingerprint)
+
+    @torch.no_grad()
     def encode(frames: np.ndarray) -> np.ndarray:
         with torch.autocast(model.device.type, torch.bfloat16):
             tokens = model.encode_frames(torch.from_numpy(frames).to(model.device))
@@ -45,6 +40,33 @@ def x_encoder_of(model: VLJEPA, *, fingerprint: str) -> Callable[[np.ndarray], n
         return result
 
     return encode
+
+
+class _OnCpu:
+    """The X-Encoder as a graph of OpenVINO; one that sees a clip at once has a graph for each number of frames."""
+
+    def __init__(self, model: VLJEPA, fingerprint: str) -> None:
+        self._model, self._fingerprint = model, fingerprint
+        self._by_clip: dict[int | None, GraphXEncoder] = {}
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        clip = frames.shape[1] if isinstance(self._model.config.x_encoder, VJepa2Config) else None
+        if clip not in self._by_clip:
+            self._by_clip[clip] = self._convert(clip)
+        return self._by_clip[clip].encode(frames)
+
+    def _convert(self, clip: int | None) -> GraphXEncoder:
+        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+
+        graph = cached_graph(
+            "training-x-encoder",
+            self._fingerprint if clip is None else f"{self._fingerprint} {clip} frames",
+            build=lambda: XEncoderGraph(self._model.x_encoder, clip=clip),
+            inputs=part_inputs(self._model.config, "x_encoder"),
+            reduced_precision=True,
+            concurrent=True,
+        )
+        return GraphXEncoder(self._model.config.x_encoder, graph, calls=CPU_CALLS)
 
 
 class PooledTower(nn.Module):
@@ -64,6 +86,8 @@ def text_tower_of(model: VLJEPA, *, fingerprint: str) -> Callable[[Sequence[str]
     """Texts to pooled features float32 [M, F] on the model's device: OpenVINO on a CPU, else PyTorch."""
     tower = PooledTower(model.y_encoder).eval()
     if model.device.type == "cpu":
+        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+
         inputs = part_inputs(model.config, "y_encoder")
         graph = cached_graph(
             "training-text", fingerprint, build=lambda: tower, inputs=inputs, reduced_precision=False

@@ -28,6 +28,7 @@ def build_optimizer(
     """
     slow_ids = {id(parameter) for parameter in slow.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    trained = list(trained)
     for parameter in trained:
         groups.setdefault((id(parameter) in slow_ids, parameter.ndim >= 2), []).append(parameter)
     return torch.optim.AdamW(
@@ -40,6 +41,8 @@ def build_optimizer(
             for (is_slow, decays), parameters in groups.items()
         ],
         betas=(config.beta1, config.beta2),
+        # One kernel for all weights; on a CPU the sums are in another order, and gain nothing.
+        fused=all(parameter.is_cuda for parameter in trained) or None,
     )
 
 

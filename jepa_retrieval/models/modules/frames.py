@@ -30,18 +30,24 @@ class NormaliseFrames(nn.Module):
             pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
             height, width = int(pixels.shape[-2]), int(pixels.shape[-1])
             if height != self.image_size:
-                pixels = resizing(height, self.image_size).to(pixels) @ pixels
+                pixels = resizing(height, self.image_size, device=pixels.device) @ pixels
             if width != self.image_size:
-                pixels = pixels @ resizing(width, self.image_size).to(pixels).T
+                pixels = pixels @ resizing(width, self.image_size, device=pixels.device).T
             return (pixels - self.mean) / self.std
 
 
-def resizing(size: int, target: int) -> Tensor:
+def spread_frames(frames: Tensor, count: int) -> Tensor:
+    """[B, T, ...] sampled uniformly to [B, count, ...]; a single picture is repeated, as in the paper."""
+    given = frames.shape[1]
+    return frames.index_select(1, torch.arange(count, device=frames.device) * given // count)
+
+
+def resizing(size: int, target: int, *, device: torch.device | None = None) -> Tensor:
     """Antialiased bilinear interpolation along one side as a matrix, float [target, size].
 
     Two products with it resize a picture as `interpolate` does, several times faster on a CPU.
     """
-    columns = torch.eye(size)[None, None]
+    columns = torch.eye(size, device=device)[None, None]
     return functional.interpolate(columns, size=(target, size), mode="bilinear", antialias=True)[0, 0]
 
 

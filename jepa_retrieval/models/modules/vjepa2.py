@@ -20,7 +20,8 @@ class VJepa2(nn.Module):
 
     def __init__(self, config: VJepa2Config) -> None:
         super().__init__()
-        self.frames = config.frames
+        self.frames = config.frames  # of a clip in inference
+        self.tubelet = config.tubelet_size
         mean, std = from_unit_range(IMAGENET_MEAN), from_unit_range(IMAGENET_STD)
         self.normalise = NormaliseFrames(mean, std, image_size=config.image_size)
         architecture = to_transformers(config)
@@ -32,14 +33,16 @@ class VJepa2(nn.Module):
             layer.attention = attention
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Uint8 [B, T, H, W, 3] to S_V float [B, N, D], N = frames / tubelet_size * (image_size / patch_size)^2.
+        """Uint8 [B, T, H, W, 3] to S_V float [B, N, D], N = ceil(T / tubelet_size) * (image_size / patch_size)^2.
 
-        T frames are sampled uniformly to the clip's length, so that a single image is repeated to fill it.
+        Every T will do: positions are rotary. A last tubelet that is not full repeats the last frame, so that a
+        picture alone costs one tubelet.
         """
-        batch, given = frames.shape[:2]
-        chosen = torch.arange(self.frames, device=frames.device) * given // self.frames
-        clip = frames.index_select(1, chosen).flatten(0, 1)
-        pixels = self.normalise(clip).unflatten(0, (batch, self.frames))
+        frames = torch.cat(
+            [frames, frames[:, -1:].expand(-1, -frames.shape[1] % self.tubelet, -1, -1, -1)], dim=1
+        )
+        batch, count = frames.shape[:2]
+        pixels = self.normalise(frames.flatten(0, 1)).unflatten(0, (batch, count))
         tokens: Tensor = self.encoder(pixel_values_videos=pixels).last_hidden_state
         return tokens
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jepa_retrieval.models.config import VJepa2Config
+from jepa_retrieval.models.modules.frames import spread_frames
 from jepa_retrieval.models.modules.mean_pool import MeanPool
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
@@ -24,13 +26,15 @@ Part = Literal["x_encoder", "predictor", "y_encoder"]
 class XEncoderGraph(nn.Module):
     """Frames to visual tokens."""
 
-    def __init__(self, x_encoder: nn.Module) -> None:
+    def __init__(self, x_encoder: nn.Module, *, clip: int | None = None) -> None:
+        """`clip`: the frames of a clip, to which any other number is sampled uniformly; None: as they come."""
         super().__init__()
         self.x_encoder = x_encoder
+        self.clip = clip
 
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 [B, T, H, W, 3] to S_V float [B, N, D]."""
-        tokens: Tensor = self.x_encoder(frames)
+        tokens: Tensor = self.x_encoder(frames if self.clip is None else spread_frames(frames, self.clip))
         return tokens.float()
 
 
@@ -92,7 +96,9 @@ class YDecoderGraph(nn.Module):
 def build_graph(model: VLJEPA, part: Part) -> nn.Module:
     """One part of a model, ready to be converted or compiled."""
     if part == "x_encoder":
-        return XEncoderGraph(model.x_encoder).eval()
+        section = model.config.x_encoder
+        clip = section.frames if isinstance(section, VJepa2Config) else None
+        return XEncoderGraph(model.x_encoder, clip=clip).eval()
     if part == "y_encoder":
         return YEncoderGraph(model.y_encoder).eval()
     predictor = model.predictor

@@ -37,7 +37,7 @@ def computing_in(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
     TF32 keeps ten bits of the mantissa of a product's factors (bfloat16: seven) and adds in float32.
     """
     if dtype != torch.float32:
-        with torch.autocast(device.type, dtype):
+        with torch.autocast(device.type, dtype, cache_enabled=False):
             yield
         return
     if device.type != "cuda":

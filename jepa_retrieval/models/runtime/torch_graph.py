@@ -1,16 +1,17 @@
-"""Graphs in PyTorch, for CUDA: in bfloat16 or float32, and compiled."""
+"""Graphs in PyTorch, for CUDA: in bfloat16 or float32, compiled and captured."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from indexes.reasons import first_line
+from jepa_retrieval.models.runtime.compiled import CapturedCalls, compile_layers, undo_compilation
 from jepa_retrieval.models.runtime.precision import cast_matrices, computing_in
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class TorchGraph:
         *,
         dtype: torch.dtype = torch.bfloat16,
         compiled: bool = True,
+        captured: bool = True,
     ) -> None:
         """Move the module to the device.
 
@@ -36,38 +38,45 @@ class TorchGraph:
             module: arrays in, one float array out.
             device: of PyTorch.
             dtype: bfloat16, or float32 (with TF32 products on a GPU).
-            compiled: by `torch.compile`. Where that fails a warning says why, and the module runs as it is.
+            compiled: its layers, by `torch.compile`. Where that fails a warning says why, and they run as they are.
+            captured: calls whose shapes come again, as CUDA graphs; on a GPU only.
         """
         self._device = torch.device(device)
         self._dtype = dtype
         self._module = cast_matrices(module.to(self._device), dtype).eval()
-        # Batches and texts differ in length: without `dynamic` every new shape would be compiled anew.
-        self._compiled: Callable[..., Any] | None = (
-            torch.compile(self._module, dynamic=True) if compiled else None
-        )
+        self.is_compiled = compiled and compile_layers(self._module)
+        self._calls = CapturedCalls(self._call) if captured else None
         self._lock = threading.Lock()
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         """Run the graph once."""
         # Not inference mode: what is compiled under it cannot be told from what is not, and is compiled again.
         with self._lock, torch.no_grad(), computing_in(self._dtype, self._device):
-            output: np.ndarray = self._run([self._to_device(array) for array in inputs]).float().cpu().numpy()
+            output: np.ndarray = (
+                (self._calls or self._call)(*map(self._to_device, inputs)).float().cpu().numpy()
+            )
         return output
 
-    def _run(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        if self._compiled is not None:
-            try:
-                result: torch.Tensor = self._compiled(*inputs)
-                return result
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:  # the compiler raises many kinds, of Triton and of the C compiler too
-                found = self._module(*inputs)  # an error of the module itself is raised here
-                reason = first_line(error)
-                _log.warning("torch.compile failed, networks run uncompiled and slower: %s", reason)
-                self._compiled = None
-                return found
-        return self._module(*inputs)
+    @property
+    def captured(self) -> int:
+        """How many shapes of calls were captured."""
+        return self._calls.captured if self._calls else 0
 
-    def _to_device(self, array: np.ndarray) -> torch.Tensor:
+    def _call(self, *inputs: Tensor) -> Tensor:
+        try:
+            found: Tensor = self._module(*inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # the compiler raises many kinds, of Triton and of the C compiler too
+            if not self.is_compiled or (
+                torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+            ):
+                raise
+            undo_compilation(self._module)
+            self.is_compiled = False
+            found = self._module(*inputs)  # an error of the module itself is raised here
+            _log.warning("torch.compile failed, networks run uncompiled and slower: %s", first_line(error))
+        return found
+
+    def _to_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

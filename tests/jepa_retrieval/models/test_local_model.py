@@ -26,7 +26,7 @@ def test_frames_and_texts_meet_in_one_space(
     torch.manual_seed(0)
     reference = initialise_model(parse_config(tiny_config()))
     saved = write_model(reference, tmp_path / "model")
-    frames = torch.randint(0, 256, (3, 2, 32, 32, 3), dtype=torch.uint8)
+    frames = torch.randint(0, 256, (3, 4, 32, 32, 3), dtype=torch.uint8)
     with torch.no_grad():
         tokens = reference.encode_frames(frames)
         predicted = reference.predict(tokens, QUERIES)

@@ -133,17 +133,31 @@ def test_pixel_statistics_stay_float32(random: np.random.Generator) -> None:
     assert np.array_equal(TorchGraph(network, "cpu", compiled=False)(frames), exact)
 
 
+class TwoLayers(nn.Module):
+    """What is compiled: a list of layers that are alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(2))
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Float [B, 4] to [B, 4]."""
+        for layer in self.layers:
+            numbers = layer(numbers)
+        return numbers
+
+
 def test_a_failing_compiler_is_named_once_and_the_module_runs(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, random: np.random.Generator
 ) -> None:
-    def compile_(module: nn.Module, **_: object) -> object:
-        def fail(*_: object) -> None:
+    def compile_(*_: object, **__: object) -> object:
+        def fail(*_: object, **__: object) -> None:
             raise RuntimeError("no C compiler\nwith a long story")
 
         return fail
 
     monkeypatch.setattr(torch, "compile", compile_)
-    network = nn.Linear(4, 4)
+    network = TwoLayers()
     inputs = random.standard_normal((2, 4)).astype(np.float32)
     exact = network(torch.from_numpy(inputs)).detach().numpy()
     graph = TorchGraph(network, "cpu", dtype=torch.float32)
@@ -156,6 +170,6 @@ def test_a_failing_compiler_is_named_once_and_the_module_runs(
 
 
 def test_an_error_of_the_module_is_not_taken_for_one_of_the_compiler(random: np.random.Generator) -> None:
-    graph = TorchGraph(nn.Linear(4, 4), "cpu", dtype=torch.float32)
+    graph = TorchGraph(TwoLayers(), "cpu", dtype=torch.float32)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         graph(random.standard_normal((2, 5)).astype(np.float32))

@@ -13,6 +13,7 @@ from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig, VJ
 from jepa_retrieval.models.modules import efficientnet_lite, vjepa2
 from jepa_retrieval.models.modules.frames import NormaliseFrames
 from jepa_retrieval.models.modules.x_encoder import build_x_encoder
+from jepa_retrieval.models.runtime.graphs import XEncoderGraph
 from jepa_retrieval.models.sources import locate
 
 VJEPA2 = VJepa2Config(kind="vjepa2", source=None, image_size=32, frames=4, width=48, layers=2, heads=2)
@@ -43,15 +44,25 @@ def test_vjepa2_is_what_transformers_computes(
     assert torch.allclose(encoder(video), expected, atol=1e-5)
 
 
-def test_an_image_is_repeated_to_fill_the_clip(encoder: torch.nn.Module, video: torch.Tensor) -> None:
-    image = video[:, :1]
-    assert torch.equal(encoder(image), encoder(image.expand(-1, 4, -1, -1, -1)))
+def test_inference_repeats_an_image_to_fill_the_clip(encoder: torch.nn.Module, video: torch.Tensor) -> None:
+    graph, image = XEncoderGraph(encoder, clip=4), video[:, :1]
+    assert torch.equal(graph(image), encoder(image.expand(-1, 4, -1, -1, -1)))
 
 
-def test_other_lengths_are_sampled_uniformly(encoder: torch.nn.Module, video: torch.Tensor) -> None:
-    assert torch.equal(encoder(video[:, [0, 2]]), encoder(video[:, [0, 0, 2, 2]]))
-    longer = video.repeat_interleave(2, dim=1)
-    assert torch.equal(encoder(longer), encoder(video))
+def test_inference_samples_other_lengths_uniformly(encoder: torch.nn.Module, video: torch.Tensor) -> None:
+    graph = XEncoderGraph(encoder, clip=4)
+    assert torch.equal(graph(video[:, [0, 2]]), encoder(video[:, [0, 0, 2, 2]]))
+    assert torch.equal(graph(video.repeat_interleave(2, dim=1)), encoder(video))
+
+
+@pytest.mark.parametrize(("frames", "tubelets"), [(1, 1), (2, 1), (3, 2), (8, 4), (32, 16)])
+def test_a_clip_has_as_many_frames_as_it_is_given(
+    encoder: torch.nn.Module, video: torch.Tensor, frames: int, tubelets: int
+) -> None:
+    clip = video[:, torch.arange(frames) * 4 // frames]
+    tokens = encoder(clip)
+    assert tokens.shape == (2, tubelets * 4, 48)
+    assert torch.allclose(tokens, encoder(torch.cat([clip, clip[:, -1:]], dim=1)[:, : 2 * tubelets]))
 
 
 def towers(**changes: Any) -> EfficientNetLiteConfig:
