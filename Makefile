@@ -6,17 +6,18 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := $(VENV)/.peers
 
-.PHONY: help setup demo test lint format docs bench clean
+.PHONY: help setup demo test lint format docs bench wheel-test clean
 
 help:
-	@echo "make setup   install into $(VENV)"
-	@echo "make demo    index a few real videos and photographs, and search them"
-	@echo "make test    run the tests"
-	@echo "make lint    check style, types and the direction of imports"
-	@echo "make format  put the code into the project's style"
-	@echo "make docs    write docs/cli.md anew from the commands' help"
-	@echo "make bench   run the short benchmarks"
-	@echo "make clean   delete the demonstration and the caches of the tools"
+	@echo "make setup       install into $(VENV)"
+	@echo "make demo        index a few real videos and photographs, and search them"
+	@echo "make test        run the tests"
+	@echo "make lint        check style, types and the direction of imports"
+	@echo "make format      put the code into the project's style"
+	@echo "make docs        write docs/cli.md anew from the commands' help"
+	@echo "make bench       run the short benchmarks"
+	@echo "make wheel-test  build the wheel and use it in an empty environment"
+	@echo "make clean       delete the demonstration and the caches of the tools"
 
 setup: $(INSTALLED)
 
@@ -53,6 +54,9 @@ docs: $(INSTALLED)
 # Leaves out what cannot be measured here, and says so; benchmarks/ holds more, one script per question.
 bench: $(PEERS)
 	$(BIN)/python -m benchmarks.speed.short
+
+wheel-test: $(INSTALLED)
+	$(BIN)/python .ci/wheel.py
 
 clean:
 	rm -rf demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -100,6 +100,13 @@ class OptimConfig:
     clip_norm: float = 0.0  # 0: gradients are not clipped
     ema_decay: float = 0.0  # 0: no moving average of the weights
 
+    def check_steps(self, steps: int, *, where: str) -> None:
+        """Raise UsageError if a run of so many steps ends before the learning rate has risen."""
+        if self.warmup_steps >= steps:
+            raise UsageError(
+                f"{where}: optim.warmup_steps = {self.warmup_steps} must be less than the run's steps, {steps}"
+            )
+
 
 @dataclass(frozen=True)
 class PhaseConfig:
@@ -195,6 +202,7 @@ def check(config: TrainConfig, *, where: str) -> None:
         if any("{}" not in template for template in source.templates):
             raise UsageError(f"{where}: source {source.name!r}: every template needs {{}} for the class name")
     _check_ranges(config, where=where)
+    config.optim.check_steps(config.total_steps, where=where)
     asking = [source.name for source in config.sources]
     for part in config.evaluate:
         if part.candidates and part.candidates not in asking:

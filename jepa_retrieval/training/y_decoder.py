@@ -80,6 +80,7 @@ def load_recipe(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     recipe = read_settings(Recipe, table, where=path.name, error=UsageError)
+    recipe.optim.check_steps(recipe.run.steps, where=path.name)
     run, text, base = recipe.run, recipe.text, path.resolve().parent
     return dataclasses.replace(
         recipe,

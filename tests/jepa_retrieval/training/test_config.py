@@ -44,6 +44,10 @@ def test_the_recipes_explain_every_key() -> None:
         ({"optim": '[optim]\nlearning_rate = "high"'}, "optim.learning_rate must be a number, not 'high'"),
         ({"optim": "[optim]\nlearning_rate = -1"}, "optim.learning_rate = -1 is outside"),
         (
+            {"optim": "[optim]\nwarmup_steps = 500"},
+            "optim.warmup_steps = 500 must be less than the run's steps",
+        ),
+        (
             {"phases": "[[phases]]\nname = 'a'\nsteps = true\nbatch_size = 4"},
             "phases.0.steps must be a whole number, not True",
         ),
