@@ -11,7 +11,7 @@ import typer
 from cli import console
 from cli.follow import ChangeWatcher
 from cli.locate import Target
-from cli.options import JsonOption, text_option
+from cli.options import DecoderOption, JsonOption, text_option
 from cli.progress import indexing_progress
 from cli.values import parse_sampling
 from jepa_retrieval.errors import JepaError, UsageError
@@ -54,6 +54,7 @@ def index(
     sampling: Annotated[
         str, typer.Option(metavar="auto|keyframes|FPS", help="Frames to sample from videos.")
     ] = "auto",
+    decoder: DecoderOption = "auto",
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Index only matching files. Repeatable.")
     ] = None,
@@ -110,6 +111,8 @@ def index(
     """
     if dry_run and follow:
         raise UsageError("--dry-run and --follow cannot be used together")
+    from jepa_retrieval.media import resolve_decoder
+
     run = _Run(
         paths=paths,
         options={
@@ -120,6 +123,7 @@ def index(
             "follow_links": follow_links,
             "keep_tokens": tokens,
             "captions": captions,
+            "decoder": resolve_decoder(decoder),
         },
         json=json,
         follow=follow,

@@ -43,6 +43,14 @@ WhereOption = Annotated[
         help="Use only media that match this condition, such as \"duration > 60 and path like '%/2024/%'\".",
     ),
 ]
+DecoderOption = Annotated[
+    str,
+    typer.Option(
+        "--decoder",
+        metavar="auto|pyav|decord|torchcodec",
+        help="Library that decodes videos; all give the same frames. auto: $JEPA_DECODER, else PyAV.",
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     # Indexing brings in decoders; a text search must not wait for them.
-    from jepa_retrieval.media import Sampling
+    from jepa_retrieval.media import Decoder, Sampling
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
@@ -145,6 +145,7 @@ class Library:
         dry_run: bool = False,
         workers: int | None = None,
         captions: bool | None = None,
+        decoder: Decoder = "auto",
         model: str | None = None,
         prompt: str | None = None,
         on_progress: ProgressCallback | None = None,
@@ -167,12 +168,14 @@ class Library:
             dry_run: only plan; the report's `planned` says what would happen.
             workers: decoding processes; None for the default.
             captions: store a sentence for every clip that has none; None: if the index has captions already.
+            decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
+                names, else PyAV. All give the same frames; see `DecodeRequest`.
             model: with `rebuild`, the model of the new index; None for the same one.
             prompt: with `rebuild`, the prompt of the new index; None for the same one.
             on_progress: called after every step.
 
         Raises:
-            UsageError: none of the paths exists.
+            UsageError: none of the paths exists, or the decoder is unknown or not installed.
             IndexLockedError: another process is writing.
             IndexWriteError: the disk is full or the folder read-only; what was stored before is still good.
             FingerprintMismatchError: the model is not the one the index was made with.
@@ -192,6 +195,7 @@ class Library:
             retry_failed=retry_failed,
             workers=workers,
             captions=captions,
+            decoder=decoder,
         )
         roots = Roots.of(paths or [self.media_root.folder])
         update = IndexUpdate(roots, options, self.media_root, on_progress)

@@ -8,6 +8,7 @@ error of a library through. `scan` does not raise for a file: it yields a `ScanP
 `Failed`; it raises `MediaError` only if no decoder process can be started.
 """
 
+from jepa_retrieval.media.decoders import Decoder, resolve_decoder
 from jepa_retrieval.media.hashing import content_hash
 from jepa_retrieval.media.paths import decode_path, encode_path
 from jepa_retrieval.media.probing import probe
@@ -31,6 +32,7 @@ __all__ = [
     "DecodePool",
     "DecodeRequest",
     "Decoded",
+    "Decoder",
     "Event",
     "Failed",
     "Finished",
@@ -46,5 +48,6 @@ __all__ = [
     "encode_path",
     "probe",
     "read_windows",
+    "resolve_decoder",
     "scan",
 ]

@@ -32,21 +32,20 @@ def _probe_picture(path: Path) -> MediaInfo:
 
 def _probe_video(path: Path) -> MediaInfo:
     from jepa_retrieval.media.video.container import VideoFile
-    from jepa_retrieval.media.video.frames import display_matrix, displayed_size, quarter_turns
+    from jepa_retrieval.media.video.frames import Appearance
 
     with VideoFile(path, threads=1) as file:
         frame = file.first_frame()
-        matrix = display_matrix(frame)
-        width, height = displayed_size(frame, matrix, file.pixel_aspect)
+        shown = Appearance.of(file, frame)
         if problem := size_problem(frame.width, frame.height):
             raise UnreadableMediaError(path, problem)
         codec = file.stream.codec_context.codec.canonical_name
         return MediaInfo(
             kind="video",
             duration=file.duration,
-            width=width,
-            height=height,
+            width=shown.width,
+            height=shown.height,
             frame_rate=file.frame_rate,
-            rotation=quarter_turns(matrix),
+            rotation=shown.rotation,
             codec=codec,
         )

@@ -48,6 +48,10 @@ class SamplingPlan:
         """The number of the slot that `time` falls into, slots being counted from `start`."""
         return math.floor((time - start) * self.rate + 1e-6)
 
+    def middle(self, slot: int, start: float = 0.0) -> float:
+        """The time in the middle of a slot, seconds."""
+        return start + (slot + 0.5) / self.rate
+
     def may_skip_unreferenced(self, frame_rate: float | None) -> bool:
         """Whether frames that no other frame refers to can be left out without harm to the sampling."""
         return frame_rate is not None and frame_rate >= SKIP_RATIO * self.rate
@@ -78,8 +82,7 @@ class SlotPicker(Generic[Frame]):
         if self._slot is None or slot > self._slot:
             done, self._held = self._held, None
             self._slot, self._best = slot, (True, math.inf)
-        middle = self._start + (slot + 0.5) / self._plan.rate
-        rank = (damaged, abs(time - middle))
+        rank = (damaged, abs(time - self._plan.middle(slot, self._start)))
         if rank < self._best:
             self._best, self._held = rank, (time, frame)
         return done

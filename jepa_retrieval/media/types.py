@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.decoders import Decoder, resolve_decoder
 
 if TYPE_CHECKING:
     import numpy as np
 
-Backend = Literal["pyav", "decord"]
 Sampling = Literal["auto", "keyframes"] | float
 
 
@@ -46,7 +46,9 @@ class DecodeRequest:
         start: where reading starts; windows are counted from here. None: the beginning.
         end: where reading ends. None: the end.
         thumbnails: whether windows carry a JPEG.
-        backend: "pyav" reads everything; "decord" reads videos only and is an alternative on Linux x86_64.
+        decoder: which library decodes videos: "pyav" reads everything; "decord" (Linux x86_64) and "torchcodec" give
+            the same frames, and leave to PyAV what they would show differently; "auto": the one that $JEPA_DECODER
+            names, or PyAV. Photographs and animated pictures are always read with Pillow.
     """
 
     path: Path
@@ -57,7 +59,7 @@ class DecodeRequest:
     start: float | None = None
     end: float | None = None
     thumbnails: bool = True
-    backend: Backend = "pyav"
+    decoder: Decoder = "auto"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
@@ -74,8 +76,7 @@ class DecodeRequest:
                 )
         elif not (math.isfinite(self.sampling) and self.sampling > 0):
             raise UsageError(f"sampling must be frames per second above 0, not {self.sampling}")
-        if self.backend not in ("pyav", "decord"):
-            raise UsageError(f"backend must be 'pyav' or 'decord', not {self.backend!r}")
+        resolve_decoder(self.decoder)
         for name, value in (("start", self.start), ("end", self.end)):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"{name} must be seconds of at least 0, not {value}")

@@ -15,8 +15,6 @@ from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
 if TYPE_CHECKING:
     import numpy as np
 
-    from jepa_retrieval.media.video.container import VideoFile
-
 Tick = Callable[[], None]
 
 
@@ -89,62 +87,16 @@ def _sample_animation(
 
 
 def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
-    from jepa_retrieval.media.video.container import VideoFile
+    from jepa_retrieval.media.video.reading import read_pictures
 
     grouper: WindowGrouper | None = None
-    with VideoFile(request.path) as file:
-        read = _read_with_decord if request.backend == "decord" else _read_with_pyav
-        for time, picture, aspect in read(file, request, report, on_tick):
-            if grouper is None:
-                grouper = WindowGrouper(request, aspect)
-            yield from grouper.add(time, picture)
+    for picture in read_pictures(request, report=report, on_tick=on_tick):
+        if grouper is None:
+            grouper = WindowGrouper(request, picture.aspect)
+        yield from grouper.add(picture.time, picture.pixels)
     if grouper is None:
         raise UnreadableMediaError(request.path, _nothing_reason(request))
     yield from grouper.close(_last_end(request, report))
-
-
-def _read_with_pyav(
-    file: VideoFile, request: DecodeRequest, report: ReadReport, on_tick: Tick | None
-) -> Iterator[tuple[float, np.ndarray, float]]:
-    """Yield (time, squeezed picture, aspect) of the sampled frames."""
-    import av
-
-    from jepa_retrieval.media.video.frames import Squeezer, display_matrix, displayed_size
-    from jepa_retrieval.media.video.sampled import SampledVideo
-
-    sampled = SampledVideo(
-        file,
-        SamplingPlan.of(request),
-        start=request.start,
-        end=request.end,
-        image_size=request.image_size,
-        report=report,
-        on_tick=on_tick,
-    )
-    squeeze: Squeezer | None = None
-    for time, frame in sampled.frames():
-        if squeeze is None:
-            matrix = display_matrix(frame)
-            squeeze = Squeezer(request.image_size, matrix)
-            width, height = displayed_size(frame, matrix, file.pixel_aspect)
-        try:
-            picture = squeeze(frame)
-        except av.error.FFmpegError as error:
-            reason = f"its pixel format {frame.format.name} cannot be converted"
-            raise UnreadableMediaError(request.path, reason) from error
-        yield time, picture, width / height
-
-
-def _read_with_decord(
-    file: VideoFile, request: DecodeRequest, report: ReadReport, on_tick: Tick | None
-) -> Iterator[tuple[float, np.ndarray, float]]:
-    """Yield (time, squeezed picture, aspect) of the sampled frames."""
-    from jepa_retrieval.media.probing import probe
-    from jepa_retrieval.media.video.decord_reader import read_frames
-
-    info = probe(request.path)
-    for time, picture in read_frames(file, request, report=report, on_tick=on_tick):
-        yield time, picture, info.width / info.height
 
 
 def _nothing_reason(request: DecodeRequest) -> str:

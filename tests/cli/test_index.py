@@ -158,3 +158,21 @@ def test_a_file_without_read_permission_does_not_stop_the_run(photos: Path) -> N
         )
         assert done.returncode == 1, done.stderr
         assert "secret.jpg: permission denied" in done.stderr
+
+
+def test_the_decoder_is_an_option(jepa: Jepa, tmp_path: Path) -> None:
+    shutil.copy(video("bikes.mp4"), tmp_path)
+    clips = [
+        json.loads(
+            jepa("index", tmp_path, "--index", tmp_path / decoder, "--decoder", decoder, "--json").out
+        )["clips"]
+        for decoder in ("pyav", "decord")
+    ]
+    assert clips[0] == clips[1] > 0
+
+
+def test_an_unknown_decoder_leaves_no_index_behind(jepa: Jepa, photos: Path) -> None:
+    done = jepa("index", photos, "--decoder", "opencv")
+    assert done.status == 2
+    assert "decoder must be one of auto, pyav, decord, torchcodec, not 'opencv'" in done.err
+    assert not (photos / ".jepa").exists()

@@ -12,7 +12,7 @@ from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.streams.sliding import SlidingWindows
 from jepa_retrieval.media.streams.types import StreamCounters, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
-from jepa_retrieval.media.video.frames import Squeezer, display_matrix, displayed_size
+from jepa_retrieval.media.video.frames import Appearance, Squeezer
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -49,10 +49,9 @@ class StreamSampler:
     def take(self, time: float, frame: VideoFrame) -> Iterator[MediaWindow]:
         """Take a frame; yield the windows that it completes."""
         if self._squeezer is None:
-            matrix = display_matrix(frame)
-            width, height = displayed_size(frame, matrix, self._video.pixel_aspect)
-            self._aspect = width / height
-            self._squeezer = Squeezer(self._image_size, matrix)
+            shown = Appearance.of(self._video, frame)
+            self._aspect = shown.aspect
+            self._squeezer = Squeezer(self._image_size, shown.matrix)
         slot = self._plan.slot(time)
         if slot > self._slot + 1:  # reference frames are too far apart to do without others
             self._video.stream.codec_context.skip_frame = "DEFAULT"

@@ -134,6 +134,10 @@ class Video:
         stamp = packet.pts if packet.pts is not None else packet.dts
         return None if stamp is None else stamp * self.time_base - self.origin
 
+    def decode_time(self, packet: Packet) -> float | None:
+        """Decoding time of a packet, seconds: no packet after it is shown earlier. None if it has none."""
+        return None if packet.dts is None else packet.dts * self.time_base - self.origin
+
     def frame_time(self, frame: VideoFrame) -> float | None:
         """Presentation time of a decoded frame, seconds."""
         stamp = frame.pts if frame.pts is not None else frame.dts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
@@ -10,10 +11,73 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+    from jepa_retrieval.media.video.container import Video
+
 _SCALER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT  # the second keeps colours from darkening
 _CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})  # AVColorSpace: RGB, BT.709, FCC, BT.601 twice, 240M, BT.2020
+_UNSPECIFIED = 2  # AVColorSpace
 _MATRIX_BYTES = 36  # nine 32-bit numbers
 _HD_HEIGHT = 720  # players take unmarked video of this height or more for BT.709, of less for BT.601
+
+
+class Picture(NamedTuple):
+    """A sampled frame, ready for a window."""
+
+    time: float  # presentation time, seconds
+    pixels: np.ndarray  # uint8 [S, S, 3] RGB, upright
+    aspect: float  # width / height as shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appearance:
+    """How a player shows the frames of a video, told by one of them.
+
+    Attributes:
+        matrix: the display matrix, as `display_matrix` returns it.
+        width: as shown, pixels.
+        height: as shown, pixels.
+        guessed_bt709: the video does not say which matrix its colours were made with, and its size says BT.709.
+        knows_colours: its colour space is one that libav converts, or it does not say which it is.
+    """
+
+    matrix: np.ndarray | None
+    width: int
+    height: int
+    guessed_bt709: bool
+    knows_colours: bool
+
+    @classmethod
+    def of(cls, video: Video, frame: VideoFrame) -> Self:
+        """The appearance of `video`, of which `frame` is one frame."""
+        matrix = display_matrix(frame)
+        width, height = displayed_size(frame, matrix, video.pixel_aspect)
+        marked = frame.colorspace in _CONVERTIBLE
+        return cls(
+            matrix=matrix,
+            width=width,
+            height=height,
+            guessed_bt709=not marked and not frame.format.is_rgb and frame.height >= _HD_HEIGHT,
+            knows_colours=marked or frame.colorspace == _UNSPECIFIED,
+        )
+
+    @property
+    def aspect(self) -> float:
+        """Width / height."""
+        return self.width / self.height
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise, 0, 90, 180 or 270, that the stored picture is turned by."""
+        return quarter_turns(self.matrix)
+
+    @property
+    def beyond_other_decoders(self) -> str | None:
+        """What of it decord and TorchCodec would show differently; None if nothing."""
+        if self.matrix is not None and np.linalg.det(self.matrix.astype(float)) < 0:
+            return "it does not mirror video"
+        if not self.knows_colours:
+            return "it does not know the colour space"
+        return None
 
 
 class Squeezer:

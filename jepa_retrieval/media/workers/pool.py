@@ -87,7 +87,7 @@ class DecodePool:
         work.
 
         Raises:
-            MediaError: decoder processes cannot be started on this machine.
+            MediaError: decoder processes cannot be started on this machine, or the decoder is not installed.
         """
         if self._closed:
             raise UsageError("this DecodePool is closed")
@@ -218,6 +218,8 @@ def _read_one(worker: WorkerProcess, request: DecodeRequest, events: Events) -> 
             elif kind == "finished":
                 _put(events, Finished(request, *values))
                 return
+            elif kind == "unusable":
+                raise MediaError(values[0])
             else:
                 _put(events, Failed(request, values[0]))
                 return

@@ -2,7 +2,8 @@
 
 It reads pickled requests from standard input and writes pickled messages to standard output, each a list of items:
 `("ready",)` once; then per request `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
-`("finished", hash, duration, warnings)` or `("failed", reason)`. An empty list says that it is alive. It ends when
+`("finished", hash, duration, warnings)`, `("failed", reason)` or, if no file can be read as it asks,
+`("unusable", reason)`. An empty list says that it is alive. It ends when
 standard input does, so it never outlives its parent.
 """
 
@@ -18,7 +19,7 @@ import time
 import traceback
 from typing import Any, BinaryIO
 
-from jepa_retrieval.errors import JepaError, UnreadableMediaError
+from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError
 from jepa_retrieval.media.limits import WORKER_ADDRESS_SPACE
 from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
 
@@ -77,6 +78,8 @@ def serve(request: DecodeRequest, outbox: Outbox) -> None:
         _read(request, outbox)
     except UnreadableMediaError as error:
         outbox.add(("failed", error.reason))
+    except MediaError as error:
+        outbox.add(("unusable", str(error)))
     except JepaError as error:
         outbox.add(("failed", str(error)))
     except MemoryError:

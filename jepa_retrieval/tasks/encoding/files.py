@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.media import DecodeRequest, MediaWindow, Sampling, read_windows
+from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, read_windows
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 
@@ -27,6 +27,7 @@ def decode_request(
     start: float | None = None,
     end: float | None = None,
     thumbnails: bool = False,
+    decoder: Decoder = "auto",
 ) -> DecodeRequest:
     """How a file, or an interval of it, is decoded for a model.
 
@@ -42,6 +43,7 @@ def decode_request(
         start=start,
         end=end,
         thumbnails=thumbnails,
+        decoder=decoder,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepa_retrieval.media import FoundFile, Sampling, ScanProblem, scan
+from jepa_retrieval.media import Decoder, FoundFile, Sampling, ScanProblem, resolve_decoder, scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,10 @@ class IndexOptions:
     retry_failed: bool = False
     workers: int | None = None
     captions: bool | None = None  # None: as the index has it
+    decoder: Decoder = "auto"
+
+    def __post_init__(self) -> None:
+        resolve_decoder(self.decoder)  # before a run that may take hours
 
     def scan(self, roots: Sequence[Path]) -> Iterator[FoundFile | ScanProblem]:
         """The media files under some files and folders."""

@@ -84,7 +84,11 @@ class IndexingRun:
             for text, found in files.items():
                 opened[found.path] = _OpenFile(text, found, ClipBuilder())
                 yield decode_request(
-                    found.path, self._model, sampling=self._options.sampling, thumbnails=True
+                    found.path,
+                    self._model,
+                    sampling=self._options.sampling,
+                    thumbnails=True,
+                    decoder=self._options.decoder,
                 )
 
         with DecodePool(min(self._options.workers or WORKERS, len(files))) as pool:
