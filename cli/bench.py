@@ -97,7 +97,7 @@ PLAIN_TASKS = {
         "jepa bench classification kinetics400 --data ~/data/k400",
     ),
     "questions": (
-        "Visual question answering: choose the nearest answer; with text-only baselines.",
+        "Visual question answering: choose the nearest answer; with baselines that do not see the picture.",
         "jepa bench questions pope --data ~/data/pope",
     ),
     "world-prediction": (
