@@ -8,6 +8,7 @@ decoding and indexing speed need `ffmpeg`. Without the data the videos that scik
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ class Row(NamedTuple):
 
 def main() -> None:
     """Measure one thing after the other; one table at the end."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args()
     with timed() as whole, tempfile.TemporaryDirectory() as folder:
         rows = [*_speed(Path(folder)), *_unchanged(Path(folder)), *_retrieval()]
     print()

@@ -1,6 +1,6 @@
-"""How fast the index is: opening, searching, filtering, writing. Prints one table.
+"""How fast the index itself is: opening, searching, filtering, writing.
 
-Run: python -m benchmarks.speed.store_speed [--clips 100000] [--small 5000] [--embedding-size 512]
+    python -m benchmarks.speed.store_speed [--clips 100000] [--small 5000] [--embedding-size 512]
 
 The vectors are random points around 500 centres; queries are close to stored vectors. All times are wall time on
 this machine. "Cold" is a new process with a warm disk, imports included.

@@ -25,7 +25,7 @@ from benchmarks.datasets.location import REPOSITORY
 from benchmarks.shared.cache import default_cache
 from benchmarks.shared.common import print_table, save_result
 from benchmarks.shared.made_vectors import describe, make_vectors
-from benchmarks.speed.real_vectors import real_vectors
+from benchmarks.shared.real_vectors import real_vectors
 from benchmarks.speed.vector_engines import ENGINES, TOP
 from indexes.vectors.exact import search_rows
 

@@ -48,8 +48,3 @@ def _flickr8k() -> tuple[list[str], list[str]]:
 def _report(activity: str, done: int, total: int) -> None:
     if done % 500 == 0:
         print(f"{activity}: {done:,} of {total:,}", flush=True)
-
-
-if __name__ == "__main__":
-    for kind, made in zip(("clips", "captions", "neutral texts"), real_vectors(), strict=True):
-        print(f"{kind}: {len(made):,} of {made.shape[1]} dimensions")
