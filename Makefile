@@ -14,7 +14,7 @@ help:
 	@echo "make test        run the tests"
 	@echo "make lint        check style, types and the direction of imports"
 	@echo "make format      put the code into the project's style"
-	@echo "make docs        write docs/cli.md anew from the commands' help"
+	@echo "make docs        write docs/cli.md anew from the help texts, and build the site in site/"
 	@echo "make bench       run the short benchmarks"
 	@echo "make wheel-test  build the wheel and use it in an empty environment"
 	@echo "make clean       delete the demonstration and the caches of the tools"
@@ -50,6 +50,7 @@ format: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m cli.reference docs/cli.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Leaves out what cannot be measured here, and says so; benchmarks/ holds more, one script per question.
 bench: $(PEERS)
@@ -59,4 +60,4 @@ wheel-test: $(INSTALLED)
 	$(BIN)/python .ci/wheel.py
 
 clean:
-	rm -rf demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@
 - `metrics`: metrics over score matrices and lists of answers.
 - `shared`: what scripts share: cached embeddings, made indexes and videos, results as tables and JSON.
 
-The first line of each script is the question that it answers; `python -m benchmarks.FOLDER.NAME --help` shows its
-options. Scripts that need third-party data read them from the folder named by `$JEPA_SHARED`.
+The first line of each script is the question that it answers; every script shows its options with `--help`, such as
+`python -m benchmarks.speed.index_speed --help`. Third-party data are read
+from the folder named by `$JEPA_SHARED`.
 """

@@ -98,7 +98,8 @@ class Query:
 
         Args:
             moment: a hit, or a path as the index stores it.
-            start, end: with a path, the interval in seconds; None for the file's own ends.
+            start: with a path, the beginning of the interval in seconds; None for the file's own.
+            end: with a path, the end of the interval in seconds; None for the file's own.
         """
         if not isinstance(moment, str):
             return cls.moment(moment.path, moment.start, moment.end)
