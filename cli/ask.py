@@ -12,6 +12,7 @@ from cli import console
 from cli.locate import open_library
 from cli.media_paths import given_candidates, opened_media
 from cli.options import (
+    DeviceOption,
     IndexOption,
     JsonOption,
     MediaModelOption,
@@ -72,6 +73,7 @@ def ask(
         int | None, top_option(f"Maximum number of lines to show. Default over an index: {DEFAULT_TOP}.")
     ] = None,
     model: MediaModelOption = None,
+    device: DeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
     """Ask a question about files, moments or all clips of an index. Indexed files are not decoded again.

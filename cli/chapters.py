@@ -10,7 +10,7 @@ import typer
 
 from cli import console
 from cli.decoders import open_decoder, open_narrator
-from cli.options import JsonOption, ModelOption, SentencesOption, VoiceOption
+from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, VoiceOption
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
 
@@ -34,6 +34,7 @@ def chapters(
         bool, typer.Option("--ffmetadata", help="Print the chapters in FFmpeg's metadata format.")
     ] = False,
     model: ModelOption = None,
+    device: DeviceOption = "auto",
     sentences: SentencesOption = None,
     voice: VoiceOption = None,
     json: JsonOption = False,

@@ -15,6 +15,7 @@ from cli import console
 from cli.locate import open_library
 from cli.media_paths import given_candidates, opened_media
 from cli.options import (
+    DeviceOption,
     IndexOption,
     JsonOption,
     MediaModelOption,
@@ -71,6 +72,7 @@ def classify(
     ] = None,
     where: WhereOption = None,
     model: MediaModelOption = None,
+    device: DeviceOption = "auto",
     truth: Annotated[
         Path | None,
         file_option("Lines of path,label: print accuracy, metrics per class and confusions.", metavar="CSV"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
-from cli.options import JsonOption, ModelOption, file_option, text_option
+from cli.options import DeviceOption, JsonOption, ModelOption, file_option, text_option
 from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
@@ -27,6 +27,7 @@ def explain(
     before: Annotated[Path, file_option("An image of the state before.")],
     after: Annotated[Path, file_option("An image of the state after.")],
     model: ModelOption = None,
+    device: DeviceOption = "auto",
     prompt: Annotated[
         str | None, text_option("The question that the model answers about images and clips.")
     ] = None,

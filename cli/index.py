@@ -11,7 +11,7 @@ import typer
 from cli import console
 from cli.follow import ChangeWatcher
 from cli.locate import Target
-from cli.options import DecoderOption, JsonOption, text_option
+from cli.options import DecoderOption, DeviceOption, JsonOption, text_option
 from cli.progress import indexing_progress
 from cli.values import parse_sampling
 from jepa_retrieval.errors import JepaError, UsageError
@@ -55,6 +55,7 @@ def index(
         str, typer.Option(metavar="auto|keyframes|FPS", help="Frames to sample from videos.")
     ] = "auto",
     decoder: DecoderOption = "auto",
+    device: DeviceOption = "auto",
     include: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Index only matching files. Repeatable.")
     ] = None,

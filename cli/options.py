@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,28 @@ DecoderOption = Annotated[
         "--decoder",
         metavar="auto|pyav|decord|torchcodec",
         help="Library that decodes videos; all give the same frames. auto: $JEPA_DECODER, else PyAV.",
+    ),
+]
+
+
+def _use_device(device: str) -> str:
+    """Have every model of this process run on the device: commands load models in several places."""
+    from jepa_retrieval.models.runtime.device import VARIABLE, wanted_device
+
+    wanted_device(device)
+    if device != "auto":
+        os.environ[VARIABLE] = device
+    return device
+
+
+# What it does is done when the options are parsed; commands need not look at its value.
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        callback=_use_device,
+        help="Where the model runs. auto: $JEPA_DEVICE, else a CUDA GPU if PyTorch can use one, else the CPU.",
     ),
 ]
 ModelOption = Annotated[

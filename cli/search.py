@@ -12,7 +12,15 @@ import typer
 
 from cli import console
 from cli.locate import open_library
-from cli.options import IndexOption, JsonOption, WhereOption, file_option, text_option, top_option
+from cli.options import (
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    WhereOption,
+    file_option,
+    text_option,
+    top_option,
+)
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from jepa_retrieval.errors import UsageError
@@ -67,6 +75,7 @@ def search(
         text_option("Rerank the best hits under this prompt, such as 'What is the person doing?'."),
     ] = None,
     json: JsonOption = False,
+    device: DeviceOption = "auto",
     html: Annotated[
         Path | None,
         file_option("Also write the results as an HTML page with thumbnails."),

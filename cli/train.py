@@ -11,7 +11,7 @@ import typer
 
 from cli import console
 from cli.help import App
-from cli.options import JsonOption
+from cli.options import DeviceOption, JsonOption
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ RestartOption = Annotated[
 
 @app.command("pretrain")
 def pretrain_command(
-    config: ConfigArgument, set_: SetOption = None, restart: RestartOption = False, json: JsonOption = False
+    config: ConfigArgument,
+    set_: SetOption = None,
+    restart: RestartOption = False,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
 ) -> None:
     """Stage 1: pretrain on captions and class names, first on images, then on video.
 
@@ -57,7 +61,11 @@ def pretrain_command(
 
 @app.command("sft")
 def sft_command(
-    config: ConfigArgument, set_: SetOption = None, restart: RestartOption = False, json: JsonOption = False
+    config: ConfigArgument,
+    set_: SetOption = None,
+    restart: RestartOption = False,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
 ) -> None:
     """Stage 2: finetune on questions, mixed with stage-1 data to prevent forgetting.
 

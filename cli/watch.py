@@ -11,7 +11,7 @@ import typer
 
 from cli import console
 from cli.decoders import open_decoder, open_narrator
-from cli.options import ModelOption, SentencesOption, VoiceOption, file_option, text_option
+from cli.options import DeviceOption, ModelOption, SentencesOption, VoiceOption, file_option, text_option
 from cli.values import parse_time
 from cli.watch_output import Output, open_writers, summary
 from jepa_retrieval.errors import UsageError
@@ -60,6 +60,7 @@ def watch(
         bool, typer.Option("--midpoint", help="Decode an interval's middle window, not its average.")
     ] = False,
     model: ModelOption = None,
+    device: DeviceOption = "auto",
     sentences: SentencesOption = None,
     voice: VoiceOption = None,
     prompt: Annotated[

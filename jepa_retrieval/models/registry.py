@@ -48,7 +48,7 @@ def load_model(name: str, *, device: Device = "auto") -> RuntimeModel:
     Args:
         name: a name that `list_models` gives, `local:FOLDER` (as `storage.write_model` writes it),
             `open_clip:ARCHITECTURE/TAG` or `open_clip:ARCHITECTURE/FILE`.
-        device: "auto", "cpu" or "cuda".
+        device: "cpu", "cuda", or "auto": what $JEPA_DEVICE names, else CUDA where PyTorch can use it, else the CPU.
 
     Raises:
         ModelError: the name is unknown, or the model's weights are not here.

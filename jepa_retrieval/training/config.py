@@ -128,7 +128,7 @@ class RunConfig:
     seed: int = 0
     threads: int = 0  # of PyTorch; 0: its own choice
     precision: Literal["fp32", "bf16"] = "fp32"
-    device: Literal["auto", "cpu"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # "auto": $JEPA_DEVICE, else CUDA if there is one
     log_every: int = 50  # steps
     checkpoint_every: int = 500
     evaluate_every: int = 500

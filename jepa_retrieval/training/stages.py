@@ -19,6 +19,7 @@ from jepa_retrieval.models.config import load_config as load_model_config
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, trained_folder
+from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
 from jepa_retrieval.training.engine import Trainer, TrainReport
@@ -37,7 +38,7 @@ def train(
     Started by `accelerate launch` or `torchrun`, every process calls this with the same config.
     """
     check_stage(config, stage)
-    state = PartialState(cpu=config.run.device == "cpu")
+    state = PartialState(cpu=choose_device(config.run.device) == "cpu")
     trainer = build_trainer(config, stage, state, restart=restart, on_progress=on_progress)
     return trainer.run()
 

@@ -15,6 +15,7 @@ from tests.cli.conftest import Jepa
         (["index", ".", "--samplin", "2"], "--samplin"),
         (["index", ".", "--sampling", "fast"], "auto, keyframes or a number of frames per second"),
         (["index", "/no/such/folder"], "/no/such/folder"),
+        (["index", ".", "--device", "tpu"], "allowed: auto, cpu, cuda"),
         (["index", ".", "--dry-run", "--follow"], "--follow"),
         (["search"], "--image FILE"),
         (["search", " "], "empty"),
@@ -105,3 +106,15 @@ def test_several_folders_need_to_be_told_where_the_index_goes(jepa: Jepa, tmp_pa
 def test_a_missing_folder_gets_no_index(jepa: Jepa, tmp_path: Path) -> None:
     assert jepa("index", tmp_path / "missing").status == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_the_device_holds_for_every_model_that_the_command_loads(
+    jepa: Jepa, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import torch
+
+    monkeypatch.setenv("JEPA_DEVICE", "cpu")  # restored afterwards, whatever the commands make of it
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    done = jepa("index", tmp_path, "--device", "cuda")
+    assert (done.status, done.out) == (2, "")
+    assert "device 'cuda': PyTorch finds no usable GPU here" in done.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from typing import Literal, get_args
 
 from jepa_retrieval.errors import ModelError, UsageError
@@ -11,17 +12,32 @@ from jepa_retrieval.errors import ModelError, UsageError
 _log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
+VARIABLE = "JEPA_DEVICE"
+
+
+def wanted_device(device: str) -> Device:
+    """What was asked for: `device`, or for "auto" what $JEPA_DEVICE names, if anything.
+
+    Raises:
+        UsageError: names the value that is not allowed, and where it stands.
+    """
+    named = os.environ.get(VARIABLE) if device == "auto" else None
+    for allowed in get_args(Device):
+        if (named or device) == allowed:
+            chosen: Device = allowed
+            return chosen
+    where = f"${VARIABLE}" if named else "device"
+    raise UsageError(f"{where} is {named or device!r} (allowed: {', '.join(get_args(Device))})")
 
 
 def choose_device(device: str) -> Literal["cpu", "cuda"]:
-    """The device that `device` stands for: "auto" is CUDA where PyTorch can use it, else the CPU.
+    """The device that `device` stands for: "auto" is $JEPA_DEVICE, else CUDA where PyTorch can use it, else the CPU.
 
     Raises:
         UsageError: `device` is not one of the allowed values.
         ModelError: "cuda" was asked for and PyTorch cannot use it.
     """
-    if device not in get_args(Device):
-        raise UsageError(f"device {device!r} is not one of: {', '.join(get_args(Device))}")
+    device = wanted_device(device)
     if device == "cpu" or (device == "auto" and not _driver_has_gpu()):
         return "cpu"
     import torch

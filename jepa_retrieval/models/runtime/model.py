@@ -17,7 +17,7 @@ from jepa_retrieval.models.config import (
 )
 from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.decoding import GraphYDecoder
-from jepa_retrieval.models.runtime.device import Device, choose_device
+from jepa_retrieval.models.runtime.device import Device, choose_device, wanted_device
 from jepa_retrieval.models.runtime.parts import (
     CPU_CALLS,
     Graph,
@@ -57,8 +57,8 @@ class RuntimeModel:
             config: with the digests of all weights.
             build: makes the PyTorch model with its weights; called only where no converted graph is cached.
             base: what relative paths in `config` are relative to.
-            device: "auto" is CUDA where PyTorch can use it; the Y-Encoder stays on the CPU then, since one text is
-                encoded there before PyTorch would be imported.
+            device: "auto" is $JEPA_DEVICE, else CUDA where PyTorch can use it. Chosen so, it leaves the Y-Encoder on
+                the CPU: one text is encoded there before PyTorch would be imported.
         """
         self.config = config
         self.name = config.name
@@ -68,10 +68,10 @@ class RuntimeModel:
         self.temperature = config.temperature
         self._build = build
         self._base = base
-        self._device = device
+        self._device = wanted_device(device)
         self._lock = threading.RLock()
         choose_device(
-            "cpu" if device == "auto" else device
+            "cpu" if self._device == "auto" else self._device
         )  # a wrong device is an error now, not at first use
 
     @property
@@ -162,9 +162,14 @@ class RuntimeModel:
 
     def _graph(self, part: Part) -> Graph:
         if self.device_of(part) == "cuda":
+            import torch
+
             from jepa_retrieval.models.runtime.torch_graph import TorchGraph
 
-            return TorchGraph(self.torch_module(part), "cuda")
+            # Texts are few, and are encoded on a CPU as often: there it is float32.
+            is_reduced = self.config.precision == "bfloat16" and part != "y_encoder"
+            dtype = torch.bfloat16 if is_reduced else torch.float32
+            return TorchGraph(self.torch_module(part), "cuda", dtype=dtype)
         from jepa_retrieval.models.runtime.openvino_graph import cached_graph
 
         return cached_graph(

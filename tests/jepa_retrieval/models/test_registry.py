@@ -1,5 +1,6 @@
 """Names of models, and what an unknown one is told."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models import list_models, load_model
+from jepa_retrieval.models.fingerprint import fingerprint
+from jepa_retrieval.models.registry import model_config
 
 
 def test_nano_is_listed_and_ready() -> None:
@@ -54,3 +57,20 @@ def test_importing_the_package_and_naming_a_model_imports_nothing_heavy() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_environment_names_the_device_that_is_meant_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JEPA_DEVICE", "tpu")
+    with pytest.raises(UsageError, match=r"\$JEPA_DEVICE is 'tpu' \(allowed: auto, cpu, cuda\)"):
+        load_model("nano")
+    assert load_model("nano", device="cpu").device_of("x_encoder") == "cpu"
+    monkeypatch.setenv("JEPA_DEVICE", "cpu")
+    assert load_model("nano").device_of("x_encoder") == "cpu"
+
+
+def test_precision_belongs_to_the_fingerprint() -> None:
+    config = dataclasses.replace(model_config("nano"), digests={"model.safetensors": "0" * 64})
+    reduced = dataclasses.replace(config, precision="bfloat16")
+    assert fingerprint(config) != fingerprint(reduced)
+    assert model_config("nano").precision == "float32"
+    assert model_config("vljepa").precision == "bfloat16"
