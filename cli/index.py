@@ -63,6 +63,13 @@ def index(
         list[str] | None, typer.Option(metavar="GLOB", help="Skip matching files and folders. Repeatable.")
     ] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Include names that begin with a dot.")] = False,
+    system_folders: Annotated[
+        bool,
+        typer.Option(
+            "--system-folders",
+            help="Enter folders that devices and programs make, such as @eaDir and $RECYCLE.BIN.",
+        ),
+    ] = False,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow symbolic links to folders.")
     ] = False,
@@ -121,6 +128,7 @@ def index(
             "include": include or [],
             "exclude": exclude or [],
             "hidden": hidden,
+            "system_folders": system_folders,
             "follow_links": follow_links,
             "keep_tokens": tokens,
             "captions": captions,
@@ -161,7 +169,10 @@ class _Run:
     @property
     def scan_options(self) -> dict[str, Any]:
         """The options that select files."""
-        return {name: self.options[name] for name in ("include", "exclude", "hidden", "follow_links")}
+        return {
+            name: self.options[name]
+            for name in ("include", "exclude", "hidden", "system_folders", "follow_links")
+        }
 
     def once(self, library: Library, **more: Any) -> bool:
         """Update the index and print a report. Returns whether any file failed."""

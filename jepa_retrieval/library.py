@@ -138,6 +138,7 @@ class Library:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         hidden: bool = False,
+        system_folders: bool = False,
         follow_links: bool = False,
         keep_tokens: bool = True,
         retry_failed: bool = False,
@@ -158,9 +159,10 @@ class Library:
         Args:
             paths: files and folders.
             sampling: "auto", "keyframes" or frames per second.
-            include: glob patterns; only matching files are taken.
-            exclude: glob patterns of files and folders to leave out.
+            include: patterns as in .gitignore; only matching files are taken. One with a slash may also be a path.
+            exclude: such patterns of files and folders to leave out.
             hidden: take names that begin with a dot too.
+            system_folders: take folders that devices and programs make too, such as @eaDir and $RECYCLE.BIN.
             follow_links: follow symbolic links to folders.
             keep_tokens: store S_V with the clips, for later questions.
             retry_failed: try unchanged files that failed before.
@@ -190,6 +192,7 @@ class Library:
             include=include,
             exclude=exclude,
             hidden=hidden,
+            system_folders=system_folders,
             follow_links=follow_links,
             keep_tokens=keep_tokens,
             retry_failed=retry_failed,

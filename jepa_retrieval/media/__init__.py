@@ -12,7 +12,7 @@ from jepa_retrieval.media.decoders import Decoder, resolve_decoder
 from jepa_retrieval.media.hashing import content_hash
 from jepa_retrieval.media.paths import decode_path, encode_path
 from jepa_retrieval.media.probing import probe
-from jepa_retrieval.media.scanning import FoundFile, ScanProblem, scan
+from jepa_retrieval.media.scanning import FoundFile, LeftOut, LeftOutReason, Scan, ScanProblem, scan
 from jepa_retrieval.media.types import (
     Decoded,
     DecodeRequest,
@@ -37,11 +37,14 @@ __all__ = [
     "Failed",
     "Finished",
     "FoundFile",
+    "LeftOut",
+    "LeftOutReason",
     "MediaInfo",
     "MediaWindow",
     "Probed",
     "ReadReport",
     "Sampling",
+    "Scan",
     "ScanProblem",
     "content_hash",
     "decode_path",

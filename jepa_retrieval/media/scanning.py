@@ -1,4 +1,4 @@
-"""Walks folders for media files."""
+"""Walks folders for media files, and notes what it leaves out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,37 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
+from jepa_retrieval.media.kinds import looks_like_media
+from jepa_retrieval.media.patterns import Patterns, RootPatterns
 from jepa_retrieval.media.reasons import os_reason
-from jepa_retrieval.media.suffixes import MEDIA_SUFFIXES, TYPESCRIPT_SUFFIXES
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from jepa_retrieval.media.suffixes import (
+    AUDIO_SUFFIXES,
+    MEDIA_SUFFIXES,
+    OTHER_SUFFIXES,
+    TYPESCRIPT_SUFFIXES,
+)
+from jepa_retrieval.media.system_folders import is_system_folder
 
 INDEX_FOLDER = ".jepa"  # never searched for media
+
+LeftOutReason = Literal[
+    "unknown kind",
+    "audio only",
+    "excluded",  # by a pattern
+    "not included",  # other files are, by a pattern
+    "hidden",
+    "system folder",
+    "linked folder",
+    "special file",  # a pipe, a socket or a device
+]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A media file as the folder lists it; it was not opened."""
+    """A media file as the folder lists it; at most its first bytes were read."""
 
     path: Path  # absolute, symbolic links not resolved
     size: int  # bytes
@@ -30,10 +46,39 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class ScanProblem:
-    """A folder or file that could not be looked at; the scan went on."""
+    """A folder or file that could not be examined; the scan went on."""
 
     path: Path
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or a folder that the scan did not take; of a folder nothing in it was examined."""
+
+    path: Path
+    reason: LeftOutReason
+
+
+class Scan(Iterator[FoundFile | ScanProblem]):
+    """Yields the media files; see `scan`.
+
+    Attributes:
+        left_out: files and folders that were not taken so far, in the order in which they were met.
+    """
+
+    def __init__(self, walker: _Walker, roots: Sequence[str]) -> None:
+        self._walker = walker
+        self._found = walker.walk(roots)
+        self.left_out = walker.left_out
+
+    def __next__(self) -> FoundFile | ScanProblem:
+        return next(self._found)
+
+    @property
+    def unmatched_patterns(self) -> list[str]:
+        """Patterns that have matched nothing so far."""
+        return [*self._walker.include.unmatched, *self._walker.exclude.unmatched]
 
 
 def scan(
@@ -42,16 +87,23 @@ def scan(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     hidden: bool = False,
+    system_folders: bool = False,
     follow_links: bool = False,
-) -> Iterator[FoundFile | ScanProblem]:
-    """Find media files by name under `roots`, folders in order of name, each file once.
+) -> Scan:
+    """Find media files under `roots`, folders in order of name, each file once.
+
+    A file is taken for its suffix; one with an unknown suffix, or none, for its first bytes.
 
     Args:
         roots: folders, and files, which are taken whatever their names and patterns say.
-        include: patterns in the manner of .gitignore, relative to the root; if any, only files that match are found.
+        include: patterns, see `Patterns`; if any, only files that match are found.
         exclude: such patterns; files that match are left out, folders that match are not entered.
-        hidden: also look at names that begin with a dot.
+        hidden: also take names that begin with a dot.
+        system_folders: also enter folders that devices and programs make, such as @eaDir and $RECYCLE.BIN.
         follow_links: enter linked folders too, each real folder once. Linked files are found either way.
+
+    Returns:
+        An iterator of files and problems, which lists what it leaves out as well.
 
     Raises:
         UsageError: a root does not exist, or a pattern is not valid.
@@ -62,38 +114,32 @@ def scan(
     for given, root in zip(roots, absolute, strict=True):
         if not os.path.lexists(root):
             raise UsageError(f"there is no such file or folder: {given}")
-    walker = _Walker(_spec(include), _spec(exclude), hidden=hidden, follow_links=follow_links)
-    return walker.walk(absolute)
-
-
-def _spec(patterns: Sequence[str]) -> GitIgnoreSpec | None:
-    if not patterns:
-        return None
-    import pathspec
-
-    try:
-        return pathspec.GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise UsageError(f"not a valid pattern among {list(patterns)}: {error}") from error
+    walker = _Walker(
+        Patterns(include),
+        Patterns(exclude),
+        hidden=hidden,
+        system_folders=system_folders,
+        follow_links=follow_links,
+    )
+    return Scan(walker, absolute)
 
 
 class _Walker:
     """One scan: its rules and the folders that it has entered."""
 
     def __init__(
-        self,
-        include: GitIgnoreSpec | None,
-        exclude: GitIgnoreSpec | None,
-        *,
-        hidden: bool,
-        follow_links: bool,
+        self, include: Patterns, exclude: Patterns, *, hidden: bool, system_folders: bool, follow_links: bool
     ) -> None:
-        self._include = include
-        self._exclude = exclude
+        self.include = include
+        self.exclude = exclude
+        self.left_out: list[LeftOut] = []
         self._hidden = hidden
+        self._system_folders = system_folders
         self._follow_links = follow_links
         self._entered: set[tuple[int, int]] = set()  # (device, inode): a folder is entered once
         self._named: set[str] = set()  # files given as roots
+        self._included: RootPatterns | None = None  # patterns for the root that is being walked
+        self._excluded: RootPatterns | None = None
 
     def walk(self, roots: Sequence[str]) -> Iterator[FoundFile | ScanProblem]:
         """Find the named files first, then walk the folders."""
@@ -111,7 +157,8 @@ class _Walker:
                 yield FoundFile(Path(root), status.st_size, status.st_mtime_ns)
         for root, status in folders:
             if self._first_visit(status):
-                yield from self._walk_folder(root, "")
+                self._included, self._excluded = self.include.below(root), self.exclude.below(root)
+                yield from self._walk_folder(root)
 
     def _first_visit(self, status: os.stat_result) -> bool:
         key = (status.st_dev, status.st_ino)
@@ -120,9 +167,9 @@ class _Walker:
         self._entered.add(key)
         return True
 
-    def _walk_folder(self, top: str, prefix: str) -> Iterator[FoundFile | ScanProblem]:
+    def _walk_folder(self, root: str) -> Iterator[FoundFile | ScanProblem]:
         """Walk depth first without recursion: a deep tree is no problem."""
-        todo = [(top, prefix)]
+        todo = [(root, "")]
         while todo:
             folder, prefix = todo.pop()
             try:
@@ -133,41 +180,64 @@ class _Walker:
                 continue
             inner = []
             for entry in entries:
-                if entry.name[0] == "." and (not self._hidden or entry.name == INDEX_FOLDER):
-                    continue
                 relative = prefix + entry.name
                 try:
                     if entry.is_dir():
-                        if self._enters(entry, relative):
+                        if self._enters(entry, relative + "/"):
                             inner.append((entry.path, relative + "/"))
-                    elif self._wants(entry, relative):
-                        status = entry.stat()
-                        if stat.S_ISREG(status.st_mode):
-                            yield FoundFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+                    elif (found := self._take(entry, relative)) is not None:
+                        yield found
                 except OSError as error:
                     yield ScanProblem(Path(entry.path), os_reason(error))
+                except UnreadableMediaError as error:
+                    yield ScanProblem(Path(entry.path), error.reason)
             todo.extend(reversed(inner))
 
     def _enters(self, entry: os.DirEntry[str], relative: str) -> bool:
-        if entry.is_symlink() and not self._follow_links:
+        reason: LeftOutReason | None = None
+        if entry.name == INDEX_FOLDER:
             return False
-        if self._exclude is not None and self._exclude.match_file(relative + "/"):
+        if not self._system_folders and is_system_folder(entry.name):
+            reason = "system folder"
+        elif entry.name.startswith(".") and not (self._hidden or is_system_folder(entry.name)):
+            reason = "hidden"
+        elif entry.is_symlink() and not self._follow_links:
+            reason = "linked folder"
+        elif self._excluded is not None and self._excluded.match(relative):
+            reason = "excluded"
+        if reason is not None:
+            self.left_out.append(LeftOut(Path(entry.path), reason))
             return False
         return self._first_visit(entry.stat())
 
-    def _wants(self, entry: os.DirEntry[str], relative: str) -> bool:
+    def _take(self, entry: os.DirEntry[str], relative: str) -> FoundFile | None:
+        if entry.path in self._named:
+            return None
         suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - ten thousand paths would cost too much
-        if suffix not in MEDIA_SUFFIXES or entry.path in self._named:
-            return False
-        if self._include is not None and not self._include.match_file(relative):
-            return False
-        if self._exclude is not None and self._exclude.match_file(relative):
-            return False
-        return suffix not in TYPESCRIPT_SUFFIXES or _is_transport_stream(entry.path)
+        reason = self._reason_by_name(entry.name, suffix, relative)
+        if reason is None:
+            status = entry.stat()
+            if not stat.S_ISREG(status.st_mode):
+                reason = "special file"
+            elif (suffix not in MEDIA_SUFFIXES or suffix in TYPESCRIPT_SUFFIXES) and not looks_like_media(
+                entry.path, status.st_size, status.st_mtime_ns
+            ):
+                reason = "unknown kind"
+            else:
+                return FoundFile(Path(entry.path), status.st_size, status.st_mtime_ns)
+        self.left_out.append(LeftOut(Path(entry.path), reason))
+        return None
 
-
-def _is_transport_stream(path: str) -> bool:
-    """Whether a .ts or .mts file is MPEG rather than TypeScript."""
-    with Path(path).open("rb") as file:
-        head = file.read(5)
-    return head[:1] == b"\x47" or head[4:5] == b"\x47"
+    def _reason_by_name(self, name: str, suffix: str, relative: str) -> LeftOutReason | None:
+        """Why a file is left out that was not opened; None if nothing speaks against it."""
+        if name.startswith(".") and not self._hidden:
+            return "hidden"
+        if suffix in AUDIO_SUFFIXES:
+            return "audio only"
+        if suffix in OTHER_SUFFIXES:
+            return "unknown kind"
+        if self._excluded is not None and self._excluded.match(relative):
+            return "excluded"
+        if self._included is not None and not self._included.match(relative):
+            return "not included"
+        return None

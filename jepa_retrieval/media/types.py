@@ -105,7 +105,8 @@ class ReadReport:
     """What is known of a file only once it is read. `read_windows` fills the one that it is given."""
 
     duration: float | None = None  # seconds up to where the last frame seen ends; None for still pictures
-    warnings: list[str] = field(default_factory=list)  # one sentence each: what could not be read
+    warnings: list[str] = field(default_factory=list)  # one sentence each, of what does no harm
+    partial: list[str] = field(default_factory=list)  # one reason each why frames are missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ class Finished:
     request: DecodeRequest
     content_hash: str  # xxh3_128 of the whole file, hexadecimal
     duration: float | None = None  # seconds, as found while reading; None for still pictures
-    warnings: tuple[str, ...] = ()  # one sentence each: what of the file could not be read
+    warnings: tuple[str, ...] = ()  # one sentence each, of what does no harm
+    partial: str | None = None  # why windows are missing, in a few words without the path; None if none is
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,4 +85,4 @@ class PacketReader:
         if to_the_end and header and self._file.stream.duration:
             missing = header - self._seen_end
             if missing > max(_MIN_CUT_SECONDS, _MIN_CUT_SHARE * header):
-                report.warnings.append(f"is cut off: {self._seen_end:.1f} of {header:.1f} seconds are there")
+                report.partial.append(f"is cut off: {self._seen_end:.1f} of {header:.1f} seconds are there")

@@ -2,7 +2,7 @@
 
 It reads pickled requests from standard input and writes pickled messages to standard output, each a list of items:
 `("ready",)` once; then per request `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
-`("finished", hash, duration, warnings)`, `("failed", reason)` or, if no file can be read as it asks,
+`("finished", hash, duration, warnings, partial)`, `("failed", reason)` or, if no file can be read as it asks,
 `("unusable", reason)`. An empty list says that it is alive. It ends when
 standard input does, so it never outlives its parent.
 """
@@ -105,7 +105,8 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     after = check_regular_file(request.path)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise UnreadableMediaError(request.path, "was changed while it was read")
-    outbox.add(("finished", digest, report.duration, tuple(report.warnings)))
+    partial = "; ".join(report.partial) or None
+    outbox.add(("finished", digest, report.duration, tuple(report.warnings), partial))
 
 
 def _bytes_of(window: MediaWindow) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jepa_retrieval.media import Decoder, FoundFile, Sampling, ScanProblem, resolve_decoder, scan
+from jepa_retrieval.media import Decoder, Sampling, Scan, resolve_decoder, scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,7 @@ class IndexOptions:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     hidden: bool = False
+    system_folders: bool = False
     follow_links: bool = False
     keep_tokens: bool = True
     retry_failed: bool = False
@@ -27,12 +28,13 @@ class IndexOptions:
     def __post_init__(self) -> None:
         resolve_decoder(self.decoder)  # before a run that may take hours
 
-    def scan(self, roots: Sequence[Path]) -> Iterator[FoundFile | ScanProblem]:
+    def scan(self, roots: Sequence[Path]) -> Scan:
         """The media files under some files and folders."""
         return scan(
             roots,
             include=self.include,
             exclude=self.exclude,
             hidden=self.hidden,
+            system_folders=self.system_folders,
             follow_links=self.follow_links,
         )

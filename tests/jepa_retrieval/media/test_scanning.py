@@ -5,11 +5,18 @@ from pathlib import Path
 import pytest
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import FoundFile, ScanProblem, scan
+from jepa_retrieval.media import FoundFile, Scan, ScanProblem, scan
+from tests.media_factory import make_audio, make_picture, make_video
 
 
 def names(found: Iterable[FoundFile | ScanProblem], root: Path) -> list[str]:
     return [str(entry.path.relative_to(root)) for entry in found if isinstance(entry, FoundFile)]
+
+
+def left_out(found: Scan, root: Path) -> dict[str, str]:
+    """Walk to the end: what was left out, and why."""
+    list(found)
+    return {str(item.path.relative_to(root)): item.reason for item in found.left_out}
 
 
 @pytest.fixture
@@ -62,6 +69,33 @@ def test_patterns_work_as_in_gitignore(
     tree: Path, options: dict[str, list[str]], expected: list[str]
 ) -> None:
     assert names(scan([tree], **options), tree) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{root}/a", "{root}/a/", "{name}/a", "./{name}/a", "{root}/a/*", "../{up}/{name}/a"]
+)
+def test_a_pattern_may_be_a_path(tree: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    monkeypatch.chdir(tree.parent)
+    given = pattern.format(root=tree, name=tree.name, up=tree.parent.name)
+    found = scan(tree.name, exclude=[given])
+    assert names(found, tree) == ["b.mp4"]
+    assert found.unmatched_patterns == []
+    assert names(scan(tree, include=[given + ("" if given.endswith(("*", "/")) else "/**")]), tree) == (
+        ["a/x.JPG", "a/deep/y.mkv"]
+    )
+
+
+def test_a_pattern_may_be_a_path_through_a_link(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(tree)
+    assert names(scan(tree, exclude=[f"{link}/a"]), tree) == ["b.mp4"]
+    assert names(scan(link, exclude=[f"{tree}/a"]), link) == ["b.mp4"]
+
+
+def test_patterns_that_match_nothing_are_told(tree: Path) -> None:
+    found = scan(tree, exclude=["*.mkv", "private/", "/a/x.*", "*.JPG"], include=["*.mp4", "*.jpeg", "**"])
+    list(found)
+    assert found.unmatched_patterns == ["*.jpeg", "private/"]
 
 
 def test_a_named_file_is_taken_whatever_its_name(tree: Path) -> None:
@@ -143,6 +177,78 @@ def test_typescript_is_no_transport_stream(tmp_path: Path) -> None:
     assert names(scan([tmp_path]), tmp_path) == ["camera.mts", "film.ts"]
 
 
+def test_a_transport_stream_that_is_damaged_at_its_beginning_is_no_typescript(tmp_path: Path) -> None:
+    (tmp_path / "damaged.ts").write_bytes(bytes(range(256)) * 4)
+    assert names(scan([tmp_path]), tmp_path) == ["damaged.ts"]
+
+
 def test_pipes_and_sockets_are_left_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert list(scan([tmp_path])) == []
+    found = scan([tmp_path])
+    assert list(found) == []
+    assert [item.reason for item in found.left_out] == ["special file"]
+
+
+def test_what_is_left_out_is_named_with_a_reason(tree: Path) -> None:
+    (tree / "song.mp3").write_bytes(b"ID3")
+    (tree / "@eaDir").mkdir()
+    (tree / "@eaDir" / "b.mp4").write_bytes(b"1")
+    (tree / "outside").symlink_to(tree.parent)
+    assert left_out(scan(tree, exclude=["deep/"], include=["**/*.mp4", "*.mkv"]), tree) == {
+        ".dot.mp4": "hidden",
+        ".hidden": "hidden",
+        "@eaDir": "system folder",
+        "a/deep": "excluded",
+        "a/notes.txt": "unknown kind",
+        "a/x.JPG": "not included",
+        "outside": "linked folder",
+        "song.mp3": "audio only",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@eaDir",
+        "#recycle",
+        "$RECYCLE.BIN",
+        ".Trash-1000",
+        "film.trickplay",
+        ".thumbnails",
+        "lost+found",
+        ".Trashes",
+    ],
+)
+def test_folders_of_devices_and_programs_are_entered_on_request(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "a.mp4").write_bytes(b"1")
+    assert left_out(scan(tmp_path, hidden=True), tmp_path) == {name: "system folder"}
+    assert names(scan(tmp_path, system_folders=True), tmp_path) == [f"{name}/a.mp4"]
+    assert names(scan(tmp_path / name), tmp_path) == [f"{name}/a.mp4"]
+
+
+def test_unknown_suffixes_are_taken_by_content(tmp_path: Path) -> None:
+    options = {"seconds": 0.2}
+    make_video(tmp_path / "a.mp4", **options).rename(tmp_path / "mp4.download")  # type: ignore[arg-type]
+    make_video(tmp_path / "a.ts", **options).rename(tmp_path / "ts")  # type: ignore[arg-type]
+    make_video(tmp_path / "a.avi", codec="mpeg4", **options).rename(tmp_path / "avi.001")  # type: ignore[arg-type]
+    make_video(tmp_path / "a.h264", **options).rename(tmp_path / "h264.raw")  # type: ignore[arg-type]
+    make_video(tmp_path / "a.mkv", **options).rename(tmp_path / "mkv.x")  # type: ignore[arg-type]
+    make_video(tmp_path / "a.mpg", codec="mpeg2video", **options).rename(tmp_path / "ps")  # type: ignore[arg-type]
+    make_picture(tmp_path / "a.jpg").rename(tmp_path / "jpeg~")
+    make_picture(tmp_path / "a.webp").rename(tmp_path / "webp.tmp")
+    make_audio(tmp_path / "a.m4a").rename(tmp_path / "sound.x")
+    (tmp_path / "noise").write_bytes(bytes(range(256)))
+    (tmp_path / "empty").touch()
+    found = scan(tmp_path)
+    assert set(names(found, tmp_path)) == {
+        "mp4.download",
+        "ts",
+        "avi.001",
+        "h264.raw",
+        "mkv.x",
+        "ps",
+        "jpeg~",
+        "webp.tmp",
+    }
+    assert {item.path.name for item in found.left_out} == {"sound.x", "noise", "empty"}
