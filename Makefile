@@ -12,7 +12,7 @@ help:
 	@echo "make setup       install into $(VENV)"
 	@echo "make demo        index a few real videos and photographs, and search them"
 	@echo "make test        run the tests"
-	@echo "make lint        check style, types and the direction of imports"
+	@echo "make lint        check style, types, docstrings and the direction of imports"
 	@echo "make format      put the code into the project's style"
 	@echo "make docs        write docs/cli.md anew from the help texts, and build the site in site/"
 	@echo "make bench       run the short benchmarks"
@@ -43,6 +43,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/interrogate --quiet indexes jepa_retrieval cli benchmarks
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""From a file to windows, tokens and embeddings, and from windows to clips."""

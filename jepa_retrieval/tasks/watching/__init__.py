@@ -1,0 +1,1 @@
+"""Follow a stream: where its meaning changes, in sentences, alerts and chapters."""
