@@ -48,7 +48,7 @@ class AlertCommand:
             # Standard output is reserved for results.
             process = subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL, stdout=2)
         except OSError as error:
-            console.warning(f"{console.printable(self._words[0])}: {error.strerror or error}")
+            console.warning(f"{self._words[0]}: {error.strerror or error}")
             return
         self._running.append(process)
 

@@ -26,6 +26,7 @@ from cli.tables import INTERVAL, PATH, Column, print_table
 from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
+from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.ask import Answered, Answers
@@ -129,14 +130,7 @@ def _check_usage(paths: list[str], question: str, *, where: str | None, search: 
 def _names_media(text: str) -> bool:
     """Whether `text` is an existing path, or FILE@START-END of an existing file."""
     name, at, _ = text.rpartition("@")
-    return _exists(text) or (bool(at) and _exists(name) and parse_interval(text)[1:] != (None, None))
-
-
-def _exists(text: str) -> bool:
-    try:
-        return Path(text).exists()
-    except (OSError, ValueError):  # too long for a file name, as a question may be
-        return False
+    return exists(text) or (bool(at) and exists(name) and parse_interval(text)[1:] != (None, None))
 
 
 def _true_answer(question: str, candidates: list[Any] | None) -> str | None:
@@ -158,9 +152,7 @@ def _print(found: Answers, *, json: bool) -> None:
     else:
         for item in found.items:
             interval = format_interval(item.start, item.end)
-            console.result(
-                f"{interval}\t{console.printable(item.path)}\t" + "\t".join(_shown(item, found.answer))
-            )
+            console.row(interval, item.path, *_shown(item, found.answer))
 
 
 def _item(item: Answered) -> dict[str, Any]:
@@ -176,7 +168,7 @@ def _item(item: Answered) -> dict[str, Any]:
 def _shown(item: Answered, answer: str | None) -> list[str]:
     """The requested answer, or the three best answers."""
     shown = [found for found in item.answers if answer in (None, found.name)][:3]
-    return [f"{console.printable(found.name)} {found.probability:.3f}" for found in shown]
+    return [f"{found.name} {found.probability:.3f}" for found in shown]
 
 
 def _print_table(found: Answers) -> None:

@@ -14,6 +14,7 @@ import typer
 from cli import console
 from cli.help import App
 from cli.options import JsonOption
+from cli.paths import parse_path
 
 MIN_SECONDS_BETWEEN_LINES = 5.0
 
@@ -28,7 +29,12 @@ DatasetArgument = Annotated[
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME", help="The model to evaluate.")]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of the published data set; see docs/datasets.md."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        parser=parse_path,
+        help="Folder of the published data set; see docs/datasets.md.",
+    ),
 ]
 LimitOption = Annotated[
     int | None,
@@ -36,9 +42,16 @@ LimitOption = Annotated[
 ]
 CacheOption = Annotated[
     Path | None,
-    typer.Option("--cache", metavar="DIR", help="Folder for cached embeddings. Default: the user's cache."),
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        parser=parse_path,
+        help="Folder for cached embeddings. Default: the user's cache.",
+    ),
 ]
-ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder for results.")]
+ResultsOption = Annotated[
+    Path, typer.Option("--results", metavar="DIR", parser=parse_path, help="Folder for results.")
+]
 RESULTS = Path("results")
 
 
@@ -151,7 +164,8 @@ def list_command(json: JsonOption = False) -> None:
         rows = [{"task": entry.task, "dataset": entry.name, "source": entry.source} for entry in ENTRIES]
         console.result_json(rows)
     else:
-        console.results(f"{entry.task}\t{entry.name}\t{entry.source}" for entry in ENTRIES)
+        for entry in ENTRIES:
+            console.row(entry.task, entry.name, entry.source)
 
 
 @app.command("table")
@@ -192,15 +206,15 @@ def _run(
     if json:
         console.result_json(document)
     else:
-        console.results(map(console.printable, report(document)))
-    console.note(f"Wrote {console.printable(document['path'])}")
+        console.results(report(document))
+    console.note(f"Wrote {document['path']}")
     _warn_of_failures(document)
 
 
 def _warn_of_failures(document: dict[str, Any]) -> None:
     """Warn about files that could not be read and are missing from the figures."""
     for path, reason in document["unreadable"].items():
-        console.warning(f"{console.printable(path)}: {reason}")
+        console.warning(f"{path}: {reason}")
     if document["unreadable"]:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ import typer
 from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, VoiceOption
+from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
 
@@ -21,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def chapters(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The video.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", parser=parse_path, help="The video.")],
     count: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Number of chapters. Default: where the meaning changes."),
@@ -68,6 +69,6 @@ def chapters(
         console.results(as_ffmetadata(found, summary=summary).splitlines())
     else:
         for chapter in found:
-            console.result(f"{format_time(chapter.start)} {console.printable(chapter.title)}")
+            console.result(f"{format_time(chapter.start)} {chapter.title}")
         if summary is not None:
-            console.results(["", console.printable(summary)])
+            console.results(["", summary])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +25,7 @@ from cli.options import (
     text_option,
     top_option,
 )
+from cli.paths import parse_path_text
 from cli.tables import INTERVAL, PATH, Column, print_table
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
@@ -44,7 +44,9 @@ def add_to(app: typer.Typer) -> None:
 def classify(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="Files and folders. Default: the whole index."),
+        typer.Argument(
+            metavar="PATH", parser=parse_path_text, help="Files and folders. Default: the whole index."
+        ),
     ] = None,
     index: IndexOption = None,
     labels: Annotated[str | None, typer.Option(metavar="A,B,C", help="Labels to choose from.")] = None,
@@ -140,14 +142,12 @@ def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path
     except UsageError as error:
         raise UsageError(f"{truth}: {error}") from error
     for path in judged.missing:
-        console.warning(
-            f"{console.printable(path)}: listed in {console.printable(str(truth))}, but not classified"
-        )
+        console.warning(f"{path}: listed in {truth}, but not classified")
     if picture is not None:
         from jepa_retrieval.report.confusion import write_confusion
 
         write_confusion(picture, judged)
-        console.note(f"Wrote {console.printable(str(picture))}")
+        console.note(f"Wrote {picture}")
     return judged
 
 
@@ -157,19 +157,15 @@ def _print(found: Classification, judged: Evaluation | None, *, top: int, json: 
         console.result_json(items if judged is None else {"items": items, "evaluation": asdict(judged)})
         return
     if as_csv:
-        console.result(_csv(found, top).rstrip("\n"))
+        console.result_csv(_csv_rows(found, top))
     elif not found.items:
         console.note("No clips to classify.")
     elif console.is_terminal(sys.stdout):
         _print_table(found, top)
     else:
         for item in found.items:
-            labels = "\t".join(
-                f"{console.printable(label.name)} {label.probability:.3f}" for label in item.labels[:top]
-            )
-            console.result(
-                f"{format_interval(item.start, item.end)}\t{console.printable(item.path)}\t{labels}"
-            )
+            labels = (f"{label.name} {label.probability:.3f}" for label in item.labels[:top])
+            console.row(format_interval(item.start, item.end), item.path, *labels)
     if judged is not None:
         _print_evaluation(judged, as_notes=as_csv)
 
@@ -182,15 +178,13 @@ def _item(item: Classified, top: int) -> dict[str, Any]:
     return {"path": item.path, "start": item.start, "end": item.end, "labels": labels}
 
 
-def _csv(found: Classification, top: int) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "start", "end", "rank", "label", "score", "probability"])
+def _csv_rows(found: Classification, top: int) -> Iterator[tuple[object, ...]]:
+    yield "path", "start", "end", "rank", "label", "score", "probability"
     for item in found.items:
-        where = [item.path, *("" if time is None else f"{time:g}" for time in (item.start, item.end))]
+        start, end = ("" if time is None else f"{time:g}" for time in (item.start, item.end))
         for rank, label in enumerate(item.labels[:top], start=1):
-            writer.writerow([*where, rank, label.name, f"{label.score:.6f}", f"{label.probability:.6f}"])
-    return text.getvalue()
+            score, probability = f"{label.score:.6f}", f"{label.probability:.6f}"
+            yield item.path, start, end, rank, label.name, score, probability
 
 
 def _print_table(found: Classification, top: int) -> None:
@@ -209,13 +203,11 @@ def _print_table(found: Classification, top: int) -> None:
 
 def _print_evaluation(judged: Evaluation, *, as_notes: bool) -> None:
     """Print accuracy, a line per class and the confusions; as notes if standard output is a CSV document."""
-    say = console.note if as_notes else console.result
+    say = console.note_row if as_notes else console.row
     say(f"accuracy {judged.accuracy:.1%} of {judged.items}, top-5 accuracy {judged.accuracy_top5:.1%}")
-    say("class\tnumber\tprecision\trecall\tf1")
+    say("class", "number", "precision", "recall", "f1")
     for row in judged.classes:
-        say(
-            f"{console.printable(row.label)}\t{row.number}\t{row.precision:.3f}\t{row.recall:.3f}\t{row.f1:.3f}"
-        )
+        say(row.label, row.number, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}")
     wrong = [
         (count, judged.labels[true], judged.labels[given])
         for true, counts in enumerate(judged.confusion)
@@ -223,4 +215,4 @@ def _print_evaluation(judged: Evaluation, *, as_notes: bool) -> None:
         if count and true != given
     ]
     for count, true, given in sorted(wrong, key=lambda entry: -entry[0])[:10]:
-        say(f"confused\t{count}\t{console.printable(true)}\tclassified as\t{console.printable(given)}")
+        say("confused", count, true, "classified as", given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
+
+from cli.streams import explain_failures
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +28,11 @@ class Settings:
 
 settings = Settings()
 
-# Characters that could move the cursor, start an escape sequence, end the line or turn the text around.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Characters that could move the cursor, start an escape sequence, end the line, change the direction of the text, or
+# that cannot be seen. Joiners (U+200C, U+200D) are left alone: Persian and emoji need them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -42,58 +48,65 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(escape, text)
 
 
-class ReaderGoneError(Exception):
-    """The reader of standard output has exited, as `head` does. Not an OSError, because typer would handle that."""
-
-
 def result(text: str = "") -> None:
-    """Print one line of results."""
-    try:
-        sys.stdout.write(text + "\n")
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
+    """Print one line of results, with control characters escaped."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def row(*cells: object) -> None:
+    """Print one line of results in tab-separated cells, with control characters escaped."""
+    sys.stdout.write("\t".join(printable(str(cell)) for cell in cells) + "\n")
+
+
+def results(lines: Iterable[str]) -> None:
+    """Print lines of results, with control characters escaped."""
+    for line in lines:
+        result(line)
 
 
 def result_bytes(data: bytes) -> None:
     """Print raw bytes as results, for other programs."""
-    try:
-        sys.stdout.flush()
+    sys.stdout.flush()
+    with explain_failures():
         sys.stdout.buffer.write(data)
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
 
 
 def flush_results() -> None:
     """Flush standard output."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise ReaderGoneError from error
-
-
-def results(lines: Iterable[str]) -> None:
-    """Print lines of results."""
-    for line in lines:
-        result(line)
+    sys.stdout.flush()
 
 
 def json_text(document: Any, *, one_line: bool = False) -> str:
     """A JSON document as text that a terminal can show and a line-oriented reader can split."""
     text = json.dumps(document, ensure_ascii=False, indent=None if one_line else 2, allow_nan=False)
-    # Characters that json does not escape, although a terminal may act on them or a reader may split lines there.
-    return re.sub("[\x7f-\x9f\u2028\u2029\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", text)
+    # json escapes only some of these. Line breaks between its own tokens remain.
+    return re.sub(rf"(?!\n){_UNPRINTABLE.pattern}", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def result_json(document: Any, *, one_line: bool = False) -> None:
     """Print one JSON document, on one line if the command prints several."""
-    result(json_text(document, one_line=one_line))
+    sys.stdout.write(json_text(document, one_line=one_line) + "\n")
     flush_results()
+
+
+def result_csv(rows: Iterable[Iterable[object]]) -> None:
+    """Print rows of a CSV table, with control characters escaped as in other text; JSON has them exactly."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for cells in rows:
+        writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def note(text: str) -> None:
     """Print a remark for people to standard error; nothing under --quiet."""
     if not settings.quiet:
         _write_line(text)
+
+
+def note_row(*cells: object) -> None:
+    """Print a note in tab-separated cells."""
+    if not settings.quiet:
+        sys.stderr.write("\t".join(printable(str(cell)) for cell in cells) + "\n")
+        sys.stderr.flush()
 
 
 def warning(text: str) -> None:
@@ -103,11 +116,17 @@ def warning(text: str) -> None:
 
 def error(text: str) -> None:
     """Report in one sentence why the command stopped."""
-    _write_line(f"Error: {printable(text)}")
+    _write_line(f"Error: {text}")
+
+
+def traceback_lines(text: str) -> None:
+    """Print a traceback, which has several lines."""
+    for line in text.splitlines():
+        _write_line(line)
 
 
 def _write_line(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()
 
 

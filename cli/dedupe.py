@@ -59,10 +59,8 @@ def _lines(report: DuplicateReport) -> Iterator[str]:
         what = "exact copies" if group.kind == "copies" else "near-duplicates"
         yield f"{len(group.files)} files, {what}:"
         for file in group.files:
-            yield f"  {file.similarity:.3f}  {console.printable(file.path)}"
+            yield f"  {file.similarity:.3f}  {file.path}"
     for scene in report.scenes:
-        first = f"{console.printable(scene.first_path)} {format_interval(scene.first_start, scene.first_end)}"
-        second = (
-            f"{console.printable(scene.second_path)} {format_interval(scene.second_start, scene.second_end)}"
-        )
+        first = f"{scene.first_path} {format_interval(scene.first_start, scene.first_end)}"
+        second = f"{scene.second_path} {format_interval(scene.second_start, scene.second_end)}"
         yield f"shared scene, {scene.similarity:.3f}: {first} and {second}"

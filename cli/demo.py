@@ -45,17 +45,21 @@ def main() -> int:
     commands = [["index", str(LIBRARY), *(["--rebuild"] if _made_with_another_model() else [])]]
     commands += [["search", query, "--index", str(LIBRARY), "--top", str(HITS)] for query in QUERIES]
     for command in commands:
-        console.result(f"\n$ {shlex.join(['jepa', *command])}")
+        console.results(["", f"$ {shlex.join(['jepa', *command])}"])
         if status := jepa(command):
             return status
     write_page()
     program = _program()
-    console.result(
-        f"\nAll hits, with pictures: {PAGE}\n"
-        "\nNow try:\n"
-        f'  {program} search "your own words" --index {LIBRARY}\n'
-        f"  {program} search --image {LIBRARY / 'photos' / 'chelsea.png'} --index {LIBRARY}\n"
-        f"  {program} index ~/Videos"
+    console.results(
+        [
+            "",
+            f"All hits, with thumbnails: {PAGE}",
+            "",
+            "Now try:",
+            f'  {program} search "your own words" --index {LIBRARY}',
+            f"  {program} search --image {LIBRARY / 'photos' / 'chelsea.png'} --index {LIBRARY}",
+            f"  {program} index ~/Videos",
+        ]
     )
     return 0
 

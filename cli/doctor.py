@@ -60,7 +60,7 @@ def doctor(json: JsonOption = False) -> None:
                 console.columns(((name, _text(value)) for name, value in facts.items()), indent="  ")
             )
         for problem in found.problems:
-            console.result(f"Problem: {problem['what']}\n  Remedy: {problem['remedy']}")
+            console.results([f"Problem: {problem['what']}", f"  Remedy: {problem['remedy']}"])
         if not found.problems:
             console.result("No problems found.")
     raise typer.Exit(1 if found.problems else 0)
@@ -204,4 +204,4 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return console.printable(str(value))
+    return str(value)

@@ -10,9 +10,11 @@ import typer
 
 from cli import console
 from cli.options import DeviceOption, JsonOption, ModelOption, file_option, text_option
+from cli.paths import parse_path_text
 from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
+from jepa_retrieval.user_paths import is_existing_file
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,7 +24,10 @@ def add_to(app: typer.Typer) -> None:
 
 def explain(
     clips: Annotated[
-        list[str], typer.Argument(metavar="CLIP", help="Candidate actions: videos, or FILE@START-END.")
+        list[str],
+        typer.Argument(
+            metavar="CLIP", parser=parse_path_text, help="Candidate actions: videos, or FILE@START-END."
+        ),
     ],
     before: Annotated[Path, file_option("An image of the state before.")],
     after: Annotated[Path, file_option("An image of the state after.")],
@@ -48,7 +53,7 @@ def explain(
 
     intervals = [parse_interval(text) for text in clips]
     for path in (before, after, *(interval[0] for interval in intervals)):
-        if not path.is_file():
+        if not is_existing_file(path):
             raise UsageError(f"{path}: no such file")
     queries = [VideoQuery(*interval) for interval in intervals]
     loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
@@ -66,10 +71,8 @@ def explain(
         return
     for candidate in found.candidates:
         interval = format_interval(candidate.start, candidate.end)
-        console.result(
-            f"{candidate.rank}\t{candidate.score:.3f}\t{candidate.probability:.3f}\t{interval}\t"
-            f"{console.printable(candidate.path)}"
-        )
+        score, probability = f"{candidate.score:.3f}", f"{candidate.probability:.3f}"
+        console.row(candidate.rank, score, probability, interval, candidate.path)
 
 
 def _candidate(candidate: Any) -> dict[str, Any]:

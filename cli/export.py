@@ -10,7 +10,8 @@ import typer
 
 from cli import console
 from cli.locate import open_library
-from cli.options import IndexOption, JsonOption, WhereOption
+from cli.options import IndexOption, JsonOption, WhereOption, file_option
+from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,14 +41,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .parquet, .csv or .jsonl file to write.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", parser=parse_path, help="A .parquet, .csv or .jsonl file to write."),
+    ],
     index: IndexOption = None,
     where: WhereOption = None,
     embeddings: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Also write the clips' embeddings, in the same order, to a .npy file."
-        ),
+        file_option("Also write the clips' embeddings, in the same order, to a .npy file."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -80,7 +82,7 @@ def export(
             }
         )
     else:
-        console.result(f"Wrote {console.count(len(table), 'clip')} to {console.printable(str(file))}.")
+        console.result(f"Wrote {console.count(len(table), 'clip')} to {file}.")
 
 
 def _clips(library: Library, where: str | None, *, with_embeddings: bool) -> pa.Table:

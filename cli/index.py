@@ -12,6 +12,7 @@ from cli import console
 from cli.follow import ChangeWatcher
 from cli.locate import Target
 from cli.options import DecoderOption, DeviceOption, JsonOption, text_option
+from cli.paths import parse_path
 from cli.progress import indexing_progress
 from cli.values import parse_sampling
 from jepa_retrieval.errors import JepaError, UsageError
@@ -30,13 +31,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders and files to index.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", parser=parse_path, help="Folders and files to index.")
+    ],
     index_dir: Annotated[
         Path | None,
         typer.Option(
             "--index",
             envvar="JEPA_INDEX",
             metavar="DIR",
+            parser=parse_path,
             help="Folder of the index. Default: the nearest .jepa at or above PATH, else a new PATH/.jepa.",
         ),
     ] = None,
@@ -196,7 +200,7 @@ class _Run:
             try:
                 self.once(library)
             except JepaError as error:  # another writer, a full disk: it may work next time
-                console.warning(console.printable(str(error)))
+                console.warning(str(error))
                 watcher.forget()
 
 
@@ -212,10 +216,12 @@ def _print_plan(plan: Plan, *, json: bool) -> None:
             }
         )
         return
-    console.results(f"index\t{console.printable(path)}" for path in sorted(plan.embed))
+    for path in sorted(plan.embed):
+        console.row("index", path)
     for new, (old, _) in sorted(plan.moved.items()):
-        console.result(f"move\t{console.printable(old)}\t{console.printable(new)}")
-    console.results(f"remove\t{console.printable(path)}" for path in sorted(plan.gone))
+        console.row("move", old, new)
+    for path in sorted(plan.gone):
+        console.row("remove", path)
     console.note(
         f"Would index {len(plan.embed):,}, move {len(plan.moved):,}, remove {len(plan.gone):,}; "
         f"{plan.unchanged + len(plan.touched):,} unchanged."
@@ -258,7 +264,7 @@ def summary_line(report: IndexReport) -> str:
 
 def _print_failures(report: IndexReport) -> None:
     for failure in report.failed[:MAX_FAILURES_SHOWN]:
-        console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
+        console.warning(f"{failure.path}: {failure.error}")
     if len(report.failed) > MAX_FAILURES_SHOWN:
         more = len(report.failed) - MAX_FAILURES_SHOWN
         console.warning(f"{console.count(more, 'more file')} failed; 'jepa status --failed' lists them")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -57,7 +58,7 @@ class Target:
         """
         from jepa_retrieval.library import INDEX_NAME
 
-        present = [path for path in paths if path.exists()]
+        present = [path for path in paths if exists(path)]
         if not present:
             raise UsageError(f"{', '.join(map(str, paths))}: no such file or folder")
         folder = _nearest_or_new(present) if given is None else _named(given)
@@ -69,7 +70,7 @@ class Target:
         from jepa_retrieval.library import Library
 
         if not is_index(self.folder):
-            console.note(f"Creating a new index in {console.printable(str(self.folder))}")
+            console.note(f"Creating a new index in {self.folder}")
             return self._create(self.folder)
         library = Library.open(self.folder)
         if not rebuild:

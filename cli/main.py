@@ -30,6 +30,7 @@ from cli import (
     watch,
 )
 from cli.help import App
+from cli.streams import OutputError, ReaderGoneError, discard_output, open_standard_streams
 from jepa_retrieval.errors import JepaError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -73,14 +74,19 @@ def configure(
     console.settings.quiet = quiet
     console.settings.progress = not no_progress
     console.settings.debug = debug
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.ERROR,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(_EscapingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, handlers=[log], force=True)
     if not debug:
         _show_preparation()
+
+
+class _EscapingFormatter(logging.Formatter):
+    """Formats log messages, and tracebacks in them, with control characters escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, in as many lines as it has."""
+        return "\n".join(map(console.printable, super().format(record).splitlines()))
 
 
 class _NoteHandler(logging.Handler):
@@ -135,12 +141,16 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         console.error("interrupted")
         return INTERRUPTED
-    except console.ReaderGoneError:
-        _abandon_stdout()
+    except ReaderGoneError:
+        discard_output(sys.stdout)
         return 0
+    except OutputError as error:
+        discard_output(sys.stdout)
+        console.error(str(error))
+        return FAILED
     except Exception as error:
         if console.settings.debug:
-            traceback.print_exc()
+            console.traceback_lines(traceback.format_exc())
         else:
             console.error(_sentence(error))
         return FAILED
@@ -164,16 +174,9 @@ def _usage_sentence(error: typer.TyperException) -> str:
     return f"{text}{'' if text[-1] in '.?!' else '.'} See '{command} --help'."
 
 
-def _abandon_stdout() -> None:
-    """Let the interpreter close standard output without an error after its reader has exited (`| head -1`)."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def run() -> None:
     """Entry point of the console script."""
-    for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal cannot encode is printed with escapes instead of failing.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    open_standard_streams()
     if "--debug" not in sys.argv:
         silence_libraries()
     sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +14,12 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
+from cli.paths import parse_path_text
 from cli.values import parse_size
 from indexes.vectors.kinds import KINDS
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
+from jepa_retrieval.user_paths import user_path
 
 if TYPE_CHECKING:
     from indexes import IndexStats, SearchSettings
@@ -34,7 +35,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def remove(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or glob patterns.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", parser=parse_path_text, help="Files, folders or glob patterns."),
+    ],
     index: IndexOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -55,7 +59,7 @@ def remove(
     if len(unknown) == len(matches):
         raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
     for path in unknown:
-        console.warning(f"{console.printable(path)}: not in the index")
+        console.warning(f"{path}: not in the index")
     matched = sorted(set().union(*matches.values()))
     removed = library.remove([library.resolve(text) for text in matched])
     if json:
@@ -71,7 +75,7 @@ def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:
 
     `path` may be relative to the working directory, or a path as the index stores it.
     """
-    names = {library.media_root.to_text(Path(path)), os.path.normpath(path)}
+    names = {library.media_root.to_text(user_path(path)), os.path.normpath(path)}
     if "." in names:
         return set(known)
     found = {text for text in known if text in names or any(text.startswith(f"{name}/") for name in names)}
@@ -94,9 +98,9 @@ def verify(index: IndexOption = None, json: JsonOption = False) -> None:
         )
     else:
         for problem in problems:
-            console.result(f"{problem.what}: {console.printable(problem.detail)}\n  Remedy: {problem.remedy}")
+            console.results([f"{problem.what}: {problem.detail}", f"  Remedy: {problem.remedy}"])
         if not problems:
-            console.result(f"{console.printable(str(library.folder))}: no problems found.")
+            console.result(f"{library.folder}: no problems found.")
     raise typer.Exit(1 if problems else 0)
 
 
@@ -147,7 +151,7 @@ def optimize(
         console.result_json({**sizes, **search})
     else:
         console.result(
-            f"{console.printable(str(library.folder))}: {console.bytes_text(before.total_bytes)} before, "
+            f"{library.folder}: {console.bytes_text(before.total_bytes)} before, "
             f"{console.bytes_text(after.total_bytes)} now; versions from the last hour are kept for open readers."
         )
         console.result(f"Search: {_search_line(after)}.")
@@ -199,7 +203,8 @@ def status(
         if json:
             console.result_json([asdict(failure) for failure in failures])
         else:
-            console.results(f"{console.printable(f.path)}\t{console.printable(f.error)}" for f in failures)
+            for failure in failures:
+                console.row(failure.path, failure.error)
             if not failures:
                 console.note("No failed files.")
         return
@@ -219,9 +224,9 @@ def _status_lines(library: Library) -> Iterator[str]:
     failed = f"; {stats.files_failed:,} failed ('jepa status --failed')" if stats.files_failed else ""
     yield from console.columns(
         [
-            ("index", console.printable(str(library.folder))),
+            ("index", str(library.folder)),
             ("model", stats.model),
-            ("prompt", console.printable(stats.prompt) or "none"),
+            ("prompt", stats.prompt or "none"),
             ("files", f"{stats.files_ok:,} ({media}){failed}"),
             ("video", format_time(stats.media_seconds)),
             ("clips", f"{stats.clips:,}"),

@@ -55,7 +55,7 @@ def _library_around(path: Path, index: Path | None) -> Library | None:
 
 def _print_failures(failed: Sequence[FileFailure]) -> None:
     for failure in sorted(failed, key=lambda failure: failure.path):
-        console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
+        console.warning(f"{failure.path}: {failure.error}")
 
 
 def given_candidates(listed: str | None, file: Path | None, *, option: str) -> list[Candidate] | None:

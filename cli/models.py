@@ -11,7 +11,8 @@ import typer
 
 from cli import console
 from cli.help import App
-from cli.options import JsonOption
+from cli.options import JsonOption, file_option
+from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
 
 app = App(help="List, show and import models.")
@@ -31,10 +32,8 @@ def list_command(json: JsonOption = False) -> None:
     if json:
         console.result_json([asdict(model) for model in models])
     else:
-        console.results(
-            f"{model.name}\t{'ready' if model.ready else 'needs its weights'}\t{model.description}"
-            for model in models
-        )
+        for model in models:
+            console.row(model.name, "ready" if model.ready else "needs its weights", model.description)
 
 
 @app.command("show")
@@ -60,10 +59,12 @@ def show_command(
 
 @app.command("import")
 def import_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A checkpoint of Open-VLJEPA (best.pt).")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", parser=parse_path, help="A checkpoint of Open-VLJEPA (best.pt).")
+    ],
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The model folder to write. Default: PATH without its suffix."),
+        file_option("The model folder to write. Default: PATH without its suffix.", metavar="FOLDER"),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -86,11 +87,11 @@ def import_command(
         document = {"placed": report.placed, "unused": report.unused, "referenced": report.referenced}
         console.result_json({"model": f"local:{folder}", **document})
         return
-    console.result(
-        f"local:{console.printable(str(folder))}: {console.count(report.placed, 'tensor')} imported."
-    )
-    console.results(f"unused\t{name}" for name in report.unused)
-    console.results(f"needs\t{source}" for source in report.referenced)
+    console.result(f"local:{folder}: {console.count(report.placed, 'tensor')} imported.")
+    for name in report.unused:
+        console.row("unused", name)
+    for source in report.referenced:
+        console.row("needs", source)
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -102,4 +103,4 @@ def _flatten(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             for number, item in enumerate(value):
                 yield from _flatten(item, f"{prefix}{key}[{number}].")
         elif value is not None:
-            yield f"{prefix}{key}", console.printable(str(value)) or "none"
+            yield f"{prefix}{key}", str(value) or "none"

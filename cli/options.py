@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cli.paths import parse_path
+
 Per = Literal["clip", "moment", "file"]
 
 
 def file_option(about: str, *, metavar: str = "FILE") -> Any:
     """An option whose value is a file."""
-    return typer.Option(metavar=metavar, help=about)
+    return typer.Option(metavar=metavar, help=about, parser=parse_path)
 
 
 def top_option(about: str) -> Any:
@@ -32,6 +34,7 @@ IndexOption = Annotated[
         "--index",
         envvar="JEPA_INDEX",
         metavar="DIR",
+        parser=parse_path,
         help="The index to use. Default: the nearest .jepa at or above the working directory.",
     ),
 ]
@@ -101,6 +104,7 @@ SentencesOption = Annotated[
     typer.Option(
         "--sentences",
         metavar="FILE",
+        parser=parse_path,
         help="Choose the nearest sentence from this file, one per line, instead of generating one.",
     ),
 ]
@@ -109,6 +113,7 @@ VoiceOption = Annotated[
     typer.Option(
         "--voice",
         metavar="MODEL.gguf",
+        parser=parse_path,
         help="Rephrase the sentences with this language model; needs the extra 'voice'.",
     ),
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.values import parse_interval, parse_weighted
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.user_paths import is_existing_file
 
 # FILE@START-END: sentences do not end like this.
 _INTERVAL = re.compile(r".@[\d:.]*-[\d:.]*$")
@@ -75,7 +76,9 @@ def build_query(
 def _terms(library: Library, option: str, values: Sequence[str], *, files_only: bool = False) -> list[Query]:
     terms = []
     for value in values:
-        weight, rest = (1.0, value) if Path(value).is_file() else parse_weighted(value)
+        if not value.strip():
+            raise UsageError(f"{option}: the text is empty")
+        weight, rest = (1.0, value) if is_existing_file(value) else parse_weighted(value)
         if not rest:
             raise UsageError(f"{option} {value!r}: there is nothing after the weight")
         is_file = files_only or _names_a_file(library, rest)
@@ -85,14 +88,7 @@ def _terms(library: Library, option: str, values: Sequence[str], *, files_only: 
 
 def _names_a_file(library: Library, value: str) -> bool:
     """Whether a term is a file: on disk, at this path in the index, or anything with an interval."""
-    return bool(_INTERVAL.search(value)) or _exists(library, value)
-
-
-def _exists(library: Library, name: str) -> bool:
-    try:
-        return Path(name).is_file() or bool(library.records.clips_of(name))
-    except (OSError, ValueError):  # a long sentence is not a possible file name
-        return False
+    return bool(_INTERVAL.search(value)) or is_existing_file(value) or bool(library.records.clips_of(value))
 
 
 def _of_text(text: str) -> Query:
@@ -106,7 +102,7 @@ def _of_file(library: Library, value: str) -> Query:
     from jepa_retrieval.tasks.searching.query import Query
 
     path, start, end = parse_interval(value)
-    if path.is_file():
+    if is_existing_file(path):
         return Query.image(path) if start is None and end is None else Query.clip(path, start, end)
     if library.records.clips_of(str(path)):
         return Query.moment(str(path), start, end)

@@ -21,6 +21,7 @@ from cli.options import (
     text_option,
     top_option,
 )
+from cli.paths import parse_path_text
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from jepa_retrieval.errors import UsageError
@@ -43,7 +44,9 @@ def search(
     video: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE[@START-END]", help="Search by video, or by an interval of one: a.mp4@1:20-1:35."
+            metavar="FILE[@START-END]",
+            parser=parse_path_text,
+            help="Search by video, or by an interval of one: a.mp4@1:20-1:35.",
         ),
     ] = None,
     plus: Annotated[
@@ -131,7 +134,7 @@ def search(
         from jepa_retrieval.report import write_report
 
         write_report(html, [found], library)
-        console.note(f"Wrote {console.printable(str(html))}")
+        console.note(f"Wrote {html}")
     if json:
         console.result_json(_document(found))
         if not found.hits:
@@ -163,17 +166,16 @@ def print_moments(found: SearchResult, library: Library, *, min_confidence: floa
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)
-            console.result(f"{moment.rank}\t{moment.score:.3f}\t{interval}\t{console.printable(moment.path)}")
+            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path)
 
 
 def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
     """The note that is shown instead of an empty table."""
     if library.status().clips == 0:
-        return f"Nothing found: the index {console.printable(str(library.folder))} is empty."
-    query = console.printable(found.query)
+        return f"Nothing found: the index {library.folder} is empty."
     if at_least > 0:
-        return f"Nothing matches {query!r} with a confidence of {at_least:g} or more."
-    return f"Nothing found for {query!r}."
+        return f"Nothing matches {found.query!r} with a confidence of {at_least:g} or more."
+    return f"Nothing found for {found.query!r}."
 
 
 def _print_table(found: SearchResult, library: Library) -> None:
@@ -202,4 +204,4 @@ def _print_paths(found: SearchResult, library: Library, *, null: bool, min_confi
         if null:
             console.result_bytes(os.fsencode(path) + b"\0")
         else:
-            console.result(console.printable(str(path)))
+            console.result(str(path))

@@ -12,6 +12,7 @@ import typer
 from cli import console
 from cli.help import App
 from cli.options import DeviceOption, JsonOption
+from cli.paths import parse_path
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ MIN_SECONDS_BETWEEN_LINES = 5.0
 
 ConfigArgument = Annotated[
     Path,
-    typer.Argument(metavar="CONFIG", help="The recipe, a TOML file; docs/training.md explains its keys."),
+    typer.Argument(
+        metavar="CONFIG",
+        parser=parse_path,
+        help="The recipe, a TOML file; docs/training.md explains its keys.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -102,7 +107,7 @@ def _train(path: Path, stage: Stage, overrides: list[str], *, restart: bool, jso
             }
         )
         return
-    console.result(f"model at step {report.step:,}: {console.printable(str(report.model))}")
+    console.result(f"model at step {report.step:,}: {report.model}")
     console.results(console.columns((name, f"{value:.2f}") for name, value in report.metrics.items()))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.user_paths import user_path
 
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)")
 _WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.DOTALL)
@@ -40,9 +41,13 @@ def parse_interval(text: str) -> tuple[Path, float | None, float | None]:
     """The file, start and end (seconds) of `FILE`, `FILE@START-END`, `FILE@START-` or `FILE@-END`.
 
     If a file named exactly `text` exists, that file is meant, so names that contain an `@` work.
+
+    Raises:
+        UsageError: the path is empty; the interval is not one, or ends before it starts.
     """
-    if "@" not in text or os.path.lexists(text):
-        return Path(text), None, None
+    whole = user_path(text)
+    if "@" not in text or os.path.lexists(whole):
+        return whole, None, None
     name, _, bounds = text.rpartition("@")
     start_text, dash, end_text = bounds.partition("-")
     if not dash or not (start_text or end_text):
@@ -53,7 +58,7 @@ def parse_interval(text: str) -> tuple[Path, float | None, float | None]:
     end = parse_time(end_text) if end_text else None
     if end is not None and end <= (start or 0.0):
         raise UsageError(f"'{text}' ends before it starts")
-    return Path(name), start, end
+    return user_path(name), start, end
 
 
 def parse_weighted(text: str) -> tuple[float, str]:

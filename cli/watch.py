@@ -12,6 +12,7 @@ import typer
 from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, ModelOption, SentencesOption, VoiceOption, file_option, text_option
+from cli.paths import parse_path_text
 from cli.values import parse_time
 from cli.watch_output import Output, open_writers, summary
 from jepa_retrieval.errors import UsageError
@@ -31,7 +32,9 @@ def watch(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|URL|camera:N", help="A video file, an http(s) or rtsp URL, or a camera."
+            metavar="FILE|URL|camera:N",
+            parser=parse_path_text,
+            help="A video file, an http(s) or rtsp URL, or a camera.",
         ),
     ],
     rate: Annotated[
@@ -179,7 +182,7 @@ def watch(
         finally:  # also after an error, which may come after days
             if output.timeline is not None and timeline is not None and output.timeline.descriptions:
                 output.timeline.write(timeline)
-                console.note(f"Wrote {console.printable(str(timeline))}")
+                console.note(f"Wrote {timeline}")
     output.print_summary()
     if interrupted:
         raise typer.Exit(130)

@@ -48,7 +48,7 @@ class Output:
             case Alert():
                 self._alert(event)
             case Lost():
-                console.warning(f"source lost: {console.printable(event.reason)}; reconnecting")
+                console.warning(f"source lost: {event.reason}; reconnecting")
             case Returned():
                 console.note(f"Source back after {event.after:.1f} s.")
 
@@ -60,7 +60,7 @@ class Output:
         if self.json:
             console.result_json({"summary": text}, one_line=True)
         else:
-            console.result(f"{format_interval(0.0, self.end)}\t-\tSUMMARY: {console.printable(text)}")
+            console.row(format_interval(0.0, self.end), "-", f"SUMMARY: {text}")
             console.flush_results()
 
     def _describe(self, described: Described) -> None:
@@ -99,7 +99,7 @@ class Output:
             self.command.run(alert)
 
     def _line(self, start: float, end: float, score: float, text: str) -> None:
-        console.result(f"{format_interval(start, end)}\t{score:.3f}\t{console.printable(text)}")
+        console.row(format_interval(start, end), f"{score:.3f}", text)
         console.flush_results()
 
 

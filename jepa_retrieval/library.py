@@ -28,6 +28,7 @@ from jepa_retrieval.tasks.searching.search import (
     SearchResult,
     run_search,
 )
+from jepa_retrieval.user_paths import user_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +68,7 @@ class Library:
     @classmethod
     def open(cls, folder: Path | str) -> Self:
         """Open the index `folder`, or the one in `folder/.jepa`. Raises IndexNotFoundError if there is none."""
-        folder = Path(os.path.abspath(folder))
+        folder = Path(os.path.abspath(user_path(folder)))
         inside = folder / INDEX_NAME
         return cls(Index.open(inside if inside.is_dir() else folder))
 
@@ -88,8 +89,8 @@ class Library:
             model: a name that `jepa_retrieval.models.list_models` knows.
             prompt: the query X_Q that clips are predicted with; None for the model's own.
         """
-        root = Path(os.path.abspath(media))
-        folder = root / INDEX_NAME if index is None else Path(os.path.abspath(index))
+        root = Path(os.path.abspath(user_path(media)))
+        folder = root / INDEX_NAME if index is None else Path(os.path.abspath(user_path(index)))
         loaded = load_model(model)
         created = Index.create(
             folder,
@@ -200,7 +201,7 @@ class Library:
             captions=captions,
             decoder=decoder,
         )
-        roots = Roots.of(paths or [self.media_root.folder])
+        roots = Roots.of([user_path(path) for path in paths] or [self.media_root.folder])
         update = IndexUpdate(roots, options, self.media_root, on_progress)
         if dry_run:
             plan = update.plan(self._index, embed_all=rebuild)
@@ -352,7 +353,7 @@ class Library:
         """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""
         from jepa_retrieval.tasks.indexing.remove import remove_files
 
-        removed = remove_files(self._index, paths, self.media_root)
+        removed = remove_files(self._index, [user_path(path) for path in paths], self.media_root)
         self._index.refresh()
         self._calibrate_if_possible()
         return removed

@@ -25,6 +25,7 @@ from jepa_retrieval.tasks.encoding.windows import pool_tokens
 from jepa_retrieval.tasks.indexing.report import FileFailure
 from jepa_retrieval.tasks.indexing.update import missing_files
 from jepa_retrieval.tasks.searching.stored_clips import Intervals, Selection
+from jepa_retrieval.user_paths import user_path
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model
@@ -77,6 +78,10 @@ def open_media(
     Raises:
         UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
+    paths = [
+        path._replace(path=user_path(path.path)) if isinstance(path, VideoQuery) else user_path(path)
+        for path in paths
+    ]
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
     failed = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])

@@ -166,3 +166,25 @@ def test_a_stretch_of_a_video(jepa: Jepa, tmp_path: Path, monkeypatch: pytest.Mo
     [item] = json.loads(done.out)
     assert (item["start"], item["end"]) == (1.0, 3.0)
     assert item["labels"][0]["label"] == "a street"
+
+
+def test_csv_escapes_control_characters_and_json_keeps_the_name(jepa: Jepa, library: Path) -> None:
+    """The library has a photograph whose name would clear a terminal's line."""
+    arguments = (
+        "classify",
+        "--index",
+        library,
+        "--labels",
+        "a cat\x1b[1m,a \u202edog",
+        "--where",
+        "kind = 'image'",
+    )
+    done = jepa(*arguments, "--csv")
+    assert done.status == 0
+    assert not {"\x1b", "\u202e"} & set(done.out)
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert r"photos/cat\n[red]\x1b[31m\xff.png" in {row["path"] for row in rows}
+    assert {row["label"] for row in rows} == {r"a cat\x1b[1m", r"a \u202edog"}
+    items = json.loads(jepa(*arguments, "--json").out)
+    assert "photos/cat\n[red]\x1b[31m\\xff.png" in {item["path"] for item in items}
+    assert "a \u202edog" in {label["label"] for item in items for label in item["labels"]}

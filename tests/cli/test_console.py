@@ -9,12 +9,17 @@ from hypothesis import strategies as st
 
 from cli import console
 
+OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+HOSTILE = "a\x1b[31m\u202eb\x9b\n\u2066c"
+ESCAPED = r"a\x1b[31m\u202eb\x9b\n\u2066c"
+
 
 @given(st.text())
 def test_printable_text_is_one_line_without_control_characters(text: str) -> None:
     shown = console.printable(text)
     assert len(shown.splitlines()) <= 1
     assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in shown)
+    assert not any(unicodedata.bidirectional(character) in OVERRIDES for character in shown)
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"])))
@@ -30,7 +35,28 @@ def test_escapes_are_visible() -> None:
 def test_json_reads_back_and_holds_no_control_characters(document: dict[str, object]) -> None:
     text = console.json_text(document, one_line=True)
     assert json.loads(text) == document
-    assert len(text.splitlines()) <= 1
+    assert console.printable(text) == text
+
+
+def test_every_way_to_print_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    console.result(HOSTILE)
+    console.results([HOSTILE])
+    console.row(HOSTILE, HOSTILE)
+    console.result_csv([[HOSTILE, 1, "a,b"]])
+    console.result_json({"a": HOSTILE}, one_line=True)
+    console.note(HOSTILE)
+    console.note_row(HOSTILE, 2)
+    console.warning(HOSTILE)
+    console.error(HOSTILE)
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        ESCAPED,
+        ESCAPED,
+        f"{ESCAPED}\t{ESCAPED}",
+        f'{ESCAPED},1,"a,b"',
+        r'{"a": "a\u001b[31m\u202eb\u009b\n\u2066c"}',
+    ]
+    assert printed.err.splitlines() == [ESCAPED, f"{ESCAPED}\t2", f"Warning: {ESCAPED}", f"Error: {ESCAPED}"]
 
 
 @pytest.mark.parametrize(

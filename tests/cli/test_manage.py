@@ -178,3 +178,14 @@ def test_models(jepa: Jepa) -> None:
     settings = dict(line.split(maxsplit=1) for line in jepa("models", "show", "nano").out.splitlines())
     assert settings["embedding_size"] == str(shown["embedding_size"])
     assert settings["x_encoder.kind"] == shown["x_encoder"]["kind"]
+
+
+def test_a_hostile_model_name_does_not_reach_the_terminal(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    shutil.copytree(library / ".jepa", tmp_path / "index")
+    manifest = tmp_path / "index" / "manifest.json"
+    document = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps({**document, "model": "nano\x1b[2J\u202e", "prompt": "a\x9bb"}), "utf-8")
+    done = jepa("status", "--index", tmp_path / "index")
+    assert done.status == 0
+    assert r"nano\x1b[2J\u202e" in done.out
+    assert r"a\x9bb" in done.out

@@ -19,6 +19,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.asking.candidates import softmax
 from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows, first_frame
 from jepa_retrieval.tasks.searching.query import VideoQuery
+from jepa_retrieval.user_paths import user_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,10 @@ def explain(
         raise UsageError("there are no candidate clips")
     began = time.perf_counter()
     query = model.prompt if prompt is None else prompt
-    queries = [clip if isinstance(clip, VideoQuery) else VideoQuery(Path(clip)) for clip in clips]
-    change, _ = encode_windows([change_window(Path(before), Path(after), model)], model, prompt=query)
+    queries = [clip if isinstance(clip, VideoQuery) else VideoQuery(user_path(clip)) for clip in clips]
+    change, _ = encode_windows(
+        [change_window(user_path(before), user_path(after), model)], model, prompt=query
+    )
     embeddings = [
         encode_interval(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
         for clip in queries

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.user_paths import user_path
 
 # A composed vector shorter than this share of the sum of its terms' weights is noise: the terms cancel each other.
 MIN_RELATIVE_LENGTH = 1e-3
@@ -84,13 +85,13 @@ class Query:
     @classmethod
     def image(cls, path: Path | str) -> Query:
         """What a photograph shows."""
-        return cls((Term(ImageQuery(Path(path))),))
+        return cls((Term(ImageQuery(user_path(path))),))
 
     @classmethod
     def clip(cls, path: Path | str, start: float | None = None, end: float | None = None) -> Query:
         """What a video file shows from `start` to `end` (seconds; None: its own ends). It is decoded for that."""
         _check_range(str(path), start, end)
-        return cls((Term(VideoQuery(Path(path), start, end)),))
+        return cls((Term(VideoQuery(user_path(path), start, end)),))
 
     @classmethod
     def moment(cls, moment: Interval | str, start: float | None = None, end: float | None = None) -> Query:
@@ -111,7 +112,11 @@ class Query:
         """Any of the things that a search takes as a `Query`."""
         if isinstance(value, Query):
             return value
-        return cls.text(value) if isinstance(value, str) else cls((Term(value),))
+        if isinstance(value, str):
+            return cls.text(value)
+        if not isinstance(value, MomentQuery):
+            value = value._replace(path=user_path(value.path))
+        return cls((Term(value),))
 
     def __add__(self, other: QueryLike) -> Query:
         """Both."""
