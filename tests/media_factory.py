@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 Colour = tuple[int, int, int]
 
@@ -131,6 +132,29 @@ def make_picture(
     exif = Image.Exif()
     exif[0x0112] = orientation
     image.save(path, exif=exif)
+    return path
+
+
+def make_timelapse(path: Path, *, pictures: int = 8, icc: bool = False, orientation: int = 1) -> Path:
+    """Write photographs as a video, two a second: JPEGs with EXIF, or PNGs with an ICC profile."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png" if icc else "mjpeg", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "rgb24" if icc else "yuvj420p"
+        stream.codec_context.time_base = Fraction(1, 2)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        for number in range(pictures):
+            buffer = io.BytesIO()
+            image = Image.fromarray(draw((160, 96), (200, 40, 20 * number)))
+            if icc:
+                image.save(buffer, "PNG", icc_profile=profile)
+            else:
+                image.save(buffer, "JPEG", exif=exif)
+            packet = av.Packet(buffer.getvalue())
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 2), True
+            packet.pts = packet.dts = number
+            container.mux(packet)
     return path
 
 

@@ -112,7 +112,8 @@ def _encode_made(model: RuntimeModel, options: argparse.Namespace) -> dict[str, 
         borders = []
         for name in row:
             borders.append(len(frames) / RATE)
-            with Image.open(folder / "images" / Path(name).with_suffix(".webp")) as picture:
+            path = folder / "images" / Path(name).with_suffix(".webp")
+            with Image.open(path, formats=["WEBP"]) as picture:
                 frames += moving_frames(
                     picture.convert("RGB"),
                     size=model.x_encoder.image_size,

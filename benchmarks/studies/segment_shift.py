@@ -59,7 +59,7 @@ def _stream(model: Model, scenes: list[Path], random: np.random.Generator) -> tu
     for path in scenes:
         borders.add(len(frames))
         frames += moving_frames(
-            Image.open(path).convert("RGB"),
+            Image.open(path, formats=["WEBP"]).convert("RGB"),
             size=model.x_encoder.image_size,
             count=int(random.integers(1, MAX_WINDOWS + 1)),
             smallest=0.7,

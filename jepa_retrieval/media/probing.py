@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from jepa_retrieval.errors import UnreadableMediaError
@@ -10,24 +11,25 @@ from jepa_retrieval.media.limits import size_problem
 from jepa_retrieval.media.types import MediaInfo
 
 
-def probe(path: Path) -> MediaInfo:
-    """Open a video or picture and say what it is; of a video the first frame is decoded.
+def probe(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo:
+    """Open a video or picture and describe it; of a video the first frame is decoded.
+
+    Args:
+        path: the file.
+        on_tick: called often while it takes long, so that a caller can see that it is alive.
 
     Raises:
         UnreadableMediaError: it is missing, not media, has no video, is too large to decode safely, or its first
             frame cannot be decoded.
     """
     path = Path(path)
-    if reader_of(path) == "picture":
-        return _probe_picture(path)
-    return _probe_video(path)
+    reader = reader_of(path)
+    if reader == "video":
+        return _probe_video(path)
+    from jepa_retrieval.media.pictures.picture_file import PictureFile
 
-
-def _probe_picture(path: Path) -> MediaInfo:
-    from jepa_retrieval.media.images import open_picture, picture_info
-
-    with open_picture(path) as image:
-        return picture_info(path, image)
+    with PictureFile(path, raw=reader == "raw") as file:
+        return file.info(on_tick=on_tick)
 
 
 def _probe_video(path: Path) -> MediaInfo:

@@ -72,6 +72,13 @@ class SlotPicker(Generic[Frame]):
         self._held: tuple[float, Frame] | None = None
         self._last_time = -math.inf
 
+    def wants(self, time: float, *, damaged: bool = False) -> bool:
+        """Whether `offer` would do anything with a frame of this time: others need not be made."""
+        if time <= self._last_time:
+            return False
+        slot = self._plan.slot(time, self._start)
+        return self._slot is None or slot > self._slot or self._rank(time, slot, damaged) < self._best
+
     def offer(self, time: float, frame: Frame, *, damaged: bool = False) -> tuple[float, Frame] | None:
         """Take the next frame; return the one kept from the slot before, once that slot is over."""
         if time <= self._last_time:
@@ -82,10 +89,13 @@ class SlotPicker(Generic[Frame]):
         if self._slot is None or slot > self._slot:
             done, self._held = self._held, None
             self._slot, self._best = slot, (True, math.inf)
-        rank = (damaged, abs(time - self._plan.middle(slot, self._start)))
+        rank = self._rank(time, slot, damaged)
         if rank < self._best:
             self._best, self._held = rank, (time, frame)
         return done
+
+    def _rank(self, time: float, slot: int, damaged: bool) -> tuple[bool, float]:
+        return damaged, abs(time - self._plan.middle(slot, self._start))
 
     def close(self) -> tuple[float, Frame] | None:
         """Return the frame kept from the last slot."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.media.reasons import NO_FRAME
-from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
 
 if TYPE_CHECKING:
@@ -33,57 +32,36 @@ def read_windows(
     """
     report = ReadReport() if report is None else report
     reader = reader_of(request.path)
-    if reader == "picture":
-        yield from _read_picture(request, report, on_tick)
-    else:
+    if reader == "video":
         yield from _read_video(request, report, on_tick)
+    else:
+        yield from _read_picture(request, report, on_tick, raw=reader == "raw")
 
 
-def _read_picture(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
+def _read_picture(
+    request: DecodeRequest, report: ReadReport, on_tick: Tick | None, *, raw: bool
+) -> Iterator[MediaWindow]:
     import numpy as np
 
-    from jepa_retrieval.media.images import displayed_size, is_animated, open_picture, read_picture
+    from jepa_retrieval.media.pictures.animation import sample_animation
+    from jepa_retrieval.media.pictures.picture_file import PictureFile
+    from jepa_retrieval.media.pictures.still import read_picture
 
-    with open_picture(request.path) as image:
-        width, height = displayed_size(image)
-        if is_animated(image):
-            grouper = WindowGrouper(request, width / height)
-            for time, picture in _sample_animation(request, image, report, on_tick):
+    with PictureFile(request.path, raw=raw) as file:
+        aspect = file.width / file.height
+        if file.is_animated:
+            grouper = WindowGrouper(request, aspect)
+            frames = sample_animation(file.path, file.image, request, report=report, on_tick=on_tick)
+            for time, picture in frames:
                 yield from grouper.add(time, picture)
             yield from grouper.close(_last_end(request, report))
             return
-        frame = read_picture(request.path, image, request.image_size)
-        thumbnail = _thumbnail(request, frame, width / height)
-        yield MediaWindow(None, None, np.zeros(1, np.float64), frame[None], thumbnail)
-
-
-def _sample_animation(
-    request: DecodeRequest, image: object, report: ReadReport, on_tick: Tick | None
-) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (time, picture) of an animated picture's sampled frames; a range works as in a video."""
-    from PIL import Image
-
-    from jepa_retrieval.media.images import read_animation
-
-    assert isinstance(image, Image.Image)
-    start, end = request.start or 0.0, math.inf if request.end is None else request.end
-    picker: SlotPicker[np.ndarray] = SlotPicker(SamplingPlan.of(request), start)
-    on_screen: tuple[float, np.ndarray] | None = None
-    found = False
-    for shown_from, shown_to, picture in read_animation(request.path, image, request.image_size):
-        if on_tick is not None:
-            on_tick()
-        report.duration = shown_to
-        if shown_from >= end:
-            break
-        if shown_from < start:
-            on_screen = (shown_from, picture) if shown_to > start else None
-        elif chosen := picker.offer(shown_from, picture):
-            found = True
-            yield chosen
-    last = picker.close() or (None if found else on_screen)
-    if last is not None:
-        yield last
+        frame = read_picture(
+            file.path, file.image, request.image_size, orientation=file.orientation, report=report
+        )
+        yield MediaWindow(
+            None, None, np.zeros(1, np.float64), frame[None], _thumbnail(request, frame, aspect)
+        )
 
 
 def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:

@@ -223,7 +223,7 @@ def _place_picture(axes: Any, item: Described, highest: float) -> None:
     from PIL import Image
 
     assert item.picture is not None
-    image = np.asarray(Image.open(io.BytesIO(item.picture)))
+    image = np.asarray(Image.open(io.BytesIO(item.picture), formats=["JPEG"]))
     box = OffsetImage(image, zoom=42 / image.shape[0])
     place = (item.start, highest * 1.06)
     axes.add_artist(AnnotationBbox(box, place, frameon=False, box_alignment=(0, 0), pad=0))

@@ -90,7 +90,7 @@ class Video:
         if width and height and (problem := size_problem(width, height)):
             raise UnreadableMediaError(self.name, problem)
         unfiltered = {} if deblock else {"skip_loop_filter": "all"}
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), **unfiltered}
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS.value), **unfiltered}
         stream.thread_type = "AUTO"
         # more threads hold more pictures: few for large ones
         most = 2 if width * height > 2**24 else 4

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+from av.filter import Graph
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 _SCALER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT  # the second keeps colours from darkening
 _CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})  # AVColorSpace: RGB, BT.709, FCC, BT.601 twice, 240M, BT.2020
 _UNSPECIFIED = 2  # AVColorSpace
+_DISPLAY_MATRIX = 6  # AVFrameSideDataType
+_SIDE_DATA_KINDS = 40  # more than libav has
 _MATRIX_BYTES = 36  # nine 32-bit numbers
 _HD_HEIGHT = 720  # players take unmarked video of this height or more for BT.709, of less for BT.601
 
@@ -117,14 +121,40 @@ class Squeezer:
 def display_matrix(frame: VideoFrame) -> np.ndarray | None:
     """The top left 2 x 2 of the frame's display matrix, or None if it is shown as stored.
 
-    Ask one frame of a video, not each: a frame whose side data were looked at is part of a reference cycle, and its
-    pixels stay in memory until the garbage collector comes by.
+    Call it for one frame of a video, not for each: it costs about a millisecond.
     """
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = _without_other_side_data(frame).side_data.get("DISPLAYMATRIX")
     if data is None or data.buffer_size < _MATRIX_BYTES:
         return None
     matrix = np.frombuffer(bytes(data)[:_MATRIX_BYTES], dtype=np.int32).reshape(3, 3)
-    return matrix[:2, :2]
+    return matrix[:2, :2].copy()
+
+
+def _without_other_side_data(frame: VideoFrame) -> VideoFrame:
+    """A reference to the frame that carries its display matrix at most.
+
+    PyAV reads all side data of a frame or none. It raises for kinds that it does not know, such as EXIF, and frees
+    the metadata of others, such as ICC profiles, a second time, which crashes the process later.
+    """
+    graph = Graph()
+    last = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, 25),
+    )
+    for kind in range(_SIDE_DATA_KINDS):
+        if kind != _DISPLAY_MATRIX:
+            deleted = graph.add("sidedata", f"mode=delete:type={kind}")
+            last.link_to(deleted)
+            last = deleted
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    graph.push(frame)
+    pulled = graph.pull()
+    assert isinstance(pulled, type(frame))
+    return pulled
 
 
 def orient(picture: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:

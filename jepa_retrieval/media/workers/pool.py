@@ -155,23 +155,36 @@ class DecodePool:
         """Run requests through one worker at a time, in a thread of its own."""
         try:
             while (request := waiting.get()) is not None:
-                worker = self._acquire()
-                try:
-                    _read_one(worker, request, events)
-                except (EOFError, OSError):
-                    _put(events, self._reap(worker, request))
-                except BaseException:
-                    self._discard(worker)
-                    raise
-                else:
-                    worker.busy = False
+                self._read(_Reading(request, events))
         except _RunOverError:
             return
         except BaseException as error:  # the consumer's thread must hear of it
             events.put(error, size=0)
 
+    def _read(self, reading: _Reading) -> None:
+        """Read one file; once more in a fresh worker if the one that read others before has died.
+
+        What a file does to a decoder may show only later, when another file is read.
+        """
+        worker = self._acquire()
+        try:
+            reading.read(worker)
+        except (EOFError, OSError):
+            reason = self._reap(worker)
+            logger.debug("%s: %s", reading.request.path, reason)
+            if worker.served and not worker.hung:
+                self._read(reading)
+            else:
+                reading.put(Failed(reading.request, reason))
+        except BaseException:
+            self._discard(worker)
+            raise
+        else:
+            worker.served += 1
+            worker.busy = False
+
     def _acquire(self) -> WorkerProcess:
-        """An idle worker, or a new one."""
+        """An idle worker, or a new one if there is none: then one has died."""
         with self._lock:
             if self._closed:
                 raise _RunOverError
@@ -190,42 +203,55 @@ class DecodePool:
                 self._workers.remove(worker)
         worker.close()
 
-    def _reap(self, worker: WorkerProcess, request: DecodeRequest) -> Failed:
-        """Clear up after a worker that has ended; say what that means for its file."""
+    def _reap(self, worker: WorkerProcess) -> str:
+        """Clear up after a worker that has ended; say why, in a few words."""
         reason = worker.exit_reason()
         self._discard(worker)
         if self._closed:
             raise _RunOverError
         if not worker.ready:
             raise MediaError(f"the decoder process could not be started: {reason}")
-        if worker.hung:
-            reason = f"the decoder gave no sign of life for {self._timeout:g} seconds"
-        logger.debug("%s: %s", request.path, reason)
-        return Failed(request, reason)
+        return f"the decoder gave no sign of life for {self._timeout:g} seconds" if worker.hung else reason
 
 
-def _read_one(worker: WorkerProcess, request: DecodeRequest, events: Events) -> None:
-    """Send one request and pass on its events until the last."""
-    worker.send(request)
-    while True:
-        for kind, *values in worker.receive():
-            if kind == "ready":
-                worker.ready = True
-            elif kind == "probed":
-                _put(events, Probed(request, values[0]))
-            elif kind == "windows":
-                _put(events, Decoded(request, values[0]))
-            elif kind == "finished":
-                _put(events, Finished(request, *values))
-                return
-            elif kind == "unusable":
-                raise MediaError(values[0])
-            else:
-                _put(events, Failed(request, values[0]))
-                return
+class _Reading:
+    """One file being read; a second attempt passes on only what the first one has not."""
 
+    def __init__(self, request: DecodeRequest, events: Events) -> None:
+        self.request = request
+        self._events = events
+        self._probed = False
+        self._delivered = 0  # windows
 
-def _put(events: Events, event: Event) -> None:
-    size = sum(window.frames.nbytes for window in event.windows) if isinstance(event, Decoded) else 0
-    if not events.put(event, size=size):
-        raise _RunOverError
+    def read(self, worker: WorkerProcess) -> None:
+        """Send the request and pass on its events until the last."""
+        worker.send(self.request)
+        skip = self._delivered  # the same file gives the same windows
+        while True:
+            for kind, *values in worker.receive():
+                if kind == "ready":
+                    worker.ready = True
+                elif kind == "probed":
+                    if not self._probed:
+                        self.put(Probed(self.request, values[0]))
+                    self._probed = True
+                elif kind == "windows":
+                    fresh = values[0][skip:]
+                    skip -= len(values[0]) - len(fresh)
+                    if fresh:
+                        self.put(Decoded(self.request, fresh))
+                    self._delivered += len(fresh)
+                elif kind == "finished":
+                    self.put(Finished(self.request, *values))
+                    return
+                elif kind == "unusable":
+                    raise MediaError(values[0])
+                else:
+                    self.put(Failed(self.request, values[0]))
+                    return
+
+    def put(self, event: Event) -> None:
+        """Pass an event on, waiting while too many frames wait for the consumer."""
+        size = sum(window.frames.nbytes for window in event.windows) if isinstance(event, Decoded) else 0
+        if not self._events.put(event, size=size):
+            raise _RunOverError

@@ -97,7 +97,7 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     from jepa_retrieval.media.windows import read_windows
 
     before = check_regular_file(request.path)
-    outbox.add(("probed", probe(request.path)))
+    outbox.add(("probed", probe(request.path, on_tick=outbox.tick)))
     report = ReadReport()
     for window in read_windows(request, report=report, on_tick=outbox.tick):
         outbox.add(("windows", [window]), _bytes_of(window))

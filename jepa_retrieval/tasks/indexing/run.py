@@ -143,7 +143,8 @@ class IndexingRun:
     def _store_if_complete(self, file: _OpenFile) -> None:
         if file.waiting or file.finished is None or file.info is None:
             return
-        for warning in file.finished.warnings:
+        partial = [file.finished.partial] if file.finished.partial else []
+        for warning in (*file.finished.warnings, *partial):
             logger.warning("%s: %s", file.text, warning)
         clips = file.builder.finish()
         self._writer.put(_record(file, file.info, file.finished, self._options.sampling), clips)

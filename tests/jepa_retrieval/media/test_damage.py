@@ -43,7 +43,11 @@ def png_header(width: int, height: int) -> bytes:
         ("page.jpg", b"<html></html>", "is not a picture that can be read"),
         ("noise.mkv", bytes(range(256)) * 50, NOT_MEDIA),
         ("wide.png", png_header(70_000, 10), "longer than the limit of 65,535 pixels"),
-        ("huge.png", png_header(12_000, 12_000), "larger than the limit of 134,217,728 pixels"),
+        (
+            "huge.png",
+            png_header(17_000, 16_000),
+            "larger than the limit of 268,435,456 pixels ($JEPA_MAX_PIXELS raises it)",
+        ),
         ("bomb.png", png_header(60_000, 60_000), "larger than the limit"),
     ],
 )
@@ -74,16 +78,16 @@ def test_sound_without_pictures(tmp_path: Path) -> None:
     assert reason_of(make_audio(tmp_path / "cover.mp3", cover=True)) == "has no video stream"
 
 
-def test_a_video_of_impossible_size(tmp_path: Path) -> None:
+def test_a_video_of_impossible_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JEPA_MAX_PIXELS", "100000000")
     video = make_video(tmp_path / "a.avi", seconds=0.2, codec="rawvideo", pixel_format="bgr24")
     data = bytearray(video.read_bytes())
     size_field = data.index(b"strf") + 12
     assert struct.unpack_from("<ii", data, size_field) == (160, -96)  # its rows run downwards
     struct.pack_into("<ii", data, size_field, 12_000, -12_000)
     video.write_bytes(data)
-    assert reason_of(video) == (
-        "its picture of 12000 x 12000 pixels is larger than the limit of 134,217,728 pixels"
-    )
+    reason = "is larger than the limit of 100,000,000 pixels ($JEPA_MAX_PIXELS raises it)"
+    assert reason_of(video) == f"its picture of 12000 x 12000 pixels {reason}"
 
 
 def test_a_video_that_is_cut_off(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, MediaWindow, ReadReport, probe, read_windows
 from jepa_retrieval.media.video.frames import Squeezer
 from tests.jepa_retrieval.media.conftest import SIZE, Read
-from tests.media_factory import BLUE, GREEN, RED, YELLOW, Colour, draw, make_video
+from tests.media_factory import BLUE, GREEN, RED, YELLOW, Colour, draw, make_timelapse, make_video
 
 Times = Callable[[list[MediaWindow]], list[float]]
 SCENES = (RED, GREEN, BLUE, YELLOW)
@@ -209,17 +209,33 @@ def test_rotated_video_is_upright(
     info = probe(video)
     assert (info.rotation, (info.width, info.height)) == (rotation, size)
     (window,) = read(video)
-    edge = SIZE // 5
-    corners = {
-        "top left": window.frames[0, :edge, :edge],
-        "top right": window.frames[0, :edge, -edge:],
-        "bottom left": window.frames[0, -edge:, :edge],
-        "bottom right": window.frames[0, -edge:, -edge:],
-    }
-    assert max(corners, key=lambda name: corners[name].mean()) == corner
+    assert brightest_corner(window.frames[0]) == corner
     assert window.thumbnail is not None
     with Image.open(io.BytesIO(window.thumbnail)) as thumbnail:
         assert thumbnail.width / thumbnail.height == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_time_lapse_is_turned_and_mirrored_as_its_exif_says(
+    tmp_path: Path, read: Read, orientation: int
+) -> None:
+    video = make_timelapse(tmp_path / "a.mkv", orientation=orientation)
+    corner = {1: "top left", 2: "top right", 3: "bottom right", 4: "bottom left"}
+    corner |= {5: "top left", 6: "top right", 7: "bottom right", 8: "bottom left"}
+    assert brightest_corner(read(video)[0].frames[0]) == corner[orientation]
+    info = probe(video)
+    assert (info.width, info.height) == ((160, 96) if orientation < 5 else (96, 160))
+
+
+def brightest_corner(frame: np.ndarray) -> str:
+    edge = SIZE // 5
+    corners = {
+        "top left": frame[:edge, :edge],
+        "top right": frame[:edge, -edge:],
+        "bottom left": frame[-edge:, :edge],
+        "bottom right": frame[-edge:, -edge:],
+    }
+    return max(corners, key=lambda name: float(corners[name].mean()))
 
 
 def test_pixel_aspect_counts_for_size_and_thumbnail(tmp_path: Path, read: Read) -> None:

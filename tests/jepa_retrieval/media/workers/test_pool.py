@@ -28,7 +28,7 @@ from jepa_retrieval.media import (
 )
 from jepa_retrieval.media.workers.pool import _AHEAD
 from tests.jepa_retrieval.media.conftest import SIZE
-from tests.media_factory import make_picture, make_video
+from tests.media_factory import make_picture, make_timelapse, make_video
 
 
 @pytest.fixture(scope="module")
@@ -124,17 +124,47 @@ def test_the_same_file_twice_in_one_run(tmp_path: Path, pool: DecodePool) -> Non
 
 def test_a_crash_costs_one_file(tmp_path: Path, long_video: Path) -> None:
     pictures = [make_picture(tmp_path / f"{number}.jpg") for number in range(4)]
+    killed: set[int] = set()
     with DecodePool(workers=1) as pool:
-        run = pool.run([request(path) for path in (pictures[0], long_video, *pictures[1:])])
         events = []
-        for event in run:
-            if isinstance(event, Probed) and event.request.path == long_video:
-                os.kill(pool.pids[0], signal.SIGSEGV)
+        for event in pool.run([request(path) for path in (pictures[0], long_video, *pictures[1:])]):
+            if isinstance(event, Probed | Decoded) and event.request.path == long_video:
+                killed.add(pool.pids[0])
+                os.kill(pool.pids[0], signal.SIGSEGV)  # whatever worker reads it, it dies
             events.append(event)
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.request.path == long_video
     assert failed.reason == "the decoder crashed on it (SIGSEGV)"
     assert {event.request.path for event in events if isinstance(event, Finished)} == set(pictures)
+    assert len(killed) == 2  # the second one had read nothing before
+
+
+def test_a_crash_that_another_file_left_behind_costs_none(tmp_path: Path) -> None:
+    """A worker that has read another file dies: the file at hand is read again, and nothing is delivered twice."""
+    video = make_video(tmp_path / "a.mp4", seconds=120, fps=4, size=(64, 48), gop=4)
+    expected = list(read_windows(request(video, sampling=2.0)))
+    with DecodePool(workers=1) as pool:
+        list(pool.run([request(make_picture(tmp_path / "a.jpg"))]))
+        events = []
+        for event in pool.run([request(video, sampling=2.0)]):
+            if len(events) == 1:
+                os.kill(pool.pids[0], signal.SIGSEGV)
+            events.append(event)
+    assert isinstance(events[-1], Finished)
+    assert sum(isinstance(event, Probed) for event in events) == 1
+    assert [window.start for window in windows_of(events, video)] == [window.start for window in expected]
+
+
+def test_side_data_of_one_file_does_no_harm_to_others(tmp_path: Path) -> None:
+    """EXIF in a time lapse and an ICC profile in a video once crashed the process, though not at once."""
+    timelapse, profiled = make_timelapse(tmp_path / "a.mkv"), make_timelapse(tmp_path / "b.mov", icc=True)
+    good = [make_video(tmp_path / f"{number}.mp4", seconds=1) for number in range(6)]
+    with DecodePool(workers=1) as pool:
+        pids = pool.pids
+        for _ in range(3):
+            events = list(pool.run(request(path) for path in (timelapse, profiled, *good)))
+            assert sum(isinstance(event, Finished) for event in events) == 8
+        assert pool.pids == pids
 
 
 def test_a_hang_costs_one_file(tmp_path: Path, long_video: Path) -> None:

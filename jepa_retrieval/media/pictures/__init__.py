@@ -1,0 +1,1 @@
+"""Photographs and animated pictures with Pillow."""
