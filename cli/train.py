@@ -39,6 +39,14 @@ SetOption = Annotated[
         help="Override a key of CONFIG, such as optim.learning_rate=1e-4. Repeatable.",
     ),
 ]
+AllowRemoteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-remote",
+        metavar="SCHEME",
+        help="Also read shards over https, http, s3, gs, az, abfs or hf; else local files only. Repeatable.",
+    ),
+]
 RestartOption = Annotated[
     bool, typer.Option("--restart", help="Start over and delete the results of earlier runs.")
 ]
@@ -48,6 +56,7 @@ RestartOption = Annotated[
 def pretrain_command(
     config: ConfigArgument,
     set_: SetOption = None,
+    allow_remote: AllowRemoteOption = None,
     restart: RestartOption = False,
     device: DeviceOption = "auto",
     json: JsonOption = False,
@@ -61,13 +70,14 @@ def pretrain_command(
       jepa train pretrain pretrain.toml
       jepa train pretrain pretrain.toml --set run.seed=1 --set run.output=runs/seed1
     """
-    _train(config, "pretrain", set_ or [], restart=restart, json=json)
+    _train(config, "pretrain", set_ or [], allow_remote=allow_remote or [], restart=restart, json=json)
 
 
 @app.command("sft")
 def sft_command(
     config: ConfigArgument,
     set_: SetOption = None,
+    allow_remote: AllowRemoteOption = None,
     restart: RestartOption = False,
     device: DeviceOption = "auto",
     json: JsonOption = False,
@@ -81,13 +91,21 @@ def sft_command(
       jepa train sft sft.toml
       jepa train sft sft.toml --set model.init=runs/pretrain/best
     """
-    _train(config, "sft", set_ or [], restart=restart, json=json)
+    _train(config, "sft", set_ or [], allow_remote=allow_remote or [], restart=restart, json=json)
 
 
-def _train(path: Path, stage: Stage, overrides: list[str], *, restart: bool, json: bool) -> None:
+def _train(
+    path: Path,
+    stage: Stage,
+    overrides: list[str],
+    *,
+    allow_remote: list[str],
+    restart: bool,
+    json: bool,
+) -> None:
     from jepa_retrieval.training.config import load_config
 
-    config = load_config(path, overrides=overrides)
+    config = load_config(path, overrides=overrides, allow_remote=allow_remote)
     # PyTorch is imported only now, so that a mistake in the recipe is reported at once.
     from jepa_retrieval.training.stages import train
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.settings import shown
+from jepa_retrieval.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
 
+MAX_INDEX_BYTES = 1 << 26  # of the JSON file that says which weight file holds which tensor
+MAX_REPETITION = 4  # tensors may share bytes (tied weights): together at most so many times the file's size
 WEIGHT_FILES = (
     "model.safetensors.index.json",
     "model.safetensors",
@@ -34,12 +38,22 @@ def weight_files(path: Path) -> list[Path]:
             continue
         if not name.endswith(".index.json"):
             return [found]
-        try:
-            shards = sorted(set(json.loads(found.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise ModelError(f"{found}: not a readable index of weight files ({error})") from error
-        return [path / shard for shard in shards]
+        return [path / shard for shard in _shards(found)]
     raise ModelError(f"{path}: holds no weights (looked for: {', '.join(WEIGHT_FILES)})")
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the weight files that an index lists, each a plain name in the index's folder."""
+    content = parse_json(
+        read_text(index, max_bytes=MAX_INDEX_BYTES, error=ModelError), where=str(index), error=ModelError
+    )
+    names = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise ModelError(f"{index}: not an index of weight files (it has no table weight_map)")
+    for name in names.values():
+        if Path(name).name != name or "\\" in name:
+            raise ModelError(f"{index}: {shown(name)} is not the name of a file in its folder")
+    return sorted(set(names.values()))
 
 
 def read_tensors(
@@ -94,15 +108,50 @@ def read_torch_object(path: Path) -> object:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        _check_archive(path)
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such file") from None
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path}: holds objects other than tensors and plain values, it is not opened"
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # damaged bytes lead the unpickler to errors of all kinds
         raise ModelError(f"{path}: not a readable PyTorch file ({first_line(error)})") from error
+    _check_tensors(content, path)
+    return content
+
+
+def _check_archive(path: Path) -> None:
+    """`ModelError` for compressed members, which PyTorch never writes: a small file could fill the memory."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ModelError(f"{path}: not a PyTorch file (its members are compressed)")
+
+
+def _check_tensors(content: object, path: Path) -> None:
+    """`ModelError` for tensors that repeat the file's bytes to more than they are, or are not plain arrays."""
+    import torch
+
+    pending, seen, total = [content], set(), 0
+    while pending:
+        value = pending.pop()
+        if isinstance(value, torch.Tensor):
+            if value.layout != torch.strided:
+                raise ModelError(
+                    f"{path}: holds a tensor of the layout {value.layout}, which no model here has"
+                )
+            total += value.numel() * value.element_size()
+        elif isinstance(value, dict | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            pending += value.values() if isinstance(value, dict) else value
+    if total > MAX_REPETITION * path.stat().st_size:
+        raise ModelError(
+            f"{path}: its tensors have {total:,} bytes, the file {path.stat().st_size:,}: not a checkpoint"
+        )
 
 
 def _names_of_safetensors(path: Path) -> list[str]:
@@ -121,5 +170,5 @@ def _open_safetensors(path: Path, read: Callable[[Any], T]) -> T:
             return read(file)
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such file") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({first_line(error)})") from error

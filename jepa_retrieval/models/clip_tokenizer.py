@@ -12,7 +12,7 @@ import regex
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.tokenizer import TokenIds
+from jepa_retrieval.models.tokenizer import TokenIds, open_tokenizer
 
 START, END = "<start_of_text>", "<end_of_text>"
 # Split by `regex` as in open_clip, and not inside `tokenizers`, whose tables of letters are of another Unicode.
@@ -26,11 +26,10 @@ class ClipTokenizer:
 
     def __init__(self, path: Path, *, length: int) -> None:
         """`length`: tokens of every text, marks included. Raises `ModelError` when the file is damaged."""
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises a bare Exception
-            raise ModelError(f"{path}: not a readable tokenizer ({error})") from error
+        self._tokenizer = open_tokenizer(path)
         vocabulary = self._tokenizer.get_vocab()
+        if START not in vocabulary or END not in vocabulary:
+            raise ModelError(f"{path}: not CLIP's tokenizer (it lacks {START} or {END})")
         self._start, self._end = vocabulary[START], vocabulary[END]
         self._length = length
 

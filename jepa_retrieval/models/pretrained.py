@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors, weight_files
 from jepa_retrieval.models.config import (
@@ -229,20 +230,21 @@ def _open_clip_tower(
 
 def _check_architecture(ours: PretrainedConfig, keys: Iterable[str], section: str, path: Path) -> None:
     """Compare what the shapes of tensors do not show: a wrong number of heads would give silent nonsense."""
-    if not (path / "config.json").is_file():
-        return
-    try:
-        theirs = type(ours).from_pretrained(path)
-    except Exception as error:  # the library raises many kinds
+    folder = path if path.is_dir() else path.parent
+    file = folder / "config.json"
+    if not file.is_file():
         raise ModelError(
-            f"{path / 'config.json'}: not a readable config of transformers ({error})"
-        ) from error
+            f"{file}: is missing; the weights of {section} alone do not show {', '.join(keys)}: put the checkpoint's "
+            "config.json beside them"
+        )
+    try:
+        theirs = type(ours).from_pretrained(folder)
+    except Exception as error:  # the library raises many kinds
+        raise ModelError(f"{file}: not a readable config of transformers ({first_line(error)})") from error
     for key in keys:
         wanted, found = getattr(ours, key), getattr(theirs, key)
         if not _same(wanted, found):
-            raise ModelError(
-                f"{path / 'config.json'}: {key} is {found!r}, but the model's config has {wanted!r} ({section})"
-            )
+            raise ModelError(f"{file}: {key} is {found!r}, but the model's config has {wanted!r} ({section})")
 
 
 def _same(wanted: Any, found: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.tokenizer import open_tokenizer
 
 END_TOKEN = "<end>"
 END = 0  # its id; it begins sentences too
@@ -28,10 +28,7 @@ class SentenceTokenizer:
     @classmethod
     def read(cls, path: Path) -> SentenceTokenizer:
         """Raises `ModelError` when the file is missing or not a tokenizer."""
-        try:
-            return cls(Tokenizer.from_file(str(path)))
-        except Exception as error:  # the library raises a bare Exception
-            raise ModelError(f"{path}: not a readable tokenizer.json ({error})") from error
+        return cls(open_tokenizer(path))
 
     @classmethod
     def fit(cls, sentences: Iterable[str], *, vocabulary: int) -> SentenceTokenizer:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors
-from jepa_retrieval.models.config import ModelConfig, load_config, save_config
+from jepa_retrieval.models.config import (
+    ModelConfig,
+    OpenClipImageConfig,
+    OpenClipTextConfig,
+    load_config,
+    save_config,
+)
 from jepa_retrieval.models.fingerprint import digest_of_files, is_remote
 from jepa_retrieval.models.modules.int8_weights import pack, unpack
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
@@ -44,8 +53,18 @@ def initialise_model(config: ModelConfig, *, base: Path | str = ".") -> VLJEPA:
     Raises:
         ModelError: a source is missing or does not fit, or a frozen part has no source.
     """
+    state: dict[str, Tensor] = {}
+    with torch.random.fork_rng(devices=[]):  # the random weights follow from the caller's seed alone
+        outline = _outline(config)
+        for part in pretrained_parts(config, base=Path(base)):
+            state |= _read_part(part, outline)
+    new = [name for name in outline.state_dict() if name not in state]
+    for frozen in outline.frozen_modules():
+        if any(name.startswith(f"{frozen}.") for name in new):
+            raise ModelError(f"{config.name}: {frozen} is frozen but has no source for its weights")
     model = VLJEPA(config, base=base)
-    _load_pretrained(model, pretrained_parts(config, base=model.base))
+    model.load_state_dict(state, strict=False)
+    _log.info("%s: %d tensors are pretrained, %d are new", config.name, len(state), len(new))
     model.fit_concepts()
     return model
 
@@ -57,8 +76,19 @@ def read_model(folder: Path | str, *, dtype: torch.dtype = torch.float32) -> VLJ
         ModelError: names the file, source or tensor that is missing, damaged or does not fit.
     """
     folder = Path(folder)
-    model = VLJEPA(load_config(folder / CONFIG_FILE), base=folder)
-    _load_trained(model, folder)
+    config = load_config(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    if not path.exists():
+        raise ModelError(f"{folder}: has no {WEIGHTS_FILE}, which a trained model keeps its weights in")
+    _verify([path], config.digests.get(WEIGHTS_FILE), where=str(path))
+    outline = _outline(config)
+    state = unpack(with_new_tensors(read_tensors(path)))
+    for part in referenced_parts(config, base=folder):
+        _verify(part.find(), config.digests.get(part.name), where=f"{part.name}: {part.source}")
+        state |= _read_part(part, outline)
+    check_fit(outline.state_dict(), state, where=str(path))
+    model = VLJEPA(config, base=folder)
+    model.load_state_dict(state)
     return model.to(dtype)
 
 
@@ -87,31 +117,40 @@ def write_model(
     )
 
 
-def _load_pretrained(model: VLJEPA, parts: Iterable[PretrainedPart]) -> None:
-    """Fill the pretrained parts of a new model; what has no source keeps its random weights, to be trained."""
-    state: dict[str, Tensor] = {}
-    for part in parts:
-        state |= _read_part(part, model)
-    new = [name for name in model.state_dict() if name not in state]
-    for frozen in model.frozen_modules():
-        if any(name.startswith(f"{frozen}.") for name in new):
-            raise ModelError(f"{model.config.name}: {frozen} is frozen but has no source for its weights")
-    model.load_state_dict(state, strict=False)
-    _log.info("%s: %d tensors are pretrained, %d are new", model.config.name, len(state), len(new))
+def _outline(config: ModelConfig) -> VLJEPA:
+    """The model as names and shapes alone: what files hold is compared with these before memory is taken.
+
+    Raises:
+        ModelError: the settings do not fit each other, or the weights do not fit into this machine's memory.
+    """
+    try:
+        # open_clip's networks cannot be built without memory; their sizes are the library's, not the config's.
+        with nullcontext() if _has_open_clip(config) else torch.device("meta"):
+            outline = VLJEPA(config)
+    except ModelError:
+        raise
+    except Exception as error:  # of transformers, timm and PyTorch
+        raise ModelError(f"{config.name}: cannot be built ({first_line(error)})") from error
+    size = sum(tensor.numel() * 4 for tensor in outline.state_dict().values())
+    if (memory := _memory()) and size > memory:
+        raise ModelError(
+            f"{config.name}: its weights need {size / 1e9:,.1f} GB, and this machine has {memory / 1e9:,.1f} GB"
+        )
+    return outline
 
 
-def _load_trained(model: VLJEPA, folder: Path) -> None:
-    """Fill a whole model from its folder and from the sources that it references."""
-    path = folder / WEIGHTS_FILE
-    if not path.exists():
-        raise ModelError(f"{folder}: has no {WEIGHTS_FILE}, which a trained model keeps its weights in")
-    _verify([path], model.config.digests.get(WEIGHTS_FILE), where=str(path))
-    state = unpack(with_new_tensors(read_tensors(path)))
-    for part in referenced_parts(model.config, base=model.base):
-        _verify(part.find(), model.config.digests.get(part.name), where=f"{part.name}: {part.source}")
-        state |= _read_part(part, model)
-    check_fit(model.state_dict(), state, where=str(path))
-    model.load_state_dict(state)
+def _has_open_clip(config: ModelConfig) -> bool:
+    return isinstance(config.x_encoder, OpenClipImageConfig) or isinstance(
+        config.y_encoder.tower, OpenClipTextConfig
+    )
+
+
+def _memory() -> int:
+    """Bytes of main memory; 0 where the system does not say."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names or "SC_PAGE_SIZE" not in names:
+        return 0
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def write_weights(
@@ -152,9 +191,9 @@ def referenced_parts(config: ModelConfig, *, base: Path) -> list[PretrainedPart]
     return [part for part in pretrained_parts(config, base=base) if part.frozen]
 
 
-def _read_part(part: PretrainedPart, model: VLJEPA) -> dict[str, Tensor]:
+def _read_part(part: PretrainedPart, outline: VLJEPA) -> dict[str, Tensor]:
     """A part's tensors from its source, all of them and of the right shapes."""
-    own = {name: tensor for name, tensor in model.state_dict().items() if part.owns(name)}
+    own = {name: tensor for name, tensor in outline.state_dict().items() if part.owns(name)}
     found = part.read()
     check_fit(own, found, where=part.source)
     return found

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -24,15 +25,22 @@ class TokenIds(NamedTuple):
 Tokenise = Callable[[Sequence[str]], TokenIds]
 
 
+def open_tokenizer(path: Path | str) -> Tokenizer:
+    """The tokenizer of a `tokenizer.json`; `ModelError` when the file is missing or not a tokenizer."""
+    try:
+        return Tokenizer.from_file(str(path))
+    except BaseException as error:  # the library raises a bare Exception, and its panics are not even that
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(f"{path}: not a readable tokenizer.json ({first_line(error)})") from error
+
+
 class TextTokenizer:
     """A `tokenizer.json` file; texts are cut to `max_tokens` and padded on the right to the longest."""
 
     def __init__(self, path: Path | str, *, max_tokens: int) -> None:
         """Raises `ModelError` when the file is missing or not a tokenizer."""
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises a bare Exception
-            raise ModelError(f"{path}: not a readable tokenizer.json ({error})") from error
+        self._tokenizer = open_tokenizer(path)
         self._tokenizer.enable_truncation(max_tokens)
         # The id of padding is of no account: everything that reads the ids reads the mask too.
         self._tokenizer.no_padding()

@@ -54,14 +54,18 @@ def read_memory(folder: Path) -> np.ndarray | None:
 
 def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int) -> YDecoder:
     """The PyTorch module with its weights."""
+    import torch
+
     from jepa_retrieval.models.checkpoints import read_tensors
     from jepa_retrieval.models.modules.y_decoder import YDecoder
     from jepa_retrieval.models.storage import check_fit
 
     state = read_tensors(folder / WEIGHTS)
     state.pop(MEMORY, None)
+    with torch.device("meta"):  # names and shapes alone: memory is taken only for what fits the file
+        outline = YDecoder(config, embedding_size=embedding_size)
+    check_fit(outline.state_dict(), state, where=str(folder / WEIGHTS))
     module = YDecoder(config, embedding_size=embedding_size)
-    check_fit(module.state_dict(), state, where=str(folder / WEIGHTS))
     module.load_state_dict(state)
     return module.float().eval()
 

@@ -14,7 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from indexes.files import sync_folder
-from jepa_retrieval.errors import UsageError
+from indexes.reasons import first_line
+from jepa_retrieval.errors import ModelError, UsageError
+from jepa_retrieval.models.checkpoints import read_torch_object
 from jepa_retrieval.training.optim import WeightAverage
 from jepa_retrieval.training.random_state import RandomState, random_state
 
@@ -86,7 +88,19 @@ class Checkpoint:
         state = load(self._folder)
         if state is None:
             return None
-        check_settings(state["settings"], self._settings, folder=self._folder)
+        try:
+            check_settings(state["settings"], self._settings, folder=self._folder)
+            self._restore(state)
+            return {key: state[key] for key in ("step", "random", "extra")}
+        except UsageError:
+            raise
+        except Exception as error:  # of PyTorch, for states that are not what it saved
+            path = self._folder / FILE_NAME
+            raise UsageError(
+                f"{path}: not a checkpoint of this run ({first_line(error)}); --restart starts over"
+            ) from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
             for name, value in self._weights.items():
                 value.copy_(state["weights"][name])
@@ -94,7 +108,6 @@ class Checkpoint:
         self._schedule.load_state_dict(state["schedule"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-        return {key: state[key] for key in ("step", "random", "extra")}
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:
@@ -123,10 +136,10 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        # weights_only: a file can hold tensors and plain values, never code.
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of pickle, of the zip format and of PyTorch
-        raise UsageError(f"{path}: not a readable checkpoint ({error}); --restart starts over") from error
+        state = read_torch_object(path)
+    except ModelError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise UsageError(f"{path}: not a readable checkpoint: {reason}; --restart starts over") from error
     if not isinstance(state, dict) or state.get("format_version") != FORMAT_VERSION:
         raise UsageError(f"{path}: written by another version of this program; --restart starts over")
     return state

@@ -9,19 +9,45 @@ import dataclasses
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.settings import read_settings
+from jepa_retrieval.models.config.ranges import Share, Temperature
+from jepa_retrieval.settings import Within, read_settings
+from jepa_retrieval.text_files import read_toml
 
 Stage = Literal["pretrain", "sft"]
 SourceFormat = Literal[
     "captions", "jsonl", "webdataset", "classes", "tokens", "vqa", "daquar", "caption-questions"
 ]
+REMOTE_SCHEMES = (
+    "https",
+    "http",
+    "s3",
+    "gs",
+    "az",
+    "abfs",
+    "hf",
+)  # of fsspec, which opens them without a shell
 QUESTION_FORMATS: tuple[SourceFormat, ...] = ("vqa", "daquar", "caption-questions")
+
+
+MIN_TEMPERATURE = 0.01  # of a temperature that is learnt, as in CLIP: below it training becomes unstable
+
+Count = Annotated[int, Within(0, 10**9)]
+Interval = Annotated[int, Within(1, 10**9)]  # steps
+BatchSize = Annotated[int, Within(1, 10**7)]
+JointBatch = Annotated[int, Within(2, 10**7)]
+MicroBatch = Annotated[int, Within(0, 10**7)]
+Few = Annotated[int, Within(1, 1000)]
+Views = Annotated[int, Within(0, 1000)]
+Frames = Annotated[int, Within(1, 1024)]
+Factor = Annotated[float, Within(0.0, 100.0)]
+Part = Annotated[float, Within(0.0, 0.999999)]  # of a whole, which must leave something of it
+Limit = Annotated[float, Within(0.0, 1e9)]
 
 
 @dataclass(frozen=True)
@@ -42,13 +68,13 @@ class SourceConfig:
     path: str  # the file or folder with the texts; for webdataset a brace pattern of shards
     media: str = ""  # folder of the images or videos; default: the folder of `path`
     names: str = ""  # file with one media name a line: only these are used
-    share: float = 1.0  # share of every batch, relative to the other sources
+    share: Annotated[float, Within(1e-9, 1e9)] = 1.0  # share of every batch, relative to the other sources
     query: str = ""  # X_Q for texts that answer no question of their own
     templates: tuple[str, ...] = ("{}",)  # texts of a class; {} is its name
-    hold_out: float = 0.0  # this fraction of the media, chosen by a hash of their names, is held out
+    hold_out: Part = 0.0  # this fraction of the media, chosen by a hash of their names, is held out
     part: Literal["kept", "held-out"] = "kept"  # which side of `hold_out` to use
-    max_answer_words: int = 0  # questions with longer answers are dropped; 0: none are
-    limit: int = 0  # use only the first so many examples; 0: all
+    max_answer_words: Count = 0  # questions with longer answers are dropped; 0: none are
+    limit: Count = 0  # use only the first so many examples; 0: all
 
 
 @dataclass(frozen=True)
@@ -66,10 +92,10 @@ class TokensConfig:
     mode: Literal["cache", "online"] = "cache"
     folder: str = "tokens"  # where caches lie; several runs may share it
     flip: bool = False  # cache the mirrored picture as a second view
-    augmented: int = 0  # further views: random crops, mirrored or not, in other brightness and contrast
-    batch_size: int = 16  # visuals that the X-Encoder sees at once
-    workers: int = 2  # threads that decode media
-    noise: float = 0.0  # in training, Gaussian noise added to S_V, in standard deviations of each channel
+    augmented: Views = 0  # further views: random crops, mirrored or not, in other brightness and contrast
+    batch_size: BatchSize = 16  # visuals that the X-Encoder sees at once
+    workers: Few = 2  # threads that decode media
+    noise: Factor = 0.0  # in training, Gaussian noise added to S_V, in standard deviations of each channel
 
 
 @dataclass(frozen=True)
@@ -77,28 +103,28 @@ class LossConfig:
     """The distance between Ŝ_Y and S_Y."""
 
     kind: Literal["infonce", "cosine", "l1", "l2"] = "infonce"
-    temperature: float = 0.07  # at the start, if it is learnt
+    temperature: Temperature = 0.07  # at the start, if it is learnt
     learn_temperature: bool = True
-    positives: int = 1  # texts drawn for one visual and query, all of them right
+    positives: Few = 1  # texts drawn for one visual and query, all of them right
     same_text: Literal["merge", "separate"] = "merge"  # equal texts in a batch: one positive, or negatives
-    label_smoothing: float = 0.0
-    soft_target_weight: float = 0.0  # weight of targets that follow the similarity of the texts themselves
-    soft_target_temperature: float = 0.05
+    label_smoothing: Part = 0.0
+    soft_target_weight: Share = 0.0  # weight of targets that follow the similarity of the texts themselves
+    soft_target_temperature: Temperature = 0.05
 
 
 @dataclass(frozen=True)
 class OptimConfig:
     """AdamW and its schedule."""
 
-    learning_rate: float = 5e-5
-    y_encoder_multiplier: float = 0.05  # of the learning rate, for the pretrained body of the Y-Encoder
-    weight_decay: float = 0.05
-    beta1: float = 0.9
-    beta2: float = 0.98
+    learning_rate: Annotated[float, Within(1e-12, 100.0)] = 5e-5
+    y_encoder_multiplier: Factor = 0.05  # of the learning rate, for the pretrained body of the Y-Encoder
+    weight_decay: Limit = 0.05
+    beta1: Part = 0.9
+    beta2: Part = 0.98
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
-    warmup_steps: int = 0  # for one-cycle: the rising part; 0: 30% of all steps
-    clip_norm: float = 0.0  # 0: gradients are not clipped
-    ema_decay: float = 0.0  # 0: no moving average of the weights
+    warmup_steps: Count = 0  # for one-cycle: the rising part; 0: 30% of all steps
+    clip_norm: Limit = 0.0  # 0: gradients are not clipped
+    ema_decay: Part = 0.0  # 0: no moving average of the weights
 
     def check_steps(self, steps: int, *, where: str) -> None:
         """Raise UsageError if a run of so many steps ends before the learning rate has risen."""
@@ -113,10 +139,12 @@ class PhaseConfig:
     """A part of the run with one batch shape."""
 
     name: str
-    steps: int
-    batch_size: int  # over all processes
-    frames: int = 1
-    micro_batch: int = 0  # visuals per forward pass in one process (cached gradients); 0: the whole batch
+    steps: Interval
+    batch_size: JointBatch  # over all processes
+    frames: Frames = 1
+    micro_batch: MicroBatch = (
+        0  # visuals per forward pass in one process (cached gradients); 0: the whole batch
+    )
     sources: tuple[str, ...] = ()  # default: all
 
 
@@ -125,13 +153,13 @@ class RunConfig:
     """Where the results go, and how often."""
 
     output: str
-    seed: int = 0
-    threads: int = 0  # of PyTorch; 0: its own choice
+    seed: Count = 0
+    threads: Annotated[int, Within(0, 4096)] = 0  # of PyTorch; 0: its own choice
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"  # "auto": $JEPA_DEVICE, else CUDA if there is one
-    log_every: int = 50  # steps
-    checkpoint_every: int = 500
-    evaluate_every: int = 500
+    log_every: Interval = 50  # steps
+    checkpoint_every: Interval = 500
+    evaluate_every: Interval = 500
     best: str = ""  # "EVALUATION.METRIC" whose highest value chooses the model; "": the last
 
 
@@ -158,24 +186,29 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
 
-def load_config(path: Path, *, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_config(
+    path: Path, *, overrides: Sequence[str] = (), allow_remote: Collection[str] = ()
+) -> TrainConfig:
     """Read a TOML file; relative paths in it are relative to its folder, ``$NAME`` comes from the environment.
 
-    `overrides` are ``table.key=value`` with a TOML value, for instance ``optim.learning_rate=1e-4``.
+    Args:
+        path: the recipe.
+        overrides: ``table.key=value`` with a TOML value, for instance ``optim.learning_rate=1e-4``.
+        allow_remote: schemes of `REMOTE_SCHEMES` over which the recipe may read shards. The recipe itself, which may
+            come from somebody else, cannot allow any.
+
+    Raises:
+        UsageError: names the file and the key at fault, and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    for scheme in allow_remote:
+        if scheme not in REMOTE_SCHEMES:
+            raise UsageError(f"allow_remote: {scheme!r} is not one of {', '.join(REMOTE_SCHEMES)}")
+    table = read_toml(path)
     for override in overrides:
         _apply_override(table, override)
     config = read_settings(TrainConfig, table, where=path.name, error=UsageError)
     check(config, where=path.name)
-    return _resolve_paths(config, base=path.resolve().parent)
+    return _resolve_paths(config, base=path.resolve().parent, allow_remote=allow_remote)
 
 
 def check(config: TrainConfig, *, where: str) -> None:
@@ -194,14 +227,10 @@ def check(config: TrainConfig, *, where: str) -> None:
                 raise UsageError(
                     f"{where}: phase {phase.name!r}: no source {name!r}; there are {', '.join(known)}"
                 )
-        if phase.steps < 1 or phase.batch_size < 2 or phase.frames < 1 or phase.micro_batch < 0:
-            raise UsageError(f"{where}: phase {phase.name!r}: needs steps >= 1, batch_size >= 2, frames >= 1")
     for source in (*config.sources, *config.evaluate):
-        if not 0 <= source.hold_out < 1 or source.share <= 0:
-            raise UsageError(f"{where}: source {source.name!r}: needs 0 <= hold_out < 1 and share > 0")
         if any("{}" not in template for template in source.templates):
             raise UsageError(f"{where}: source {source.name!r}: every template needs {{}} for the class name")
-    _check_ranges(config, where=where)
+    _check_loss(config.loss, where=where)
     config.optim.check_steps(config.total_steps, where=where)
     asking = [source.name for source in config.sources]
     for part in config.evaluate:
@@ -214,26 +243,12 @@ def check(config: TrainConfig, *, where: str) -> None:
         raise UsageError(f"{where}: run.best must be EVALUATION.METRIC with the name of an [[evaluate]]")
 
 
-def _check_ranges(config: TrainConfig, *, where: str) -> None:
-    ranges = {
-        "tokens.augmented": (config.tokens.augmented, 0, 1000),
-        "tokens.batch_size": (config.tokens.batch_size, 1, 10**6),
-        "tokens.workers": (config.tokens.workers, 1, 1000),
-        "tokens.noise": (config.tokens.noise, 0.0, 100.0),
-        "loss.label_smoothing": (config.loss.label_smoothing, 0.0, 0.999),
-        "loss.soft_target_weight": (config.loss.soft_target_weight, 0.0, 1.0),
-        "loss.temperature": (config.loss.temperature, 1e-4, 100.0),
-        "loss.positives": (config.loss.positives, 1, 1000),
-        "optim.learning_rate": (config.optim.learning_rate, 1e-12, 100.0),
-        "optim.y_encoder_multiplier": (config.optim.y_encoder_multiplier, 0.0, 100.0),
-        "optim.ema_decay": (config.optim.ema_decay, 0.0, 0.999999),
-        "run.log_every": (config.run.log_every, 1, 10**9),
-        "run.checkpoint_every": (config.run.checkpoint_every, 1, 10**9),
-        "run.evaluate_every": (config.run.evaluate_every, 1, 10**9),
-    }
-    for name, (value, low, high) in ranges.items():
-        if not low <= value <= high:
-            raise UsageError(f"{where}: {name} = {value:g} is outside {low:g} to {high:g}")
+def _check_loss(loss: LossConfig, *, where: str) -> None:
+    if loss.kind == "infonce" and loss.learn_temperature and loss.temperature < MIN_TEMPERATURE:
+        raise UsageError(
+            f"{where}: loss.temperature = {loss.temperature:g} is below {MIN_TEMPERATURE:g}, the minimum of "
+            "a temperature that is learnt (loss.learn_temperature = false allows it)"
+        )
 
 
 def _apply_override(table: dict[str, Any], override: str) -> None:
@@ -243,18 +258,21 @@ def _apply_override(table: dict[str, Any], override: str) -> None:
         raise UsageError(f"--set {override}: write table.key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text  # a bare word is a text: --set loss.kind=cosine
+    place: Any = table
     for parent in parents:
-        # [[phases]] and the like are lists: phases.0.steps=10
-        table = (
-            table[int(parent)]
-            if isinstance(table, list) and parent.isdigit()
-            else table.setdefault(parent, {})
-        )
-        if not isinstance(table, dict | list):
+        if isinstance(place, list):  # [[phases]] and the like: phases.0.steps=10
+            if not parent.isdecimal() or int(parent) >= len(place):
+                raise UsageError(f"--set {override}: {parent!r} is not a number of 0 to {len(place) - 1}")
+            place = place[int(parent)]
+        else:
+            place = place.setdefault(parent, {})
+        if not isinstance(place, dict | list):
             raise UsageError(f"--set {override}: {parent!r} is not a table")
-    table[last] = value
+    if not isinstance(place, dict):
+        raise UsageError(f"--set {override}: {parents[-1]!r} is a list; write a number after it")
+    place[last] = value
 
 
 def resolve_path(text: str, *, base: Path) -> str:
@@ -266,12 +284,41 @@ def resolve_path(text: str, *, base: Path) -> str:
     return str(base / Path(expanded).expanduser()) if expanded else ""
 
 
-def _resolve_paths(config: TrainConfig, *, base: Path) -> TrainConfig:
+def url_scheme(path: str) -> str | None:
+    """`https` of `https://...`; None for a local path."""
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", path)
+    return match[1].lower() if match else None
+
+
+def resolve_shards(text: str, *, base: Path, allow_remote: Collection[str]) -> str:
+    """A pattern of shards; UsageError for a command, chained protocols, or a scheme that the user did not allow."""
+    expanded = os.path.expandvars(text)
+    if "::" in expanded or expanded.startswith("pipe:"):
+        raise UsageError(f"{text}: must be the path of tar files; commands and chained protocols are not run")
+    scheme = url_scheme(expanded)
+    if scheme is None:
+        return resolve_path(text, base=base)
+    if scheme not in REMOTE_SCHEMES:
+        raise UsageError(
+            f"{text}: {scheme}:// is not supported (a local path, or {', '.join(REMOTE_SCHEMES)})"
+        )
+    if scheme not in allow_remote:
+        raise UsageError(
+            f"{text}: this recipe reads data over {scheme}://; if you trust it, allow that: --allow-remote {scheme}"
+        )
+    return expanded
+
+
+def _resolve_paths(config: TrainConfig, *, base: Path, allow_remote: Collection[str]) -> TrainConfig:
     def resolve(text: str) -> str:
         return resolve_path(text, base=base)
 
     def resolve_source(source: Any) -> Any:
-        paths = {key: resolve(getattr(source, key)) for key in ("path", "media", "names")}
+        paths = {key: resolve(getattr(source, key)) for key in ("media", "names")}
+        if source.format == "webdataset":
+            paths["path"] = resolve_shards(source.path, base=base, allow_remote=allow_remote)
+        else:
+            paths["path"] = resolve(source.path)
         return dataclasses.replace(source, **paths)
 
     init = config.model.init

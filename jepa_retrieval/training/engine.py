@@ -22,7 +22,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.storage import write_model
 from jepa_retrieval.training.batches import Batch, PhaseBatches
 from jepa_retrieval.training.checkpoint import Checkpoint
-from jepa_retrieval.training.config import PhaseConfig, Stage, TrainConfig
+from jepa_retrieval.training.config import MIN_TEMPERATURE, PhaseConfig, Stage, TrainConfig
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.mixing import Mixer
 from jepa_retrieval.training.distributed import average_gradients
@@ -38,7 +38,6 @@ from jepa_retrieval.training.random_state import preserved_random_state, random_
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_PICTURES = 30.0
-HIGHEST_SCALE = 100.0  # of the cosine similarities, as in CLIP: beyond it training becomes unstable
 
 
 @dataclass(frozen=True)
@@ -167,8 +166,9 @@ class Trainer:
             nn.utils.clip_grad_norm_(parameters, self.config.optim.clip_norm)
         self.optimizer.step()
         self.schedule.step()
-        with torch.no_grad():
-            self.log_scale.clamp_(max=math.log(HIGHEST_SCALE))
+        if self.log_scale.requires_grad:
+            with torch.no_grad():
+                self.log_scale.clamp_(max=math.log(1 / MIN_TEMPERATURE))
         if self.average is not None:
             self.average.update()
         return loss

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.text_files import read_json
 
 FORMAT_VERSION = 1
 
@@ -80,7 +81,7 @@ class RowCache:
     def _check_layout(self) -> None:
         path = self.folder / "layout.json"
         if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             if found != self._layout:
                 raise UsageError(
                     f"{self.folder}: holds another cache ({found}); delete the folder to build it anew"

@@ -23,6 +23,7 @@ from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
 from jepa_retrieval.training.engine import Trainer, TrainReport
+from jepa_retrieval.training.frozen import is_frozen
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.preparation import Prepared, prepare, read_examples
 from jepa_retrieval.training.progress import OnProgress, TrainProgress
@@ -59,6 +60,7 @@ def build_trainer(
     output = Path(config.run.output)
     _prepare_output(output, restart=restart and state.is_main_process)
     learner = Learner(build_model(config.model), device=state.device)
+    _check_loss(config, learner)
     report = on_progress if on_progress is not None and state.is_main_process else _ignore
     # The first process fills the caches, the others find them full.
     with state.main_process_first():
@@ -102,6 +104,16 @@ def check_stage(config: TrainConfig, stage: Stage) -> None:
         raise UsageError("no source asks questions: for captions alone use `jepa train pretrain`")
     if stage == "sft" and len(asking) == len(config.sources):
         logger.warning("no share of stage-1 data: the model may forget what it learnt there")
+
+
+def _check_loss(config: TrainConfig, learner: Learner) -> None:
+    """`UsageError` for a loss that only aligns while both sides learn: all embeddings would become the same."""
+    if config.loss.kind != "infonce" and not is_frozen(learner.model.y_encoder):
+        raise UsageError(
+            f'loss.kind = "{config.loss.kind}" needs a Y-Encoder that is frozen with its head: everything would get '
+            'the same embedding. Set y_encoder.tower.frozen = true and y_encoder.head = "none" in the '
+            'model\'s config, or loss.kind = "infonce"'
+        )
 
 
 def _standardise_tokens(learner: Learner, prepared: Prepared) -> None:

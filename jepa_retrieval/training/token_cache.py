@@ -16,6 +16,7 @@ from torch import Tensor
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.training.config import TokensConfig
 from jepa_retrieval.training.data.examples import Source, Visual
+from jepa_retrieval.training.data.shards import version_of
 from jepa_retrieval.training.data.visuals import augment, load_frames
 from jepa_retrieval.training.row_cache import RowCache, fingerprint_of
 
@@ -128,7 +129,10 @@ class ViewMaker:
             return frames
         if view == 1 and self._flip:
             return frames[:, :, ::-1]
-        return augment(frames, np.random.default_rng([view, zlib.crc32(self._visuals[row].name.encode())]))
+        return augment(
+            frames,
+            np.random.default_rng([view, zlib.crc32(self._visuals[row].name.encode(errors="surrogatepass"))]),
+        )
 
 
 def open_tokens(
@@ -201,10 +205,7 @@ def _fingerprint(source: Source, spec: VisionSpec, config: TokensConfig, frames:
     """Changes with the encoder, the views and every file: its path, size and time of change."""
 
     def of_visual(visual: Visual) -> str:
-        status = Path(visual.path).stat()
-        return (
-            f"{visual.path}|{visual.member}|{visual.start}|{visual.end}|{status.st_size}|{status.st_mtime_ns}"
-        )
+        return f"{visual.path}|{visual.member}|{visual.start}|{visual.end}|{version_of(visual.path)}"
 
     settings = f"{spec.fingerprint}|{spec.image_size}|{frames}|{config.flip}|{config.augmented}"
     return fingerprint_of([settings, *(of_visual(visual) for visual in source.visuals)])

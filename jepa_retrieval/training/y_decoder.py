@@ -18,7 +18,6 @@ import dataclasses
 import logging
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import torch
@@ -31,8 +30,9 @@ from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.registry import load_model
 from jepa_retrieval.models.y_decoder_files import save_y_decoder
 from jepa_retrieval.settings import read_settings
+from jepa_retrieval.text_files import read_toml
 from jepa_retrieval.training.checkpoint import Checkpoint
-from jepa_retrieval.training.config import OptimConfig, resolve_path
+from jepa_retrieval.training.config import BatchSize, Count, Interval, OptimConfig, resolve_path
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.caption_points import (
     Corpus,
@@ -54,11 +54,11 @@ class RunConfig:
 
     model: str  # whose embeddings are decoded: a name of `jepa models list`, or local:FOLDER
     output: str
-    steps: int
-    batch_size: int
-    seed: int = 0
-    log_every: int = 50
-    checkpoint_every: int = 200
+    steps: Interval
+    batch_size: BatchSize
+    seed: Count = 0
+    log_every: Interval = 50
+    checkpoint_every: Interval = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +73,7 @@ class Recipe:
 
 def load_recipe(path: Path) -> Recipe:
     """Read a TOML file; `$NAME` comes from the environment."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from error
-    recipe = read_settings(Recipe, table, where=path.name, error=UsageError)
+    recipe = read_settings(Recipe, read_toml(path), where=path.name, error=UsageError)
     recipe.optim.check_steps(recipe.run.steps, where=path.name)
     run, text, base = recipe.run, recipe.text, path.resolve().parent
     return dataclasses.replace(

@@ -9,11 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.config.predictor import PredictorConfig
-from jepa_retrieval.models.config.x_encoder import XEncoderConfig
+from jepa_retrieval.models.config.predictor import ConceptsConfig, MeanPoolConfig, PredictorConfig
+from jepa_retrieval.models.config.ranges import (
+    Dropout,
+    Frames,
+    Heads,
+    Layers,
+    OptionalTokens,
+    Temperature,
+    Vocabulary,
+    Width,
+    check_multiple,
+)
+from jepa_retrieval.models.config.text_towers import TextTowerConfig
+from jepa_retrieval.models.config.x_encoder import EfficientNetLiteConfig, XEncoderConfig
 from jepa_retrieval.models.config.y_encoder import YEncoderConfig
 from jepa_retrieval.models.old_names import with_new_settings
 from jepa_retrieval.settings import read_settings
+from jepa_retrieval.text_files import read_json
 
 FORMAT_VERSION = 1
 
@@ -25,24 +38,21 @@ class YDecoderConfig:
     It is trained after the other parts, and has no influence on embeddings.
     """
 
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    mlp_width: int
-    max_tokens: int  # of a sentence, its beginning and end included
+    vocabulary: Vocabulary
+    width: Width
+    layers: Layers
+    heads: Heads
+    mlp_width: Width
+    max_tokens: Width  # of a sentence, its beginning and end included
     # Ŝ_Y is first replaced by the mean of so many stored points among captions' S_Y, weighted with
     # exp(cosine / temperature): it lies off the captions' place. 0: as it is.
-    memory: int = 0
-    temperature: float = 0.02
-    dropout: float = 0.0
+    memory: OptionalTokens = 0
+    temperature: Temperature = 0.02
+    dropout: Dropout = 0.0
 
     def __post_init__(self) -> None:
-        """The heads share the width."""
-        if self.width % self.heads:
-            raise ModelError(
-                f"y_decoder.width {self.width} is not a multiple of y_decoder.heads {self.heads}"
-            )
+        """Raise `ModelError` unless the heads can divide the width among them."""
+        check_multiple("y_decoder.width", self.width, "y_decoder.heads", self.heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +62,8 @@ class ModelConfig:
     name: str
     description: str
     prompt: str  # default query X_Q for indexing
-    embedding_size: int  # E, dimensions of the shared space
-    frames_per_window: int
+    embedding_size: Width  # E, dimensions of the shared space
+    frames_per_window: Frames
     x_encoder: XEncoderConfig
     predictor: PredictorConfig
     y_encoder: YEncoderConfig
@@ -62,7 +72,7 @@ class ModelConfig:
     # were trained so; float32 (with TF32 products) gives the embeddings of a CPU to a cosine of about 1e-6.
     precision: Literal["float32", "bfloat16"] = "float32"
     # Of the softmax over cosines that turns scores into probabilities: the loss's, when training ended.
-    temperature: float = 0.07
+    temperature: Temperature = 0.07
     answers: str | None = (
         None  # path of a text file, one answer a line: what questions are answered with by default
     )
@@ -70,18 +80,43 @@ class ModelConfig:
     digests: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
+    def __post_init__(self) -> None:
+        """Raise `ModelError` for parts that do not fit each other."""
+        tower, head = self.y_encoder.tower, self.y_encoder.head
+        if isinstance(self.predictor, MeanPoolConfig):
+            check_equal("x_encoder's token size", self.x_encoder.token_size, self.embedding_size)
+        elif self.predictor.concepts is not None:
+            check_concepts(self.predictor.concepts, self.x_encoder, tower)
+        if head == "none":
+            check_equal("y_encoder.tower.width", tower.width, self.embedding_size)
+
+
+def check_equal(name: str, size: int, embedding_size: int) -> None:
+    """`ModelError` unless a part that nothing projects has the size of the shared space."""
+    if size != embedding_size:
+        raise ModelError(
+            f"{name} is {size}, but embedding_size is {embedding_size} and nothing projects to it"
+        )
+
+
+def check_concepts(concepts: ConceptsConfig, x_encoder: XEncoderConfig, tower: TextTowerConfig) -> None:
+    """`ModelError` unless each classifier has a tower, and the names have the text tower's width."""
+    towers = len(x_encoder.towers) if isinstance(x_encoder, EfficientNetLiteConfig) else 0
+    if not isinstance(x_encoder, EfficientNetLiteConfig) or x_encoder.combine != "channels":
+        raise ModelError('predictor.concepts needs an efficientnet_lite x_encoder with combine = "channels"')
+    if len(concepts.sources) != towers:
+        count = len(concepts.sources)
+        raise ModelError(f"predictor.concepts.sources has {count} entries for {towers} x_encoder.towers")
+    if concepts.width != tower.width:
+        raise ModelError(
+            f"predictor.concepts.width is {concepts.width}, but y_encoder.tower.width is {tower.width}"
+        )
+
 
 def load_config(path: Path | str) -> ModelConfig:
     """Read a config; `ModelError` names the file and the setting at fault, and lists what is allowed."""
     path = Path(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such model config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error})") from error
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{path}: not valid JSON ({error})") from error
+    data = read_json(path, error=ModelError, what="model config")
     try:
         return parse_config(data)
     except ModelError as error:

@@ -6,6 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.config.ranges import (
+    Dropout,
+    Epsilon,
+    Heads,
+    Layers,
+    OptionalWidth,
+    RopeTheta,
+    Share,
+    Tokens,
+    Vocabulary,
+    Width,
+    check_multiple,
+)
 from jepa_retrieval.models.config.text_towers import BertConfig
 
 
@@ -16,7 +29,7 @@ class Llama3RopeConfig:
     factor: float
     low_freq_factor: float
     high_freq_factor: float
-    original_max_positions: int
+    original_max_positions: Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +39,8 @@ class TokenTableConfig:
     kind: Literal["table"]
     source: str | None  # a Llama or BERT checkpoint that holds the table
     tokenizer: str  # tokenizer.json: a path, or the same forms as `source`
-    vocabulary: int
-    width: int
+    vocabulary: Vocabulary
+    width: Width
     frozen: bool = True
 
 
@@ -44,19 +57,21 @@ class ConceptsConfig:
     """
 
     sources: tuple[str, ...]  # a checkpoint with the classifier of each tower, in the towers' order
-    width: int  # of the names' embeddings, which the Y-Encoder's text tower makes
-    classes: int = 1000
-    dropout: float = 0.0  # share of the concepts that training withholds
-    fixed_directions: int = 0  # dimensions of the shared space that hold the concepts themselves; 0: none
-    fixed_share: float = 0.0  # their share of a vector's squared length
+    width: Width  # of the names' embeddings, which the Y-Encoder's text tower makes
+    classes: Width = 1000
+    dropout: Dropout = 0.0  # share of the concepts that training withholds
+    fixed_directions: OptionalWidth = (
+        0  # dimensions of the shared space that hold the concepts themselves; 0: none
+    )
+    fixed_share: Share = 0.0  # their share of a vector's squared length
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubnessConfig:
     """A dimension of the shared space that subtracts a share of each picture's hubness from its scores."""
 
-    bank: int  # centres of clusters of captions, which stand for captions in general
-    share: float  # of the dimension in a text's squared length
+    bank: Tokens  # centres of clusters of captions, which stand for captions in general
+    share: Share  # of the dimension in a text's squared length
     strength: float = 0.5  # share of the hubness that is subtracted
 
     def __post_init__(self) -> None:
@@ -72,30 +87,32 @@ class LlamaPredictorConfig:
     kind: Literal["llama"]
     source: str | None  # a full Llama checkpoint: the *last* `layers` layers and the final norm are taken
     query_tokens: QueryTokensConfig
-    layers: int
-    width: int
-    heads: int
-    kv_heads: int
-    mlp_width: int
-    rope_theta: float
+    layers: Layers
+    width: Width
+    heads: Heads
+    kv_heads: Heads
+    mlp_width: Width
+    rope_theta: RopeTheta
     rope_scaling: Llama3RopeConfig | None = None
-    norm_eps: float = 1e-5
+    norm_eps: Epsilon = 1e-5
     causal: bool = False  # True only for the ablation
-    max_query_tokens: int = 512
+    max_query_tokens: Tokens = 512
     # What a small predictor needs to learn from few data; the paper's has none of it.
-    vision_hidden: int = 0  # hidden width of an MLP in place of the linear layer for visual tokens; 0: linear
+    vision_hidden: OptionalWidth = (
+        0  # hidden width of an MLP for visual tokens; 0: a linear layer in its place
+    )
     vision_norm: bool = False  # standardise each visual channel by its mean and deviation in the training set
-    vision_positions: int = 0  # learnt embeddings of a visual token's place in its frame; 0: none
+    vision_positions: OptionalWidth = 0  # learnt embeddings of a visual token's place in its frame; 0: none
     concepts: ConceptsConfig | None = None  # None: visual tokens alone
     # Members of an ensemble, over the same query tokens and concepts, each with its own head of the Y-Encoder. They
     # divide the learnt dimensions among them, and the cosine is the mean of theirs (modules/ensemble.py).
-    members: int = 1
+    members: Layers = 1
     hubness: HubnessConfig | None = None  # None: no correction (modules/hubness.py)
     token_types: bool = False  # learnt embeddings that tell visual from query tokens
-    vision_dropout: float = 0.0  # of the channels of visual tokens
-    hidden_dropout: float = 0.0  # inside the MLP of `vision_hidden`
-    dropout: float = 0.0  # of every layer's update, and of the pooled output
-    attention_dropout: float = 0.0
+    vision_dropout: Dropout = 0.0  # of the channels of visual tokens
+    hidden_dropout: Dropout = 0.0  # inside the MLP of `vision_hidden`
+    dropout: Dropout = 0.0  # of every layer's update, and of the pooled output
+    attention_dropout: Dropout = 0.0
     frozen: bool = False
 
     def __post_init__(self) -> None:
@@ -104,6 +121,8 @@ class LlamaPredictorConfig:
             raise ModelError(
                 f"predictor.members is {self.members} (allowed: 1; more for a predictor without a source)"
             )
+        check_multiple("predictor.width", self.width, "predictor.heads", self.heads)
+        check_multiple("predictor.heads", self.heads, "predictor.kv_heads", self.kv_heads)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from jepa_retrieval.models.config.ranges import (
+    Epsilon,
+    Heads,
+    Layers,
+    RopeTheta,
+    Tokens,
+    Vocabulary,
+    Width,
+    check_multiple,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig:
@@ -13,14 +24,18 @@ class BertConfig:
     kind: Literal["bert"]
     source: str | None
     tokenizer: str
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    mlp_width: int
-    max_positions: int = 512
-    norm_eps: float = 1e-12
+    vocabulary: Vocabulary
+    width: Width
+    layers: Layers
+    heads: Heads
+    mlp_width: Width
+    max_positions: Tokens = 512
+    norm_eps: Epsilon = 1e-12
     frozen: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise `ModelError` unless the heads can divide the width among them."""
+        check_multiple("the width of a bert", self.width, "its heads", self.heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +45,25 @@ class GemmaConfig:
     kind: Literal["embedding_gemma"]
     source: str | None
     tokenizer: str
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_width: int
-    mlp_width: int
-    sliding_window: int = 512  # tokens in all that a token of a local layer attends to
-    sliding_pattern: int = 6  # every so many layers one attends to everything
-    rope_theta: float = 1_000_000.0
-    rope_local_theta: float = 10_000.0
-    query_scale: int = 256
-    max_positions: int = 2048
-    norm_eps: float = 1e-6
+    vocabulary: Vocabulary
+    width: Width
+    layers: Layers
+    heads: Heads
+    kv_heads: Heads
+    head_width: Width
+    mlp_width: Width
+    sliding_window: Tokens = 512  # tokens in all that a token of a local layer attends to
+    sliding_pattern: Layers = 6  # every so many layers one attends to everything
+    rope_theta: RopeTheta = 1_000_000.0
+    rope_local_theta: RopeTheta = 10_000.0
+    query_scale: Width = 256
+    max_positions: Tokens = 2048
+    norm_eps: Epsilon = 1e-6
     frozen: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `ModelError` unless heads can share keys and values."""
+        check_multiple("y_encoder.tower.heads", self.heads, "y_encoder.tower.kv_heads", self.kv_heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +73,7 @@ class OpenClipTextConfig:
     kind: Literal["open_clip"]
     architecture: str
     source: str | None
-    width: int  # size of the projected embedding
+    width: Width  # size of the projected embedding
     frozen: bool = True
 
 

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.config.ranges import (
+    Frames,
+    Grid,
+    Heads,
+    Layers,
+    MlpRatio,
+    Pixels,
+    Share,
+    Width,
+    check_multiple,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,15 +25,21 @@ class VJepa2Config:
 
     kind: Literal["vjepa2"]
     source: str | None
-    image_size: int  # pixels, a multiple of patch_size
-    frames: int  # frames per clip; a shorter or longer input is sampled uniformly to this many
-    width: int
-    layers: int
-    heads: int
-    patch_size: int = 16
-    tubelet_size: int = 2  # frames per token
-    mlp_ratio: float = 4.0
+    image_size: Pixels  # pixels, a multiple of patch_size
+    frames: Frames  # frames per clip; a shorter or longer input is sampled uniformly to this many
+    width: Width
+    layers: Layers
+    heads: Heads
+    patch_size: Pixels = 16
+    tubelet_size: Frames = 2  # frames per token
+    mlp_ratio: MlpRatio = 4.0
     frozen: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise `ModelError` for sizes that cannot be divided as the network does."""
+        check_multiple("x_encoder.width", self.width, "x_encoder.heads", self.heads)
+        check_multiple("x_encoder.image_size", self.image_size, "x_encoder.patch_size", self.patch_size)
+        check_multiple("x_encoder.frames", self.frames, "x_encoder.tubelet_size", self.tubelet_size)
 
     @property
     def token_size(self) -> int:  # noqa: D102
@@ -40,7 +57,7 @@ class TowerConfig:
 
     name: Literal["lite0", "lite2"]
     source: str | None
-    image_size: int  # pixels; frames of another size are resized
+    image_size: Pixels  # pixels; frames of another size are resized
     mean: float = 127.0  # pixels are scaled as (x - mean) / std
     std: float = 128.0
 
@@ -51,8 +68,8 @@ class EfficientNetLiteConfig:
 
     kind: Literal["efficientnet_lite"]
     towers: tuple[TowerConfig, ...]
-    image_size: int  # pixels of the frames that come in
-    grid: int = 0  # cells per side; 0: the global token alone
+    image_size: Pixels  # pixels of the frames that come in
+    grid: Grid = 0  # cells per side; 0: the global token alone
     # Also the channel means of so many of each tower's last stages, which know more of colours, textures and places
     # than the last feature map does. They come after all towers' last maps.
     stages: int = 0
@@ -60,11 +77,13 @@ class EfficientNetLiteConfig:
     combine: Literal["channels", "tokens"] = "channels"
     # Side of the middle of the picture that is looked at besides the whole, as a share of the whole side; 0: never. A
     # photograph is seen both ways, and every second frame of a video window in its middle.
-    centre: float = 0.0
+    centre: Share = 0.0
     frozen: bool = True
 
     def __post_init__(self) -> None:
-        """Towers differ in the width of their stages: their tokens cannot be lined up with stages."""
+        """Raise `ModelError` for no tower, or for stages, whose width differs between towers, lined up as tokens."""
+        if not self.towers:
+            raise ModelError("x_encoder.towers is empty; it needs one or more")
         if self.stages and self.combine == "tokens":
             raise ModelError('x_encoder.stages needs x_encoder.combine = "channels"')
         if not 0 <= self.stages <= len(EFFICIENTNET_LITE_STAGES["lite0"]):
@@ -95,8 +114,8 @@ class OpenClipImageConfig:
     kind: Literal["open_clip"]
     architecture: str  # open_clip's name, such as "ViT-B-32"
     source: str | None  # `tag:NAME`, one of open_clip's pretrained tags; or the path of a checkpoint
-    image_size: int
-    width: int  # size of the projected embedding
+    image_size: Pixels
+    width: Width  # size of the projected embedding
     mean: tuple[float, ...]  # per channel, of pixels scaled to 0..1
     std: tuple[float, ...]
     frozen: bool = True

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_torch_object
@@ -21,10 +21,14 @@ from jepa_retrieval.models.config import (
     ModelConfig,
     VJepa2Config,
     load_config,
+    parse_config,
 )
+from jepa_retrieval.settings import read_settings, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
 
 _FULL_SIZE = Path(__file__).resolve().parents[1] / "configs" / "open-vljepa.json"
 
@@ -84,16 +88,70 @@ def import_open_vljepa(
     return ImportReport(config, len(placed), tuple(unused), _references(config))
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any]]:
+@dataclass(frozen=True)
+class _Data:
+    """What counts of the section `data` of a checkpoint's settings."""
+
+    num_frames: int | None = None
+    image_size: int | None = None
+    max_query_len: int | None = None
+    max_caption_len: int | None = None
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """What counts of the section `encoder`."""
+
+    output_dim: int | None = None
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """What counts of the section `predictor`."""
+
+    n_keep_layers: int | None = None
+    disable_causal_mask: bool | None = None
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The settings that a checkpoint was trained with; null and a missing one leave ours as it is."""
+
+    data: _Data = field(default_factory=_Data)
+    encoder: _Encoder = field(default_factory=_Encoder)
+    predictor: _Predictor = field(default_factory=_Predictor)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], _Settings]:
     """The checkpoint's tensors, without the prefix of distributed training, and its settings."""
+    import torch
+
     content = read_torch_object(path)
-    if not isinstance(content, dict) or not isinstance(content.get("model_state_dict"), dict):
+    state = content.get("model_state_dict") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(state, dict):
         raise ModelError(f"{path}: not an Open-VLJEPA checkpoint, it has no model_state_dict")
-    settings = content.get("config", {})
-    if not isinstance(settings, dict):
-        raise ModelError(f"{path}: not an Open-VLJEPA checkpoint, its config is not a table")
-    state = content["model_state_dict"]
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}, settings
+    for name, tensor in state.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise ModelError(
+                f"{path}: model_state_dict holds {shown(name)}, which is not a tensor with a name"
+            )
+    settings = _known(content.get("config") or {}, _Settings)
+    return (
+        {name.removeprefix("module."): tensor for name, tensor in state.items()},
+        read_settings(_Settings, settings, where=f"{path}: config", error=ModelError),
+    )
+
+
+def _known(value: object, kind: type) -> object:
+    """Nested settings without those that `kind` does not have: most of a training's settings do not matter here."""
+    if not isinstance(value, dict):
+        return value
+    kinds = get_type_hints(kind)
+    known = {key: item for key, item in value.items() if key in kinds and item is not None}
+    return {
+        key: _known(item, kinds[key]) if dataclasses.is_dataclass(kinds[key]) else item
+        for key, item in known.items()
+    }
 
 
 def _place(name: str) -> str | None:
@@ -103,15 +161,12 @@ def _place(name: str) -> str | None:
     return None
 
 
-def _config(
-    architecture: ModelConfig, settings: Mapping[str, Any], path: Path, *, complete: bool
-) -> ModelConfig:
+def _config(architecture: ModelConfig, settings: _Settings, path: Path, *, complete: bool) -> ModelConfig:
     """The architecture with the settings that the checkpoint was trained with.
 
     A `complete` checkpoint holds the X-Encoder too.
     """
-    data, encoder, predictor = (settings.get(name) or {} for name in ("data", "encoder", "predictor"))
-    if encoder.get("output_dim") is not None:
+    if settings.encoder.output_dim is not None:
         raise ModelError(
             f"{path}: its X-Encoder has a projection (encoder.output_dim), which is not supported"
         )
@@ -119,31 +174,39 @@ def _config(
     assert isinstance(x_encoder, VJepa2Config)
     assert isinstance(own, LlamaPredictorConfig)
     assert isinstance(y_encoder.tower, GemmaConfig)
-    frames = data.get("num_frames", x_encoder.frames)
-    return dataclasses.replace(
-        architecture,
-        name="open-vljepa",
-        frames_per_window=frames,
-        x_encoder=dataclasses.replace(
-            x_encoder,
-            source=None if complete else x_encoder.source,
-            frames=frames,
-            image_size=data.get("image_size", x_encoder.image_size),
-        ),
-        predictor=dataclasses.replace(
-            own,
-            source=None,
-            query_tokens=dataclasses.replace(own.query_tokens, source=None),
-            layers=predictor.get("n_keep_layers", own.layers),
-            causal=not predictor.get("disable_causal_mask", True),
-            max_query_tokens=data.get("max_query_len", own.max_query_tokens),
-        ),
-        y_encoder=dataclasses.replace(
-            y_encoder,
-            tower=dataclasses.replace(y_encoder.tower, source=None),
-            max_tokens=data.get("max_caption_len", y_encoder.max_tokens),
-        ),
-    )
+    data, predictor = settings.data, settings.predictor
+    try:
+        config = dataclasses.replace(
+            architecture,
+            name="open-vljepa",
+            frames_per_window=_either(data.num_frames, x_encoder.frames),
+            x_encoder=dataclasses.replace(
+                x_encoder,
+                source=None if complete else x_encoder.source,
+                frames=_either(data.num_frames, x_encoder.frames),
+                image_size=_either(data.image_size, x_encoder.image_size),
+            ),
+            predictor=dataclasses.replace(
+                own,
+                source=None,
+                query_tokens=dataclasses.replace(own.query_tokens, source=None),
+                layers=_either(predictor.n_keep_layers, own.layers),
+                causal=not _either(predictor.disable_causal_mask, True),
+                max_query_tokens=_either(data.max_query_len, own.max_query_tokens),
+            ),
+            y_encoder=dataclasses.replace(
+                y_encoder,
+                tower=dataclasses.replace(y_encoder.tower, source=None),
+                max_tokens=_either(data.max_caption_len, y_encoder.max_tokens),
+            ),
+        )
+        return parse_config(dataclasses.asdict(config))  # the checkpoint's numbers must be in range too
+    except ModelError as error:
+        raise ModelError(f"{path}: its settings cannot be used: {error}") from None
+
+
+def _either(theirs: T | None, ours: T) -> T:
+    return ours if theirs is None else theirs
 
 
 def _write(config: ModelConfig, placed: Mapping[str, Tensor], path: Path, out_dir: Path) -> ModelConfig:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from jepa_retrieval.errors import ModelError
+
 SCALE = ".row_scale"  # suffix of the tensor that holds a matrix's scales
 MIN_NUMBERS = 1 << 16  # smaller matrices are stored as they are
 
@@ -29,9 +31,19 @@ def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that `pack` was given, float32, rounded."""
-    return {
-        name: tensor.float() * state[name + SCALE][:, None] if name + SCALE in state else tensor
-        for name, tensor in state.items()
-        if not name.endswith(SCALE)
-    }
+    """The weights that `pack` was given, float32, rounded.
+
+    Raises:
+        ModelError: the scales do not fit their matrix.
+    """
+    unpacked: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if name.endswith(SCALE):
+            continue
+        scale = state.get(name + SCALE)
+        if scale is not None and (tensor.dim() != 2 or scale.shape != tensor.shape[:1]):
+            raise ModelError(
+                f"{name}: shape {tuple(tensor.shape)} does not fit its scales {tuple(scale.shape)}"
+            )
+        unpacked[name] = tensor if scale is None else tensor.float() * scale[:, None]
+    return unpacked

@@ -16,6 +16,8 @@ from jepa_retrieval.models.config import YDecoderConfig
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
 from jepa_retrieval.models.text_embeddings import cached_text_embeddings
+from jepa_retrieval.text_files import read_text
+from jepa_retrieval.training.config import Count, Factor
 from jepa_retrieval.training.data.captions import caption_list
 
 MEMORY_STEPS = 8  # of k-means
@@ -28,9 +30,9 @@ class TextConfig:
 
     captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
     names: str = ""  # file with one picture's name a line: only their captions are used
-    noise: float = 1.4  # length of what is added to a mean of unit length
-    central: float = 0.0  # a caption is learnt exp(central * cosine to its picture's mean) times as often
-    held_out: int = 100  # pictures whose captions only measure the loss
+    noise: Factor = 1.4  # length of what is added to a mean of unit length
+    central: Factor = 0.0  # a caption is learnt exp(central * cosine to its picture's mean) times as often
+    held_out: Count = 100  # pictures whose captions only measure the loss
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _read_groups(text: TextConfig) -> list[list[str]]:
     path = Path(text.captions)
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file of captions")
-    wanted = {Path(name).stem for name in Path(text.names).read_text().split()} if text.names else None
+    wanted = {Path(name).stem for name in read_text(Path(text.names)).split()} if text.names else None
     groups: dict[str, list[str]] = {}
     for name, caption in caption_list(path):
         if wanted is None or Path(name).stem in wanted:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
+import itertools
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.settings import shown
+from jepa_retrieval.text_files import iterate_lines, parse_json
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.examples import MediaFolder, Source, SourceBuilder, Visual
+from jepa_retrieval.training.data.numbers import seconds
 
 _MEDIA_KEYS = ("media", "image", "video", "file_name", "path")
 _TEXT_KEYS = ("captions", "caption", "text", "answer")
@@ -39,34 +43,36 @@ def read_captions(config: SourceConfig) -> Source:
 
 
 def caption_list(path: Path) -> Iterator[tuple[str, str]]:
-    """Names of media and a caption each: from ``name#0<TAB>caption`` lines, or CSV ``image,caption``."""
-    with path.open(encoding="utf-8", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        if "\t" in first:
-            for line in file:
-                name, tab, caption = line.rstrip("\r\n").partition("\t")
-                if tab:
-                    yield name.rpartition("#")[0] or name, caption
-        else:
-            rows = csv.reader(file)
-            for row in rows:
-                # Kaggle's copies of Flickr8k and Flickr30k start with this header.
-                if len(row) >= 2 and row[:2] != ["image", "caption"]:
-                    yield row[0], ",".join(row[1:])
+    """Names of media and a caption each: from ``name#0<TAB>caption`` lines, or CSV ``image,caption``.
+
+    Raises:
+        UsageError: the file cannot be read, or is neither.
+    """
+    lines = (line for _, line in iterate_lines(path))
+    first = next(lines, "")
+    every = itertools.chain([first], lines)
+    if "\t" in first:
+        for line in every:
+            name, tab, caption = line.partition("\t")
+            if tab:
+                yield name.rpartition("#")[0] or name, caption
+        return
+    try:
+        for row in csv.reader(every):
+            # Kaggle's copies of Flickr8k and Flickr30k start with this header.
+            if len(row) >= 2 and row[:2] != ["image", "caption"]:
+                yield row[0], ",".join(row[1:])
+    except csv.Error as error:
+        raise UsageError(f"{path}: not a readable CSV file ({error})") from error
 
 
 def _sidecars(folder: Path) -> Iterator[tuple[str, str]]:
     """Each ``STEM.txt`` holds captions, one a line, of the medium with the same stem in the same folder."""
     for text in sorted(folder.rglob("*.txt")):
-        media = [other for other in sorted(text.parent.glob(f"{_glob_escape(text.stem)}.*")) if other != text]
-        for line in text.read_text(encoding="utf-8").splitlines():
-            if media:
+        media = [other for other in sorted(text.parent.glob(f"{escape(text.stem)}.*")) if other != text]
+        if media:
+            for _, line in iterate_lines(text):
                 yield str(media[0].relative_to(folder)), line
-
-
-def _glob_escape(text: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
 
 
 def read_jsonl(config: SourceConfig) -> Source:
@@ -79,37 +85,46 @@ def read_jsonl(config: SourceConfig) -> Source:
     path = Path(config.path)
     folder = MediaFolder(Path(config.media) if config.media else path.parent)
     builder = SourceBuilder(config.name)
-    for number, row in enumerate(read_json_lines(path), start=1):
+    for number, row in read_json_lines(path):
         media, texts = _first(row, _MEDIA_KEYS), _first(row, _TEXT_KEYS)
         if not isinstance(media, str) or not isinstance(texts, str | list):
             raise UsageError(
                 f"{path}:{number}: needs one of {', '.join(_MEDIA_KEYS)} and one of {', '.join(_TEXT_KEYS)}"
             )
+        start, end = _times(row, where=f"{path}:{number}")
         found = folder.find(media)
         if found is not None:
-            visual = Visual(str(found), start=row.get("start"), end=row.get("end"))
+            visual = Visual(str(found), start=start, end=end)
             query = _first(row, _QUERY_KEYS)
             targets = [texts] if isinstance(texts, str) else [str(text) for text in texts]
             builder.add(visual, config.query if query is None else str(query), targets)
     return _not_empty(builder.build(), path)
 
 
-def read_json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The objects of a JSONL file; UsageError names the line that is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    for number, line in enumerate(lines, start=1):
+def _times(row: Mapping[str, Any], *, where: str) -> tuple[float | None, float | None]:
+    """Start and end in seconds; None where the line does not give them."""
+    times = []
+    for key in ("start", "end"):
+        given = row.get(key)
+        time = None if given is None else seconds(given)
+        if given is not None and time is None:
+            raise UsageError(f"{where}: {key} must be seconds of at least 0, not {shown(given)}")
+        times.append(time)
+    start, end = times
+    if end is not None and end <= (start or 0.0):
+        raise UsageError(f"{where}: end ({end:g} s) must be later than start ({start or 0.0:g} s)")
+    return start, end
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects of a JSONL file with their line's number; UsageError names the line that is none."""
+    for number, line in iterate_lines(path):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}:{number}: not valid JSON ({error.msg})") from error
+        row = parse_json(line, where=f"{path}:{number}")
         if not isinstance(row, dict):
             raise UsageError(f"{path}:{number}: must be an object")
-        yield row
+        yield number, row
 
 
 def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

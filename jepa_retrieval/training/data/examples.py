@@ -94,7 +94,7 @@ def select(source: Source, *, names: set[str] | None, hold_out: float, part: str
 
 def held_out(name: str, fraction: float) -> bool:
     """Whether the media file `name` belongs to the `fraction` that is set aside."""
-    digest = hashlib.sha256(Path(name).stem.encode()).digest()
+    digest = hashlib.sha256(Path(name).stem.encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < fraction
 
 
@@ -113,4 +113,8 @@ class MediaFolder:
     def find(self, name: str) -> Path | None:
         """The file for `name`, or None."""
         exact = self._folder / name
-        return exact if exact.is_file() else self._by_stem.get(Path(name).stem)
+        try:
+            found = exact.is_file()
+        except OSError:  # a name that no file can have
+            found = False
+        return exact if found else self._by_stem.get(Path(name).stem)

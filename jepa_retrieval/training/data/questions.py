@@ -7,40 +7,46 @@ from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.queries import normal_question
+from jepa_retrieval.text_files import iterate_lines
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.captions import read_json_lines
 from jepa_retrieval.training.data.examples import MediaFolder, Source, SourceBuilder, Visual
 
 
 def read_vqa(config: SourceConfig) -> Source:
-    """JSONL with ``image``, ``question``, ``answer``: one example a question."""
+    """JSONL with ``image``, ``question``, ``answer``: one example a question.
+
+    Raises:
+        UsageError: the file cannot be read, a line lacks one of the three, or no image is found.
+    """
     path = Path(config.path)
-    rows = [
-        (str(r["image"]), str(r["question"]), str(r["answer"]))
-        for r in read_json_lines(path)
-        if _has_all(r, path)
-    ]
+    rows = []
+    for number, row in read_json_lines(path):
+        missing = [key for key in ("image", "question", "answer") if not isinstance(row.get(key), str | int)]
+        if missing:
+            raise UsageError(f"{path}:{number}: needs {missing[0]!r}, a text")
+        rows.append((str(row["image"]), str(row["question"]), str(row["answer"])))
     return _build(config, rows)
 
 
-def _has_all(row: object, path: Path) -> bool:
-    missing = {"image", "question", "answer"} - set(row if isinstance(row, dict) else ())
-    if missing:
-        raise UsageError(f"{path}: a line has no {sorted(missing)[0]!r}")
-    return True
-
-
 def read_daquar(config: SourceConfig) -> Source:
-    """CSV with the header ``question,answer,image_id``."""
+    """CSV with the header ``question,answer,image_id``.
+
+    Raises:
+        UsageError: the file cannot be read, a line lacks one of the three, or no image is found.
+    """
     path = Path(config.path)
+    rows = []
+    reader = csv.DictReader(line for _, line in iterate_lines(path))
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"question", "answer", "image_id"} <= set(reader.fieldnames or ()):
-                raise UsageError(f"{path}: the first line must be question,answer,image_id")
-            rows = [(row["image_id"], row["question"], row["answer"]) for row in reader]
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+        if not {"question", "answer", "image_id"} <= set(reader.fieldnames or ()):
+            raise UsageError(f"{path}: the first line must be question,answer,image_id")
+        for row in reader:
+            if None in (row["image_id"], row["question"], row["answer"]):
+                raise UsageError(f"{path}:{reader.line_num}: needs question, answer and image_id")
+            rows.append((row["image_id"], row["question"], row["answer"]))
+    except csv.Error as error:
+        raise UsageError(f"{path}: not a readable CSV file ({error})") from error
     return _build(config, rows)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.captions import read_json_lines
@@ -18,20 +19,25 @@ from jepa_retrieval.training.data.examples import Example, Source, Visual
 
 
 def read_ready_tokens(config: SourceConfig) -> Source:
-    """The folder's examples; the array stays on disk."""
+    """The folder's examples; the array stays on disk.
+
+    Raises:
+        UsageError: a file is missing or damaged, or the two do not fit each other.
+    """
     folder = Path(config.path)
     path = folder / "tokens.npy"
     try:
-        shape = np.load(path, mmap_mode="r").shape
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as a NumPy array ({error})") from error
-    if len(shape) != 4:
-        raise UsageError(f"{path}: must have the dimensions visuals, views, N, D, not {shape}")
+        array = np.load(path, mmap_mode="r")
+    except Exception as error:  # damaged headers lead NumPy to errors of all kinds
+        raise UsageError(f"{path}: cannot be read as a NumPy array ({first_line(error)})") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 4 or array.dtype.kind != "f":
+        raise UsageError(f"{path}: must be an array of floating-point numbers [visuals, views, N, D]")
+    shape = array.shape
     visuals = tuple(Visual(str(path), member=str(row)) for row in range(shape[0]))
     examples = []
-    for number, line in enumerate(read_json_lines(folder / "examples.jsonl"), start=1):
+    for number, line in read_json_lines(folder / "examples.jsonl"):
         row, texts = line.get("visual"), line.get("texts")
-        if not isinstance(row, int) or not 0 <= row < shape[0] or not isinstance(texts, list) or not texts:
+        if not (isinstance(row, int) and 0 <= row < shape[0] and isinstance(texts, list) and texts):
             raise UsageError(
                 f"{folder / 'examples.jsonl'}:{number}: needs visual (0 to {shape[0] - 1}) and texts (a list)"
             )

@@ -1,69 +1,158 @@
-"""WebDataset shards as img2dataset and video2dataset write them."""
+"""WebDataset shards (tar files) as img2dataset and video2dataset write them.
+
+A recipe names local files only. Shards elsewhere (`https://`, `s3://`, ...) are read through fsspec, and only over
+schemes that the user has allowed outside the recipe; nothing in a path is ever run as a command.
+"""
 
 from __future__ import annotations
 
-import json
+import itertools
+import logging
+import re
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.training.config import SourceConfig
+from jepa_retrieval.text_files import MAX_LINE_BYTES, decode_text, parse_json
+from jepa_retrieval.training.config import SourceConfig, url_scheme
 from jepa_retrieval.training.data.examples import Source, SourceBuilder, Visual
+from jepa_retrieval.training.data.numbers import interval
+
+logger = logging.getLogger(__name__)
 
 MEDIA_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "mp4", "webm", "mkv", "avi", "mov")
+TEXT_ENDINGS = ("txt", "json")
+MAX_SHARDS = 1_000_000  # that a pattern may stand for
+MAX_WARNINGS = 10  # samples that are named in the log, for each source
 
 
 def read_webdataset(config: SourceConfig) -> Source:
-    """Shards named by a pattern such as ``data/{00000..00099}.tar``.
+    """Shards named by a pattern such as `data/{00000..00099}.tar`.
 
-    A sample is the files that share a stem: a medium, and ``txt`` with one caption or ``json`` with ``caption`` (and
-    ``clips`` as [[start, end]] in seconds when video2dataset kept them). Samples without both, such as failed
-    downloads, are left out.
+    A sample is the files that share a stem: a medium, and `txt` with one caption or `json` with `caption` (and
+    `clips` as [[start, end]] in seconds when video2dataset kept them). Samples without both, such as failed
+    downloads, are left out; so are those whose text cannot be read, with a warning.
+
+    Raises:
+        UsageError: a shard cannot be read, or no sample has both a medium and a caption.
     """
-    import webdataset as wds
-
-    pattern = config.path
-    try:
-        shards = wds.shardlists.expand_urls(pattern)
-        samples = wds.WebDataset(shards, shardshuffle=False, select_files=_is_wanted, empty_check=False)
-        builder = SourceBuilder(config.name)
-        for sample in samples:
-            _add(builder, sample, config.query)
-    except (OSError, tarfile.TarError) as error:
-        raise UsageError(f"{pattern}: cannot be read as WebDataset shards ({error})") from error
+    builder = SourceBuilder(config.name)
+    problems: list[str] = []
+    for shard in _expand(config.path):
+        for sample in _samples(shard):
+            try:
+                _add(builder, shard, sample, config.query)
+            except UsageError as error:
+                problems.append(str(error))
+    for problem in problems[:MAX_WARNINGS]:
+        logger.warning("source %s: left out: %s", config.name, problem)
+    if len(problems) > MAX_WARNINGS:
+        logger.warning(
+            "source %s: %d further samples are left out", config.name, len(problems) - MAX_WARNINGS
+        )
     source = builder.build()
     if not source.examples:
-        raise UsageError(f"{pattern}: no sample has both a medium and a caption")
+        reason = f" ({problems[0]})" if problems else ""
+        raise UsageError(f"{config.path}: no sample has both a medium and a caption{reason}")
     return source
 
 
-def _is_wanted(name: str) -> bool:
-    # The names of media are needed, their bytes are not; WebDataset reads what this accepts.
-    return name.rpartition(".")[2].lower() in (*MEDIA_ENDINGS, "txt", "json")
+def _expand(pattern: str) -> list[str]:
+    """The shards that a brace pattern stands for."""
+    import braceexpand
+
+    for first, last in re.findall(r"(-?\d+)\.\.(-?\d+)", pattern):
+        if len(first + last) > 20 or abs(int(last) - int(first)) >= MAX_SHARDS:
+            raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} shards")
+    try:
+        shards = list(itertools.islice(braceexpand.braceexpand(pattern), MAX_SHARDS + 1))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{pattern}: its braces do not match") from error
+    if len(shards) > MAX_SHARDS:
+        raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} shards")
+    return shards
 
 
-def _add(builder: SourceBuilder, sample: dict[str, Any], query: str) -> None:
-    ending = next((ending for ending in MEDIA_ENDINGS if ending in sample), None)
-    details = json.loads(sample["json"]) if "json" in sample else {}
-    text = sample["txt"].decode("utf-8", "replace") if "txt" in sample else details.get("caption")
-    if ending is None or not text:
+def _samples(shard: str) -> Iterator[dict[str, tarfile.TarInfo | bytes]]:
+    """Neighbouring files of a shard that share a stem, by ending: media as their entry, texts as their bytes."""
+    with _open_tar(shard) as archive:
+        for _, members in itertools.groupby(_files(archive), key=lambda info: _split(info.name)[0]):
+            yield {_split(info.name)[1]: _content(archive, info) for info in members}
+
+
+def _files(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    return (info for info in archive if info.isfile() and not info.issparse())
+
+
+def _split(name: str) -> tuple[str, str]:
+    """`folder/0001.en.txt` to its stem `folder/0001` and its ending `en.txt`, in lower case."""
+    folder, slash, file = name.rpartition("/")
+    stem, _, ending = file.partition(".")
+    return f"{folder}{slash}{stem}", ending.lower()
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo | bytes:
+    """A text file's bytes; another's entry, since only its name is needed."""
+    if _split(info.name)[1] not in TEXT_ENDINGS:
+        return info
+    file = archive.extractfile(info)
+    return file.read(MAX_LINE_BYTES + 1) if file is not None else b""
+
+
+def _add(builder: SourceBuilder, shard: str, sample: dict[str, tarfile.TarInfo | bytes], query: str) -> None:
+    medium = next((sample[ending] for ending in MEDIA_ENDINGS if ending in sample), None)
+    if not isinstance(medium, tarfile.TarInfo):
         return
-    start, end = (details.get("clips") or [[None, None]])[0]
-    if not isinstance(start, int | float) or not isinstance(end, int | float):
-        start = end = None  # timestamps as texts are of the uncut original: the shard holds the cut clip
-    visual = Visual(sample["__url__"], member=f"{sample['__key__']}.{ending}", start=start, end=end)
-    builder.add(visual, query, [str(text)])
+    where = f"{shard}: {_split(medium.name)[0]}"
+    details: Any = {}
+    if isinstance(content := sample.get("json"), bytes):
+        _check_size(content, f"{where}.json")
+        details = parse_json(content, where=f"{where}.json")
+        if not isinstance(details, dict):
+            raise UsageError(f"{where}.json: must hold an object")
+    text: object = details.get("caption")
+    if isinstance(content := sample.get("txt"), bytes):
+        _check_size(content, f"{where}.txt")
+        text = decode_text(content, where=f"{where}.txt")
+    if text:
+        start, end = _first_clip(details.get("clips"))
+        visual = Visual(shard, member=medium.name, start=start, end=end)
+        builder.add(visual, query, [str(text)])
+
+
+def _check_size(content: bytes, where: str) -> None:
+    if len(content) > MAX_LINE_BYTES:
+        raise UsageError(f"{where}: is larger than {MAX_LINE_BYTES >> 20} MB")
+
+
+def _first_clip(clips: object) -> tuple[float | None, float | None]:
+    """The interval of a shard's clip, in seconds.
+
+    Times that are texts are of the original video before it was cut: the shard holds the clip alone, so they are
+    passed over, as is anything else that is not an interval.
+    """
+    first = clips[0] if isinstance(clips, list) and clips else None
+    if not isinstance(first, list) or len(first) != 2:
+        return None, None
+    return interval(*first) or (None, None)
 
 
 def read_member(shard: str, member: str) -> bytes:
-    """The bytes of one file in a shard."""
+    """The bytes of one file in a shard.
+
+    Raises:
+        UsageError: the shard cannot be read, or does not hold the file.
+    """
     place = _members(shard).get(member)
     if place is None:
         raise UsageError(f"{shard}: holds no file {member}")
     offset, size = place
-    with Path(shard).open("rb") as file:  # a file object for each read: several threads read at once
+    with _open(shard) as file:  # a file object for each read: several threads read at once
         file.seek(offset)
         return file.read(size)
 
@@ -71,5 +160,69 @@ def read_member(shard: str, member: str) -> bytes:
 @lru_cache(maxsize=64)
 def _members(shard: str) -> dict[str, tuple[int, int]]:
     """Where each file of a shard begins, and its size in bytes."""
-    with tarfile.open(shard) as archive:
-        return {info.name: (info.offset_data, info.size) for info in archive if info.isfile()}
+    with _open_tar(shard) as archive:
+        return {info.name: (info.offset_data, info.size) for info in _files(archive)}
+
+
+def version_of(path: str) -> str:
+    """A text that changes with a medium or shard: its size, and its time or tag of modification."""
+    if url_scheme(path) is not None:
+        return _remote_version(path)
+    status = Path(path).stat()
+    return f"{status.st_size}|{status.st_mtime_ns}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _remote_version(path: str) -> str:
+    import fsspec
+
+    system, place = fsspec.core.url_to_fs(path)
+    info = system.info(place)
+    tag = next((info[key] for key in ("ETag", "etag", "mtime", "LastModified") if info.get(key)), "")
+    return f"{info.get('size')}|{tag}"
+
+
+@contextmanager
+def _open_tar(shard: str) -> Iterator[tarfile.TarFile]:
+    try:
+        with _open(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+        raise UsageError(
+            f"{shard}: cannot be read as a WebDataset shard, an uncompressed tar file ({first_line(error)})"
+        ) from error
+
+
+@contextmanager
+def _open(shard: str) -> Iterator[IO[bytes]]:
+    """A shard for reading, from any place in it."""
+    scheme = url_scheme(shard)
+    if scheme is None:
+        try:
+            with Path(shard).open("rb") as file:
+                yield file
+        except OSError as error:
+            raise UsageError(f"{shard}: cannot be read ({error.strerror or error})") from error
+        return
+    with _opened_elsewhere(shard, scheme) as file:
+        yield file
+
+
+@contextmanager
+def _opened_elsewhere(shard: str, scheme: str) -> Iterator[IO[bytes]]:
+    """A shard over one of the schemes that `load_config` lets pass."""
+    import fsspec
+
+    try:
+        opened = fsspec.open(shard, "rb")
+        file = opened.open()
+    except ImportError as error:
+        raise UsageError(f"{shard}: reading {scheme}:// needs another package ({error})") from error
+    except Exception as error:  # each scheme's library has errors of its own
+        raise UsageError(f"{shard}: cannot be opened ({str(error) or type(error).__name__})") from error
+    try:
+        yield file
+    except OSError as error:
+        raise UsageError(f"{shard}: cannot be read ({error})") from error
+    finally:
+        file.close()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.text_files import iterate_lines
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.caption_questions import questions_from_captions
 from jepa_retrieval.training.data.captions import read_captions, read_jsonl
@@ -55,9 +55,5 @@ def read_source(config: SourceConfig) -> Source:
 
 def _read_names(path: str) -> set[str]:
     """File names and stems, one a line; a line may hold a folder before the name."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    names = {Path(line.strip()).name for line in lines if line.strip()}
+    names = {Path(line.strip()).name for _, line in iterate_lines(Path(path)) if line.strip()}
     return names | {Path(name).stem for name in names}

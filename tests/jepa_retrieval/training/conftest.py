@@ -102,6 +102,9 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainable["y_encoder"]["tower"]["frozen"] = False
     trainable["predictor"]["dropout"] = 0.0
     (folder / "trainable.json").write_text(json.dumps(trainable))
+    fixed = json.loads(json.dumps(config))  # a Y-Encoder without anything to learn
+    fixed["y_encoder"]["head"] = "none"
+    (folder / "fixed.json").write_text(json.dumps(fixed))
     return folder / "config.json"
 
 

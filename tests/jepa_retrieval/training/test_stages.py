@@ -111,9 +111,24 @@ def test_finetuning_makes_the_predictor_follow_the_query(recipe: Recipe, token_f
 @pytest.mark.parametrize(("kind", "precision"), [("cosine", "fp32"), ("l1", "fp32"), ("l2", "bf16")])
 def test_other_losses_and_precisions_learn(recipe: Recipe, kind: str, precision: str, tmp_path: Path) -> None:
     changes = [f"loss.kind={kind}", f"run.precision={precision}", "run.log_every=1", "optim.ema_decay=0.0"]
-    train(load_config(recipe(), overrides=changes), "pretrain")
+    train(load_config(recipe(model="fixed.json"), overrides=changes), "pretrain")
     losses = [float(row["loss"]) for row in csv.DictReader((tmp_path / "run" / "curves.csv").open())]
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("model", ["config.json", "trainable.json"])
+def test_losses_that_only_align_are_refused_while_the_y_encoder_learns(recipe: Recipe, model: str) -> None:
+    with pytest.raises(UsageError, match=r'loss\.kind = "cosine" needs a Y-Encoder that is frozen'):
+        train(load_config(recipe(model=model), overrides=["loss.kind=cosine"]), "pretrain")
+
+
+def test_a_fixed_temperature_stays_whatever_it_is(recipe: Recipe, tmp_path: Path) -> None:
+    changes = ["loss.temperature=0.004", "loss.learn_temperature=false", "run.log_every=1"]
+    train(load_config(recipe(), overrides=changes), "pretrain")
+    rows = list(csv.DictReader((tmp_path / "run" / "curves.csv").open()))
+    assert {float(row["temperature"]) for row in rows} == {0.004}
+    with pytest.raises(UsageError, match=r"loss\.temperature = 0\.004 is below 0\.01"):
+        load_config(recipe(), overrides=changes[:1])
 
 
 def test_the_model_is_the_best_one_seen(recipe: Recipe) -> None:
