@@ -16,7 +16,9 @@ from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
 from cli.paths import parse_path_text
 from cli.values import parse_size
+from indexes.vectors.gpu.kinds import GPU_KINDS
 from indexes.vectors.kinds import KINDS
+from indexes.vectors.search_settings import SearchDevice
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
 from jepa_retrieval.user_paths import user_path
@@ -118,6 +120,22 @@ def optimize(
         str | None,
         typer.Option("--kind", metavar="KIND", help=f"Kind of vector index: {', '.join(KINDS)}; or 'auto'."),
     ] = None,
+    device: Annotated[
+        SearchDevice | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda",
+            help="Where to search. cuda: on a GPU; auto: on a GPU only many queries at once; cpu: never on a GPU.",
+        ),
+    ] = None,
+    gpu_kind: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-kind",
+            metavar="KIND",
+            help=f"Kind of index on the GPU: {', '.join(GPU_KINDS)}; or 'auto', by the GPU's memory.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make an index smaller and faster: compact its tables, delete old versions, rebuild the vector index.
@@ -134,6 +152,7 @@ def optimize(
     library = open_library(index)
     maintenance = library.records.maintenance
     settings = _search_settings(maintenance.search_settings, memory, recall, kind)
+    settings = _gpu_settings(settings, device, gpu_kind)
     plan = maintenance.plan(settings)
     expected = f"expected recall@10 {plan.expected_recall:.2f}"
     console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
@@ -155,6 +174,15 @@ def optimize(
             f"{console.bytes_text(after.total_bytes)} now; versions from the last hour are kept for open readers."
         )
         console.result(f"Search: {_search_line(after)}.")
+
+
+def _gpu_settings(stored: SearchSettings, device: SearchDevice | None, kind: str | None) -> SearchSettings:
+    """The stored search settings, with the given options for GPUs in their place."""
+    if kind is not None and kind != "auto" and kind not in GPU_KINDS:
+        raise UsageError(f"--gpu-kind: there is no kind {kind!r}: use {', '.join(GPU_KINDS)} or auto")
+    if device is not None:
+        stored = replace(stored, device=device)
+    return stored if kind is None else replace(stored, gpu_kind=None if kind == "auto" else kind)
 
 
 def _search_settings(

@@ -15,7 +15,8 @@ from indexes.filters import filter_errors
 from indexes.manifest import Manifest
 from indexes.records import ClipHit, ClipWindows, MediaRecord
 from indexes.vectors import build, growth
-from indexes.vectors.description import DamagedVectorsError
+from indexes.vectors.description import FOLDER, DamagedVectorsError
+from indexes.vectors.gpu.settings import GpuSettings
 from indexes.vectors.kinds import HIT_BYTES
 from indexes.vectors.search import StoredAnnIndex, VectorSearch
 from indexes.vectors.search_settings import read_search_settings
@@ -175,13 +176,17 @@ class Snapshot:
 
     def _load_vectors(self) -> VectorSearch:
         embeddings, description = self.loaded.embeddings, self.loaded.description
-        if description is None or description.ann is None:
+        if description is None:
             return VectorSearch(embeddings)
-        memory = read_search_settings(self.folder).memory
+        settings, stored = read_search_settings(self.folder), description.embeddings
+        gpu = GpuSettings(self.folder / FOLDER / stored.file, stored.rows, settings.device, settings.gpu_kind)
+        if description.ann is None:
+            return VectorSearch(embeddings, gpu=gpu)
+        memory = settings.memory
         held = description.ann.stored.bytes + embeddings.nbytes + HIT_BYTES * len(self.loaded.hits)
         fits = memory is None or held <= memory
         read = partial(growth.read, self.folder, description.ann)
-        return VectorSearch(embeddings, StoredAnnIndex(read, description.ann.effort, fits))
+        return VectorSearch(embeddings, StoredAnnIndex(read, description.ann.effort, fits), gpu)
 
     def _matching(self, where: str) -> np.ndarray:
         from indexes.schema import clip_filter_columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
@@ -22,11 +22,13 @@ from jepa_retrieval.tasks.searching.prompted import PromptRerank, clips_to_fetch
 from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
 from jepa_retrieval.tasks.searching.search import (
     OVERFETCH,
+    ManyOptions,
     Moment,
     Rerank,
     SearchOptions,
     SearchResult,
     run_search,
+    run_searches,
 )
 from jepa_retrieval.user_paths import user_path
 
@@ -268,6 +270,15 @@ class Library:
             overfetch=overfetch,
             began=began,
         ).with_thumbnails(self)
+
+    def search_many(
+        self, queries: Sequence[QueryLike], **options: Unpack[ManyOptions]
+    ) -> Iterator[SearchResult]:
+        """As `search`, for many queries together; on a GPU if there is one. `elapsed_ms` omits what they share."""
+        embedder = QueryEmbedder(self._index, self.model, self.media_root)
+        null = self._calibration.null(self._index, self._encode_texts)
+        found = run_searches(self._index, queries, SearchOptions(**options), embedder=embedder, null=null)
+        return (result.with_thumbnails(self) for result in found)
 
     def classify(
         self,

@@ -58,7 +58,7 @@ def random_full_size(config: ModelConfig, device: str) -> VLJEPA:
             if name.endswith(".query.weight") or (name.startswith("predictor.") and "q_proj" in name):
                 parameter.mul_(SHARPER)
             elif name.endswith("q_norm.weight"):
-                parameter.add_(2.0)
+                parameter.add_(1.0)
     return model
 
 
@@ -137,4 +137,4 @@ def random_frames(shape: tuple[int, ...], device: str) -> Tensor:
         (int(torch.tensor(leading).prod()), 3, max(2, height // 8), max(2, width // 8)), device=device
     )
     fine = nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
-    return (fine * 255).to(torch.uint8).permute(0, 2, 3, 1).reshape(*leading, height, width, 3)
+    return (fine * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().view(*leading, height, width, 3)

@@ -6,9 +6,9 @@ the same type. Inputs lie on the device; the last row of each network counts cop
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -56,17 +56,26 @@ def run(facts: Facts) -> None:
     network, origin = clip_b32(facts.device, few)
     facts.say("clip_vit_b_32", network_of=origin)
     frames = random_frames((4 if few else 512, 1, 224, 224), facts.device)
-    _measure(facts, "clip_vit_b_32", network, (frames,), len(frames), limit)
+    _measure(facts, "clip_vit_b_32", network, (frames,), len(frames), limit, dtype=torch.float32)
     small, weights = nano(facts.device)
     facts.say("nano", network_of=weights)
     frames = random_frames((4 if few else 512, 1, 260, 260), facts.device)
-    _measure(facts, "nano", build_graph(small, "x_encoder"), (frames,), len(frames), limit)
+    module = build_graph(small, "x_encoder")
+    _measure(facts, "nano", module, (frames,), len(frames), limit, dtype=torch.float32)
 
 
 def _measure(
-    facts: Facts, name: str, module: nn.Module, inputs: tuple[Tensor, ...], items: int, limit: float
+    facts: Facts,
+    name: str,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    items: int,
+    limit: float,
+    *,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> None:
-    """Eager, captured, compiled, both; then through `TorchGraph` from arrays and back."""
+    """Eager, captured, compiled, both; then through `TorchGraph` from arrays and back, in the product's `dtype`."""
+    original = copy.deepcopy(module) if dtype != torch.bfloat16 else module
     module = cast_matrices(module, torch.bfloat16).eval()
 
     @torch.no_grad()
@@ -110,7 +119,11 @@ def _measure(
         module.to(memory_format=torch.channels_last)
         say("channels_last_captured", lambda: captured(call, inputs))
     arrays = [tensor.cpu().numpy() for tensor in inputs]
-    graph = TorchGraph(module, facts.device, compiled=False)
-    for _ in range(3):
-        graph(*arrays)
-    say("from_arrays", lambda: lambda: np.asarray(graph(*arrays)))
+
+    def product() -> Callable[[], object]:
+        graph = TorchGraph(original, facts.device, dtype=dtype, compiled=facts.device == "cuda")
+        for _ in range(4):
+            graph(*arrays)
+        return lambda: graph(*arrays)
+
+    say(f"from_arrays_{str(dtype).removeprefix('torch.')}", product)

@@ -37,10 +37,8 @@ def search_all(data: RetrievalSet, model: str) -> Ranking:
         report = library.index(list(files))
         failed = {str(root / failure.path): failure.error for failure in report.failed}
         indexed = frozenset(row for path, row in files.items() if str(path) not in failed)
-        found = []
-        for caption in data.captions:
-            hits = library.search(caption, top=len(indexed), per_file=True).hits
-            found.append([files[library.resolve(hit.path)] for hit in hits])
+        results = library.search_many(data.captions, top=len(indexed), per_file=True)
+        found = [[files[library.resolve(hit.path)] for hit in result.hits] for result in results]
         return Ranking(found, indexed, failed, report.clips)
 
 

@@ -45,12 +45,10 @@ class AnnIndex:
             axes: the directions that vectors are reduced to, float32 [d, E].
         """
         faiss = import_faiss()
-        reduced, size = axes.shape
+        reduced = len(axes)
         if kind.random_rotation:
-            axes = _rotation(reduced) @ axes
-        lists = min(
-            MAX_LISTS, max(MIN_LISTS, int(LISTS_PER_ROOT * math.sqrt(len(embeddings)))), len(embeddings)
-        )
+            axes = random_rotation(reduced) @ axes
+        lists = list_count(len(embeddings))
         inner = faiss.index_factory(reduced, _factory(kind, reduced, lists), faiss.METRIC_INNER_PRODUCT)
         if kind.has_lists:
             inner.cp.niter = TRAINING_ITERATIONS
@@ -58,15 +56,10 @@ class AnnIndex:
             inner.cp.max_points_per_centroid = TRAINING_CLIPS_PER_LIST
         else:
             inner.hnsw.efConstruction = EF_CONSTRUCTION
-        projection = faiss.LinearTransform(size, reduced, False)
-        faiss.copy_array_to_vector(np.ascontiguousarray(axes).ravel(), projection.A)
-        projection.is_trained = True
         limit = max(MAX_CODE_TRAINING_ROWS, TRAINING_CLIPS_PER_LIST * lists if kind.has_lists else 0)
         sample = embeddings[evenly_spaced_rows(len(embeddings), limit)]
         inner.train(np.concatenate([block.astype(np.float32) @ axes.T for block in _blocks(sample)]))
-        index = faiss.IndexPreTransform(projection, inner)
-        index.is_trained = True
-        return cls(kind, index)
+        return cls(kind, with_projection(axes, inner))
 
     @classmethod
     def read(cls, kind: Kind, path: Path) -> Self:
@@ -90,6 +83,11 @@ class AnnIndex:
             import_faiss().write_index(self._faiss_index, str(path))
         except RuntimeError as error:
             raise OSError(f"cannot write {path}: {error}") from error
+
+    @property
+    def faiss_index(self) -> Any:
+        """The index of FAISS that it wraps."""
+        return self._faiss_index
 
     @property
     def rows(self) -> int:
@@ -144,7 +142,23 @@ class AnnIndex:
         return import_faiss().downcast_index(self._faiss_index.index)
 
 
-def _rotation(size: int) -> np.ndarray:
+def list_count(rows: int) -> int:
+    """How many inverted lists suit so many rows."""
+    return min(MAX_LISTS, max(MIN_LISTS, int(LISTS_PER_ROOT * math.sqrt(rows))), rows)
+
+
+def with_projection(axes: np.ndarray, inner: Any) -> Any:
+    """A FAISS index that takes vectors [E] to an index of vectors reduced by `axes`, float32 [d, E]."""
+    faiss = import_faiss()
+    projection = faiss.LinearTransform(axes.shape[1], len(axes), False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(axes).ravel(), projection.A)
+    projection.is_trained = True
+    index = faiss.IndexPreTransform(projection, inner)
+    index.is_trained = True
+    return index
+
+
+def random_rotation(size: int) -> np.ndarray:
     """A random rotation, float32 [d, d], the same in every call."""
     random = np.random.default_rng(0).standard_normal((size, size))
     return np.ascontiguousarray(np.linalg.qr(random)[0], np.float32)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from indexes.reasons import reason
 from indexes.vectors import import_faiss
 from indexes.vectors.ann_index import AnnIndex
 from indexes.vectors.exact import best, rank_rows, search_rows
 from indexes.vectors.extended_rows import Embeddings
+
+if TYPE_CHECKING:
+    from indexes.vectors.gpu.index import GpuIndex
+    from indexes.vectors.gpu.settings import GpuSettings
 
 # Up to this many rows NumPy is as fast as FAISS.
 MAX_NUMPY_ROWS = 2_000
@@ -41,11 +46,15 @@ class VectorSearch:
     Args:
         embeddings: float16 [n, E].
         ann: the stored approximate index over the first of them, if there is one.
+        gpu: when and how a GPU is used; None: never.
     """
 
-    def __init__(self, embeddings: Embeddings, ann: StoredAnnIndex | None = None) -> None:
+    def __init__(
+        self, embeddings: Embeddings, ann: StoredAnnIndex | None = None, gpu: GpuSettings | None = None
+    ) -> None:
         self._embeddings = embeddings
         self._stored_ann = ann
+        self._gpu = gpu
         self._scanned = 0
         self._faiss: _FaissSearch | None = None
         self._lock = threading.Lock()
@@ -74,32 +83,34 @@ class VectorSearch:
         """Load FAISS and its structures now, not only once there are enough queries."""
         with self._lock:
             if self._faiss is None:
-                self._faiss = _FaissSearch(self._embeddings, self._stored_ann)
+                self._faiss = _FaissSearch(self._embeddings, self._stored_ann, self._gpu)
             return self._faiss
 
 
 class _FaissSearch:
-    """Search with FAISS: all rows on a GPU, or an approximate index for candidates, or neither; and exact search."""
+    """Search with FAISS: candidates from a GPU or an approximate index, ranked exactly; or exact search."""
 
-    def __init__(self, embeddings: Embeddings, stored: StoredAnnIndex | None) -> None:
-        from indexes.vectors.gpu import make_gpu_index
-
+    def __init__(
+        self, embeddings: Embeddings, stored: StoredAnnIndex | None, gpu: GpuSettings | None
+    ) -> None:
         self._embeddings = embeddings
         self._total = len(embeddings)
         self._lock = threading.Lock()
         self._storage: Any = None
-        self._gpu = make_gpu_index(embeddings)
-        self._ann = stored.read() if stored is not None and self._gpu is None else None
+        self._gpu = gpu
+        self._ann = stored.read() if stored is not None else None
         self._effort = stored.effort if stored is not None else 0
         self._rows_fit = stored is None or stored.rows_fit
-        if self._gpu is None and self._ann is None and self._rows_fit:
+        is_on_gpu = gpu is not None and gpu.device == "cuda"
+        if self._ann is None and self._rows_fit and not is_on_gpu:
             self._load_storage()
 
     @property
     def kind(self) -> str:
-        """What is used: "gpu", "exact", or the kind of the approximate index."""
-        if self._gpu is not None:
-            return "gpu"
+        """What single queries are searched with: "exact", the kind of the approximate index, or that on the GPU."""
+        on_gpu = self._gpu_index(0)
+        if on_gpu is not None:
+            return on_gpu.kind.name
         return self._ann.kind.name if self._ann is not None else "exact"
 
     def search(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,14 +119,39 @@ class _FaissSearch:
         # Among few allowed rows the approximate index would find none: its candidates are the best of all rows.
         if share >= 0.5:
             candidates = math.ceil(1.5 * k / share) + 16
-            if self._gpu is not None and candidates <= MAX_CANDIDATES:
-                scores, found = self._gpu.search(queries, min(candidates, self._total))
-                return self._keep_allowed(queries, k, rows, scores, found)
+            if candidates <= MAX_CANDIDATES and (gpu := self._gpu_index(len(queries))) is not None:
+                return self._search_gpu(gpu, queries, k, rows, candidates)
             if self._ann is not None and candidates <= MAX_CANDIDATES:
                 return self._search_ann(queries, k, rows, candidates)
         elif self._should_mask(len(rows)) and k <= MAX_CANDIDATES:
             return self._search_masked(queries, k, rows)
         return self._scan(queries, k, rows)
+
+    def _gpu_index(self, queries: int) -> GpuIndex | None:
+        """The index on the GPU, where there is one and it serves so many queries better than the CPU."""
+        if self._gpu is None or self._gpu.device == "cpu":
+            return None
+        from indexes.vectors.gpu.resident import RESIDENT
+
+        comparisons = queries * self._total
+        return RESIDENT.get(self._gpu, self._embeddings, self._ann, self._effort, comparisons=comparisons)
+
+    def _search_gpu(
+        self, gpu: GpuIndex, queries: np.ndarray, k: int, rows: np.ndarray, candidates: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        covered = min(gpu.rows, self._total)
+        wanted = max(candidates, math.ceil(gpu.kind.candidates * candidates / (1.5 * 10 + 16)))
+        try:
+            found = gpu.search(queries, min(wanted, MAX_CANDIDATES))
+        except RuntimeError as error:
+            from indexes.vectors.gpu.resident import RESIDENT
+
+            assert self._gpu is not None
+            RESIDENT.refuse(self._gpu.file, f"the GPU failed: {reason(error)}")
+            return self.search(queries, k, rows)
+        found[found >= self._total] = -1  # rows that a later commit added
+        scores, found = rank_rows(self._embeddings, queries, found, candidates)
+        return self._keep_allowed(queries, k, rows, scores, found, covered=covered)
 
     def _should_mask(self, rows: int) -> bool:
         """Whether too many rows pass a filter to read them from disk, and the approximate index accepts a mask."""
@@ -130,7 +166,7 @@ class _FaissSearch:
         wanted = max(candidates, math.ceil(ann.kind.candidates * candidates / (1.5 * 10 + 16)))
         found = ann.search(queries, min(wanted, MAX_CANDIDATES, ann.rows), self._effort)
         scores, found = rank_rows(self._embeddings, queries, found, min(candidates, ann.rows))
-        return self._keep_allowed(queries, k, rows, scores, found)
+        return self._keep_allowed(queries, k, rows, scores, found, covered=ann.rows)
 
     def _search_masked(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Approximate search with a mask of allowed rows; more lists are probed, to compare as many rows as usual."""
@@ -140,16 +176,25 @@ class _FaissSearch:
         effort = min(ann.lists, math.ceil(self._effort * self._total / len(rows)))
         found = ann.search(queries, candidates, effort, mask=self._mask(rows)[: ann.rows])
         scores, found = rank_rows(self._embeddings, queries, found, k)
-        return self._keep_allowed(queries, k, rows, scores, found)
+        return self._keep_allowed(queries, k, rows, scores, found, covered=ann.rows)
 
     def _keep_allowed(
-        self, queries: np.ndarray, k: int, rows: np.ndarray, scores: np.ndarray, found: np.ndarray
+        self,
+        queries: np.ndarray,
+        k: int,
+        rows: np.ndarray,
+        scores: np.ndarray,
+        found: np.ndarray,
+        *,
+        covered: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The `k` best of what was found that are in `rows`, merged with the rows that the index does not cover."""
+        """The `k` best of what was found that are in `rows`, merged with the rows that the index does not cover.
+
+        `covered` is how many rows, from the first on, the index that found them holds.
+        """
         at = np.searchsorted(rows, found).clip(max=len(rows) - 1)
         allowed = rows[at] == found
         scores[~allowed] = -np.inf
-        covered = self._total if self._ann is None else self._ann.rows
         tail = rows[np.searchsorted(rows, covered) :]
         enough = allowed.sum(axis=1) >= min(k, len(rows) - len(tail))
         if len(tail):

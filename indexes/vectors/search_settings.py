@@ -11,6 +11,7 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from indexes.files import write_atomically
 from indexes.vectors.kinds import KINDS
@@ -22,6 +23,8 @@ FORMAT_VERSION = 1
 
 DEFAULT_RECALL = 0.98
 
+SearchDevice = Literal["auto", "cpu", "cuda"]
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
@@ -30,6 +33,8 @@ class SearchSettings:
     memory: float | None = None  # maximum bytes of memory for searches; None: no limit
     recall: float | None = None  # recall@10 to reach; None: 0.98
     kind: str | None = None  # kind of vector index by name, whatever the rest says; None: chosen by the rest
+    device: SearchDevice = "auto"  # "cuda": search on a GPU; "auto": only many queries at once; "cpu": never
+    gpu_kind: str | None = None  # kind of index on a GPU by name; None: chosen by its memory
 
     @property
     def target_recall(self) -> float:
@@ -60,6 +65,8 @@ def read_search_settings(folder: Path) -> SearchSettings:
             raise ValueError("memory and recall must be positive numbers")
         if settings.kind is not None and settings.kind not in KINDS:
             raise ValueError(f"there is no kind {settings.kind!r}")
+        if settings.device not in get_args(SearchDevice):
+            raise ValueError(f"there is no device {settings.device!r}")
         return settings
     except FileNotFoundError:
         return SearchSettings()

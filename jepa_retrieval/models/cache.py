@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from jepa_retrieval.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -24,6 +22,8 @@ def cache_root() -> Path:
     """The cache folder: `$JEPA_CACHE`, else `jepa-retrieval` in the platform's cache folder. It may not exist yet."""
     if override := os.environ.get("JEPA_CACHE"):
         return Path(override).expanduser()
+    import platformdirs
+
     return platformdirs.user_cache_path("jepa-retrieval", appauthor=False)
 
 

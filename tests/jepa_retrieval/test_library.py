@@ -54,6 +54,29 @@ def test_text_finds_the_right_file(library: Library, text: str, expected: str) -
     assert paths_of(library, text)[0] == expected
 
 
+def test_many_queries_at_once_find_what_each_finds_alone(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = ["a cat", Query.text("a street") - Query.text("people"), "a cat", "bicycles"]
+    alone = [library.search(query, top=3, per_file=True) for query in queries]
+    encoded: list[list[str]] = []
+    encode = library.model.y_encoder.encode
+    monkeypatch.setattr(
+        library.model.y_encoder, "encode", lambda texts: encoded.append(list(texts)) or encode(texts)
+    )
+    together = list(library.search_many(queries, top=3, per_file=True))
+    assert [result.query for result in together] == [result.query for result in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert [(hit.path, hit.start, hit.end) for hit in one.hits] == [
+            (hit.path, hit.start, hit.end) for hit in other.hits
+        ]
+        np.testing.assert_allclose(
+            [hit.score for hit in one.hits], [hit.score for hit in other.hits], atol=1e-5
+        )
+    assert ["a cat", "a street", "people", "bicycles"] in encoded
+    assert list(library.search_many([])) == []
+
+
 def test_hits_are_ranked_timed_and_unique(library: Library) -> None:
     result = library.search("a street", top=50)
     assert [hit.rank for hit in result.hits] == list(range(1, len(result.hits) + 1))

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from indexes.reasons import first_line
-from jepa_retrieval.models.runtime.compiled import CapturedCalls, compile_layers, undo_compilation
+from jepa_retrieval.models.runtime.compiled import (
+    CapturedCalls,
+    compile_layers,
+    lay_out_images,
+    undo_compilation,
+)
 from jepa_retrieval.models.runtime.precision import cast_matrices, computing_in
 
 if TYPE_CHECKING:
@@ -44,6 +49,9 @@ class TorchGraph:
         self._device = torch.device(device)
         self._dtype = dtype
         self._module = cast_matrices(module.to(self._device), dtype).eval()
+        self._is_cuda = self._device.type == "cuda"
+        if self._is_cuda:
+            lay_out_images(self._module)
         self.is_compiled = compiled and compile_layers(self._module)
         self._calls = CapturedCalls(self._call) if captured else None
         self._lock = threading.Lock()
@@ -52,10 +60,7 @@ class TorchGraph:
         """Run the graph once."""
         # Not inference mode: what is compiled under it cannot be told from what is not, and is compiled again.
         with self._lock, torch.no_grad(), computing_in(self._dtype, self._device):
-            output: np.ndarray = (
-                (self._calls or self._call)(*map(self._to_device, inputs)).float().cpu().numpy()
-            )
-        return output
+            return self._to_host((self._calls or self._call)(*map(self._to_device, inputs)).float())
 
     @property
     def captured(self) -> int:
@@ -79,4 +84,13 @@ class TorchGraph:
         return found
 
     def _to_device(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        # From and to pinned memory a GPU copies eight times as fast.
+        return tensor.pin_memory().to(self._device, non_blocking=True) if self._is_cuda else tensor
+
+    def _to_host(self, output: Tensor) -> np.ndarray:
+        if self._is_cuda:
+            host = torch.empty(output.shape, dtype=output.dtype, pin_memory=True)
+            output = host.copy_(output)  # waits until it is there
+        array: np.ndarray = output.numpy()
+        return array

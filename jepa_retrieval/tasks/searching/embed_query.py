@@ -45,6 +45,14 @@ class QueryEmbedder:
         self._index = index
         self._model = model
         self._root = media_root
+        self._texts: dict[str, np.ndarray] = {}  # texts that are embedded already
+
+    def embed_all(self, queries: Sequence[Query]) -> list[EmbeddedQuery]:
+        """The same for many queries, their texts encoded together."""
+        terms = [term for query in queries for term in join_texts(query.terms)]
+        texts = list(dict.fromkeys(term.source for term in terms if isinstance(term.source, str)))
+        self._texts |= zip(texts, self._model.y_encoder.encode(texts), strict=True) if texts else {}
+        return [self.embed(query) for query in queries]
 
     def embed(self, query: Query) -> EmbeddedQuery:
         """The query's place in the shared space.
@@ -66,10 +74,9 @@ class QueryEmbedder:
             if vector is None:
                 raise UsageError(f"{source.path}: not in the index {self._index.folder}")
             return vector
-        if not isinstance(source, str):
-            vector = self._as_indexed(source)
-            if vector is not None:
-                return vector
+        known = self._texts.get(source) if isinstance(source, str) else self._as_indexed(source)
+        if known is not None:
+            return known
         return embed_source(source, self._model, prompt=self._index.manifest.prompt)
 
     def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from jepa_retrieval.tasks.searching.query import (
 
 __all__ = [
     "ImageQuery",
+    "ManyOptions",
     "Moment",
     "MomentQuery",
     "Query",
@@ -42,6 +44,7 @@ __all__ = [
     "VideoQuery",
     "describe",
     "run_search",
+    "run_searches",
 ]
 
 # Clips fetched per requested moment: some merge with their neighbours. Doubled until there are enough.
@@ -49,6 +52,15 @@ OVERFETCH = 2
 
 # Gives clips new scores. Takes the query's vector, float32 [E], and clips, best first; returns clips, best first.
 Rerank = Callable[[np.ndarray, Sequence[ClipHit]], list[ClipHit]]
+
+
+class ManyOptions(TypedDict, total=False):
+    """`SearchOptions` as keyword arguments."""
+
+    top: int
+    where: str | None
+    per_file: bool
+    min_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,43 @@ def run_search(
     query = Query.of(query)
     embedded = embedder.embed(query)
     found = _candidates(index, embedded.vector, options, rerank, overfetch)
+    return _result(index, query, embedded, found, options, null=null, began=began)
+
+
+def run_searches(
+    index: Index,
+    queries: Sequence[QueryLike],
+    options: SearchOptions,
+    *,
+    embedder: QueryEmbedder,
+    null: NullDistribution,
+) -> Iterator[SearchResult]:
+    """Find moments for each of many queries; see `Library.search_many`. Arguments are those of `run_search`."""
+    asked = [Query.of(query) for query in queries]
+    if not asked:
+        return
+    embedded = embedder.embed_all(asked)
+    wanted = options.top * OVERFETCH
+    found = index.search(np.stack([one.vector for one in embedded]), k=wanted, where=options.where)
+    for query, point, hits in zip(asked, embedded, found, strict=True):
+        began = time.perf_counter()
+        candidates = merge(hits, top=options.top, per_file=options.per_file)
+        if len(candidates) < options.top and len(hits) == wanted:
+            candidates = _candidates(index, point.vector, options, None, 2 * OVERFETCH)
+        yield _result(index, query, point, candidates, options, null=null, began=began)
+
+
+def _result(
+    index: Index,
+    query: Query,
+    embedded: EmbeddedQuery,
+    found: Sequence[Candidate],
+    options: SearchOptions,
+    *,
+    null: NullDistribution,
+    began: float,
+) -> SearchResult:
+    """The moments with their refined times and confidences."""
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
     moments = [
         moment

@@ -14,7 +14,18 @@ pytest.importorskip("accelerate")
 
 REPOSITORY = Path(__file__).parents[3]
 # What a rented machine for PyTorch does not have.
-MISSING = ("av", "lance", "openvino", "faiss", "open_clip", "webdataset", "decord", "ftfy", "pillow_heif")
+MISSING = (
+    "av",
+    "lance",
+    "openvino",
+    "faiss",
+    "open_clip",
+    "webdataset",
+    "decord",
+    "ftfy",
+    "pillow_heif",
+    "platformdirs",
+)
 
 
 def run(tmp_path: Path, *arguments: str, missing: Sequence[str] = MISSING) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Vector search: what is found equals a search by brute force, whatever the way it was found."""
 
-import logging
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import ClipRecord, Index, MediaRecord
-from indexes.vectors import gpu, kinds, plan, search
+from indexes.vectors import kinds, plan, search
+from indexes.vectors.gpu import resident
 
 SIZE = 24
 CLIPS_PER_FILE = 10
@@ -48,7 +48,7 @@ def fill(new_index):
 
 
 @pytest.fixture(params=["numpy", "faiss", "gpu", "hnsw", "ivf-sq8", "ivf-pq"])
-def way(request, monkeypatch):
+def way(request, monkeypatch, play_gpus):
     """Force one way to search on a small index; the GPU is played by FAISS's own CPU index."""
     eager = request.param != "numpy"
     monkeypatch.setattr(search, "MAX_NUMPY_ROWS", 0 if eager else 10**9)
@@ -61,14 +61,8 @@ def way(request, monkeypatch):
         monkeypatch.setattr(plan, "AUTOMATIC_KINDS", (request.param,))
         monkeypatch.setattr(kinds, "EFFORTS", (1024,))
     if request.param == "gpu":
-        import faiss
-
-        def pretend(embeddings):
-            index = faiss.IndexFlatIP(embeddings.shape[1])
-            index.add(embeddings.astype(np.float32))
-            return index
-
-        monkeypatch.setattr(gpu, "make_gpu_index", pretend)
+        play_gpus()
+        monkeypatch.setattr(resident, "MIN_COMPARISONS", 0)
     return request.param
 
 
@@ -202,29 +196,6 @@ def test_warm_up_loads_faiss(fill, clustered):
     index = fill(clustered(100))
     index.warm_up()
     assert index._reader.snapshot.vectors._faiss is not None
-
-
-def test_without_a_gpu_no_gpu_index_is_made(clustered):
-    import faiss
-
-    if faiss.get_num_gpus():
-        index = gpu.make_gpu_index(clustered(100))
-        assert index.ntotal == 100
-    else:
-        assert gpu.make_gpu_index(clustered(100)) is None
-
-
-def test_a_gpu_that_refuses_is_named_in_a_warning(clustered, monkeypatch, caplog):
-    import faiss
-
-    def refuse():
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
-    monkeypatch.setattr(faiss, "StandardGpuResources", refuse)
-    with caplog.at_level(logging.WARNING):
-        assert gpu.make_gpu_index(clustered(10)) is None
-    assert "the GPU refused: out of memory" in caplog.text
 
 
 @pytest.fixture(scope="module")
