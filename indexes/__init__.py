@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         IndexWriteError,
         JepaError,
     )
-    from indexes.filters import quote_text
     from indexes.health import Problem
     from indexes.left_out import LeftOut, LeftOutFile
     from indexes.manifest import Manifest
@@ -52,7 +51,6 @@ __all__ = [
     "Plan",
     "Problem",
     "SearchSettings",
-    "quote_text",
 ]
 
 _MODULES = {
@@ -69,7 +67,6 @@ _MODULES = {
     "Plan": "vectors.plan",
     "Problem": "health",
     "SearchSettings": "vectors.search_settings",
-    "quote_text": "filters",
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.errors import FilterError, IndexStoreError
-from indexes.filters import filter_errors
+from indexes.filters import engine_filter, filter_errors
 from indexes.manifest import Manifest
 from indexes.records import ClipHit, ClipWindows, MediaRecord
 from indexes.vectors import build, growth
@@ -126,11 +126,13 @@ class Snapshot:
         streams = read_streams(rows, self.manifest.embedding_size)
         return {clip: stream for clip, stream in zip(clip_ids, streams, strict=True) if stream is not None}
 
-    def media(self, *, where: str | None, columns: Sequence[str] | None) -> pa.Table:
+    def media(
+        self, *, where: str | None, columns: Sequence[str] | None, paths: Sequence[str] | None = None
+    ) -> pa.Table:
         """See `Index.media`."""
         from indexes.schema import MEDIA_FILTER_COLUMNS
 
-        return self._scan(self.media_table, where, columns, MEDIA_FILTER_COLUMNS).to_table()
+        return self._scan(self.media_table, where, paths, columns, MEDIA_FILTER_COLUMNS).to_table()
 
     def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None) -> pa.Table:
         """See `Index.clips`."""
@@ -147,13 +149,18 @@ class Snapshot:
         return table.take(back)
 
     def iter_clips(
-        self, *, where: str | None, columns: Sequence[str] | None, batch_size: int
+        self,
+        *,
+        where: str | None,
+        paths: Sequence[str] | None,
+        columns: Sequence[str] | None,
+        batch_size: int,
     ) -> Iterator[pa.RecordBatch]:
         """See `Index.iter_clips`."""
         from indexes.schema import clip_filter_columns
 
         known = clip_filter_columns(self.clips_table.schema.names)
-        scanner = self._scan(self.clips_table, where, columns, known, batch_size=batch_size)
+        scanner = self._scan(self.clips_table, where, paths, columns, known, batch_size=batch_size)
         return iter(scanner.to_batches())
 
     def known_files(self) -> dict[str, MediaRecord]:
@@ -191,24 +198,26 @@ class Snapshot:
     def _matching(self, where: str) -> np.ndarray:
         from indexes.schema import clip_filter_columns
 
-        with filter_errors(where, clip_filter_columns(self.clips_table.schema.names)):
-            scanner = self.clips_table.scanner(columns=["clip_id"], filter=where)
-            return scanner.to_table()["clip_id"].to_numpy()
+        known = clip_filter_columns(self.clips_table.schema.names)
+        table = self._scan(self.clips_table, where, None, ["clip_id"], known).to_table()
+        return table["clip_id"].to_numpy()
 
     def _scan(
         self,
         table: lance.LanceDataset,
         where: str | None,
+        paths: Sequence[str] | None,
         columns: Sequence[str] | None,
         filter_columns: Sequence[str],
         batch_size: int | None = None,
     ) -> lance.LanceScanner:
         _check_columns(columns, table.schema.names)
         names = None if columns is None else list(columns)
+        condition = engine_filter(where, filter_columns, paths)
         if where is None:
-            return table.scanner(columns=names, batch_size=batch_size)
-        with filter_errors(where, filter_columns):
-            scanner = table.scanner(columns=names, filter=where, batch_size=batch_size)
+            return table.scanner(columns=names, filter=condition, batch_size=batch_size)
+        with filter_errors(where, filter_columns, lambda: table.to_table(columns=list(filter_columns))):
+            scanner = table.scanner(columns=names, filter=condition, batch_size=batch_size)
             scanner.count_rows()  # errors of the filter come here, not in the middle of the batches
         return scanner
 

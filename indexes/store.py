@@ -167,13 +167,24 @@ class Index:
             raise IndexStoreError(f"k must be at least 1, not {k}")
         return self._reader.read(lambda snapshot: snapshot.search(queries, k=k, where=where))
 
-    def media(self, *, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    def media(
+        self,
+        *,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        paths: Sequence[str] | None = None,
+    ) -> pa.Table:
         """The files, one row each, with the fields of `MediaRecord`, `mtime` as text and the number of `clips`.
+
+        Args:
+            where: SQL over these columns.
+            columns: which of them to return; None for all.
+            paths: only these files, by exactly the stored path; None for all.
 
         Raises:
             FilterError: `where` or a column name is not valid.
         """
-        return self._reader.read(lambda snapshot: snapshot.media(where=where, columns=columns))
+        return self._reader.read(lambda snapshot: snapshot.media(where=where, columns=columns, paths=paths))
 
     def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None = None) -> pa.Table:
         """Stored clips in the order of `clip_ids`; `indexes.arrays` reads tokens and windows from the result.
@@ -232,15 +243,28 @@ class Index:
         return self._reader.read(lambda snapshot: snapshot.windows(clip_ids))
 
     def iter_clips(
-        self, *, where: str | None = None, columns: Sequence[str] | None = None, batch_size: int = 256
+        self,
+        *,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        paths: Sequence[str] | None = None,
+        batch_size: int = 256,
     ) -> Iterator[pa.RecordBatch]:
         """All clips that pass `where`, a batch at a time, in no particular order.
+
+        Args:
+            where: SQL over the clip's columns and its file's, as in `search`.
+            columns: which to return; None for all.
+            paths: only clips of these files, by exactly the stored path; None for all.
+            batch_size: clips per batch.
 
         Raises:
             FilterError: `where` or a column name is not valid.
         """
         batches = self._reader.read(
-            lambda snapshot: snapshot.iter_clips(where=where, columns=columns, batch_size=batch_size)
+            lambda snapshot: snapshot.iter_clips(
+                where=where, paths=paths, columns=columns, batch_size=batch_size
+            )
         )
         return self._reader.guard(batches)
 

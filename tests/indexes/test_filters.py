@@ -46,15 +46,15 @@ def test_only_matching_clips_are_found(library, vector, where, paths):
     [
         ("", "empty"),
         ("  ", "empty"),
-        ("colour = 'red'", "No field named colour"),
-        ("duration >", "not valid: Expected: an expression, found: EOF; columns are"),
+        ("colour = 'red'", "there is no column 'colour'; columns are"),
+        ("duration >", "not valid: an operand is missing at '>'; columns are"),
         ("duration > 'abc'", "abc"),
         ("path", "boolean"),
-        ("path like 'unfinished", "Unterminated"),
-        ("duration > 5; drop table clips", "one expression"),
+        ("path like 'unfinished", "a quote or comment is not closed"),
+        ("duration > 5; drop table clips", "more than one expression is not supported"),
         ("path in (select path from media)", "not supported"),
         ("size / 0 > 1", "Divide by zero"),
-        ("(" * 500 + "true" + ")" * 500, "nested|recursion|[Pp]ars"),
+        ("(" * 500 + "true" + ")" * 500, "nested too deeply"),
     ],
 )
 def test_bad_sql_is_one_clear_sentence(library, vector, where, said):
@@ -63,7 +63,7 @@ def test_bad_sql_is_one_clear_sentence(library, vector, where, said):
     message = str(caught.value)
     assert "\n" not in message
     assert ".rs:" not in message
-    if where.strip() and ";" not in where:
+    if where.strip():
         assert "columns are clip_id, start, end, path, kind, duration" in message
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexes import Index, MediaRecord, quote_text
+from indexes import Index, MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
 from jepa_retrieval.models.parts import Model
@@ -85,8 +85,7 @@ class QueryEmbedder:
         text = self._root.to_text(path)
         if not self._index.clips_of(text):
             return None
-        where = f"path = {quote_text(text)}"
-        (known,) = self._index.media(where=where, columns=["size", "mtime_ns"]).to_pylist()
+        (known,) = self._index.media(paths=[text], columns=["size", "mtime_ns"]).to_pylist()
         try:
             now = path.stat()
         except OSError:

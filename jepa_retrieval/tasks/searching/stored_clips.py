@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from indexes import Index, arrays, quote_text
+from indexes import Index, arrays
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.queries import normal_prompt
@@ -33,14 +33,6 @@ class Selection:
     where: str | None = None  # SQL over the clips' columns
     paths: Sequence[str] | None = None  # as the index stores them
     clip_ids: Sequence[int] | None = None  # the two others do not matter then
-
-    def sql(self) -> str | None:
-        """The condition on clips as one SQL expression; None for all."""
-        if self.paths is None:
-            return self.where  # as it is, so that an error shows what was written
-        quoted = ", ".join(quote_text(path) for path in self.paths)
-        among = f"path IN ({quoted})" if quoted else "false"
-        return among if self.where is None else f"({self.where}) AND {among}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +150,7 @@ def _batches(index: Index, selection: Selection, columns: list[str]) -> Iterator
     if selection.clip_ids is not None:
         yield from index.clips(selection.clip_ids, columns=wanted).to_batches()
     else:
-        yield from index.iter_clips(where=selection.sql(), columns=wanted)
+        yield from index.iter_clips(where=selection.where, paths=selection.paths, columns=wanted)
 
 
 def _sorted(
