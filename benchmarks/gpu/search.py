@@ -1,4 +1,4 @@
-"""FAISS's kinds of vector index on the card, at a million and ten million vectors of 512 numbers; the CPU beside it.
+"""The product's kinds of GPU index, at a million and ten million vectors of 512 numbers; its CPU kind beside them.
 
 Vectors are made: Gaussian in 128 directions of decreasing strength and noise in all, of unit length, which is as
 spread as a model's embeddings are; queries lie off them as texts do. Truth is PyTorch's exact search in float32.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,20 @@ from torch import Tensor
 
 from benchmarks.gpu.facts import Facts, reason
 from benchmarks.gpu.timing import seconds_of
+from indexes.vectors.ann_index import AnnIndex
+from indexes.vectors.gpu import backend
+from indexes.vectors.gpu.backend import Gpu
+from indexes.vectors.gpu.index import GpuIndex
+from indexes.vectors.gpu.kinds import GPU_KINDS
+from indexes.vectors.kinds import KINDS
+from indexes.vectors.reduce import principal_axes
 
 SIZE, TOP, QUERIES = 512, 10, 10_000
-CANDIDATES = 40  # of which the ten best by full float16 vectors are taken, as the product does
 BLOCK = 500_000
+
+Search = Callable[
+    [np.ndarray, int], np.ndarray
+]  # queries float32 [Q, E] and a number to rows int64 [Q, number]
 
 
 def run(facts: Facts) -> None:
@@ -31,12 +42,12 @@ def run(facts: Facts) -> None:
         name = f"{count:,}"
         data = Data(count, facts.device, few=facts.smoke)
         _measure_torch(facts, name, data)
-        for title, make in _kinds(faiss, count, facts) if faiss else ():
-            if facts.seconds_left() < (15 if count < 5_000_000 else 40):
+        for title in _kinds(facts, count) if faiss else ():
+            if facts.seconds_left() < (15 if count < 5_000_000 else 45):
                 facts.not_run(f"{name} {title}", "no time was left")
                 continue
             try:
-                _measure(facts, name, title, make, data)
+                _measure(facts, name, title, data)
             except Exception as error:
                 facts.say(name, title, failed=reason(error))
         del data
@@ -69,10 +80,11 @@ class Data:
         around = noise * torch.randn(count, SIZE, device=self.device, generator=generator)
         return torch.nn.functional.normalize(self._mean + 0.35 * inside + around, dim=1)
 
-    def blocks(self) -> Any:
-        """Float32 arrays of the vectors, on the host."""
-        for begin in range(0, len(self.on_device), BLOCK):
-            yield self.on_device[begin : begin + BLOCK].float().cpu().numpy()
+    @cached_property
+    def on_host(self) -> np.ndarray:
+        """Float16 [n, E]."""
+        rows: np.ndarray = self.on_device.cpu().numpy()
+        return rows
 
     def recall(self, scores: np.ndarray) -> float:
         """Of the ten best of the first thousand queries, from exact scores [1000, 10]."""
@@ -120,86 +132,55 @@ def _faiss(facts: Facts) -> Any:
     except (ImportError, OSError) as error:
         facts.not_run("FAISS", reason(error))
         return None
-    if not hasattr(faiss, "StandardGpuResources") or facts.device != "cuda" or faiss.get_num_gpus() == 0:
+    if not _on_gpu(facts):
         facts.not_run("FAISS on the GPU", "this FAISS has no CUDA, or sees no card")
     facts.say(faiss=faiss.__version__, options=str(faiss.get_compile_options()).strip())
     return faiss
 
 
-Make = Callable[[Data], tuple[Any, Callable[[Any, int], None]]]
+def _on_gpu(facts: Facts) -> bool:
+    return facts.device == "cuda" and bool(backend.find_gpus())
 
 
-def _kinds(faiss: Any, count: int, facts: Facts) -> list[tuple[str, Make]]:
-    """Name and maker of every kind; a maker gives the index and a function that sets its effort."""
-    lists = min(8192, int(4 * np.sqrt(count)))
-
-    def on_cpu(factory: str) -> Make:
-        def make(data: Data) -> tuple[Any, Callable[[Any, int], None]]:
-            index = faiss.index_factory(SIZE, factory, faiss.METRIC_INNER_PRODUCT)
-            _fill(index, data, lists)
-            return index, lambda index, probes: setattr(faiss.extract_index_ivf(index), "nprobe", probes)
-
-        return make
-
-    def on_gpu(factory: str, *, fp16_tables: bool = False) -> Make:
-        def make(data: Data) -> tuple[Any, Callable[[Any, int], None]]:
-            resources = faiss.StandardGpuResources()
-            options = faiss.GpuClonerOptions()
-            options.useFloat16 = True
-            options.useFloat16LookupTables = fp16_tables
-            options.usePrecomputed = False
-            empty = faiss.index_factory(SIZE, factory, faiss.METRIC_INNER_PRODUCT)
-            index = faiss.index_cpu_to_gpu(resources, 0, empty, options)
-            index.kept_alive = resources
-            _fill(index, data, lists)
-            return index, lambda index, probes: setattr(index, "nprobe", probes)
-
-        return make
-
-    kinds: list[tuple[str, Make]] = []
-    if hasattr(faiss, "StandardGpuResources") and facts.device == "cuda" and faiss.get_num_gpus():
-        kinds += [
-            ("gpu_flat_fp16", on_gpu("Flat")),
-            ("gpu_ivf_sq8", on_gpu(f"IVF{lists},SQ8")),
-            ("gpu_ivf_flat", on_gpu(f"IVF{lists},Flat")),
-            ("gpu_ivf_pq64", on_gpu(f"IVF{lists},PQ64", fp16_tables=True)),
-        ]
-        if hasattr(faiss, "GpuIndexCagra"):
-            facts.not_run(f"{count:,} gpu_cagra", "not written for this script yet")
-        else:
-            facts.not_run(f"{count:,} gpu_cagra", "this FAISS has no cuVS")
-    if count <= 1_000_000:
-        kinds.append(("cpu_ivf_sq8", on_cpu(f"IVF{lists},SQ8")))
-    return kinds
+def _kinds(facts: Facts, count: int) -> list[str]:
+    kinds = list(GPU_KINDS) if _on_gpu(facts) else []
+    if "gpu-cagra" in kinds and not backend.has_cagra():
+        kinds.remove("gpu-cagra")
+        facts.not_run(f"{count:,} gpu-cagra", "this FAISS has no cuVS")
+    return [*kinds, "ivf-sq8"] if count <= 1_000_000 else kinds
 
 
-def _fill(index: Any, data: Data, lists: int) -> None:
-    step = max(1, len(data.on_device) // (40 * lists))
-    sample = data.on_device[::step][: 40 * lists].float().cpu().numpy()
-    index.train(sample)
-    for block in data.blocks():
-        index.add(block)
+def _on_card(title: str, vectors: np.ndarray) -> tuple[Search, Callable[[int], None]]:
+    index = GpuIndex.build(GPU_KINDS[title], vectors, [Gpu(0, float("inf"))])
+    return index.search, index.set_probes
 
 
-def _measure(facts: Facts, name: str, title: str, make: Make, data: Data) -> None:
-    free = torch.cuda.mem_get_info()[0] if data.device == "cuda" else 0
+def _on_cpu(title: str, vectors: np.ndarray) -> tuple[Search, Callable[[int], None]]:
+    ann = AnnIndex.train(KINDS[title], vectors, principal_axes(vectors))
+    ann.add(vectors)
+    efforts = [1]
+    return lambda queries, count: ann.search(queries, count, efforts[-1]), efforts.append
+
+
+def _measure(facts: Facts, name: str, title: str, data: Data) -> None:
+    on_card, vectors = title in GPU_KINDS, data.on_host
+    candidates = GPU_KINDS[title].candidates if on_card else KINDS[title].candidates
+    free = torch.cuda.mem_get_info()[0] if on_card else 0
     began = time.perf_counter()
-    index, set_effort = make(data)
-    seconds = time.perf_counter() - began
-    used = free - torch.cuda.mem_get_info()[0] if data.device == "cuda" else 0
-    facts.say(name, title, build_seconds=seconds, memory_gb=used / 1e9)
-    for probes in (0,) if "flat_fp16" in title else (16, 64, 128):
-        if probes:
-            set_effort(index, probes)
-        key = f"probes {probes}" if probes else "all"
-        rows = index.search(data.queries[:1000], CANDIDATES)[1]
+    search, set_effort = (_on_card if on_card else _on_cpu)(title, vectors)
+    facts.say(name, title, build_seconds=time.perf_counter() - began, candidates=candidates)
+    if on_card:
+        facts.say(name, title, memory_gb=(free - torch.cuda.mem_get_info()[0]) / 1e9)
+    for effort in (16, 64, 128) if "ivf" in title else (0,):
+        if effort:
+            set_effort(effort)
+        key = f"probes {effort}" if effort else "all"
+        rows = search(data.queries[:1000], candidates)
         facts.say(name, title, key, recall_at_10=data.recall(data.exact_scores(rows)))
-        for batch in (1, len(data.queries)):
-            if title.startswith("cpu") and batch > 1:
-                batch = 1000
+        for batch in (1, len(data.queries) if on_card else 1000):
             asked = data.queries[:batch]
             spent = seconds_of(
-                lambda asked=asked: index.search(asked, CANDIDATES),  # type: ignore[misc]
+                lambda asked=asked: search(asked, candidates),  # type: ignore[misc]
                 data.device,
                 repeats=10 if batch == 1 else 1,
                 warm_up=1,

@@ -74,6 +74,12 @@ class GpuIndex:
         """How many embeddings it holds."""
         return sum(len(shard.numbers) for shard in self._shards)
 
+    def set_probes(self, probes: int) -> None:
+        """Have searches look into so many lists; only for kinds with lists."""
+        with self._lock:
+            for shard in self._shards:
+                _set_probes(shard.index, probes)
+
     def add_missing(self, embeddings: Embeddings) -> None:
         """Add those of float16 [n, E] that come after the rows that it has."""
         with self._lock:
