@@ -102,7 +102,7 @@ def ask(
         options["per"] = options["per"] or "file"
         with opened_media(paths, index, model) as media:
             found = media.ask(question, **options)
-            failed = bool(media.failed)
+            failed = bool(media.failed or media.partial)
     else:
         options["per"] = options["per"] or "moment"
         options["answer"] = answer or _true_answer(question, candidates)

@@ -116,7 +116,7 @@ def classify(
             raise UsageError("--where selects clips of an index and cannot be used with paths")
         with opened_media(paths, index, model) as media:
             found = media.classify(candidates, **options)
-            root, failed = media.media_root, bool(media.failed)
+            root, failed = media.media_root, bool(media.failed or media.partial)
     else:
         library = open_library(index)
         found, root = library.classify(candidates, where=where, **options), library.media_root

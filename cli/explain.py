@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
 from jepa_retrieval.user_paths import is_existing_file
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.asking.explain import Explanation
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,12 +55,14 @@ def explain(
     from jepa_retrieval.tasks.asking.explain import explain as find_explanation
 
     intervals = [parse_interval(text) for text in clips]
-    for path in (before, after, *(interval[0] for interval in intervals)):
+    for path in (before, after):
         if not is_existing_file(path):
             raise UsageError(f"{path}: no such file")
     queries = [VideoQuery(*interval) for interval in intervals]
     loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
     found = find_explanation(before, after, queries, loaded, prompt=prompt)
+    for failure in found.failed:
+        console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
     if json:
         console.result_json(
             {
@@ -68,7 +73,12 @@ def explain(
                 "candidates": [_candidate(candidate) for candidate in found.candidates],
             }
         )
-        return
+    else:
+        _print(found)
+    raise typer.Exit(1 if found.failed else 0)
+
+
+def _print(found: Explanation) -> None:
     for candidate in found.candidates:
         interval = format_interval(candidate.start, candidate.end)
         score, probability = f"{candidate.score:.3f}", f"{candidate.probability:.3f}"

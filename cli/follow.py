@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jepa_retrieval.user_paths import exists
+
 Snapshot = frozenset[tuple[Path, int, int]]  # path, size, modification time
 
 
@@ -40,7 +42,8 @@ class ChangeWatcher:
     def _scan(self) -> Snapshot:
         from jepa_retrieval.media import FoundFile, scan
 
-        found = scan(self._paths, **self._scan_options)
+        present = [path for path in self._paths if exists(path)]  # a disk may go away, and come back
+        found = scan(present, **self._scan_options)
         return frozenset(
             (file.path, file.size, file.mtime_ns) for file in found if isinstance(file, FoundFile)
         )

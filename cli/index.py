@@ -105,6 +105,13 @@ def index(
         bool,
         typer.Option("--rebuild", help="Embed all files again, with a new --model or --prompt if given."),
     ] = False,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove every file below PATH that this run does not find, also those on a missing disk.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")
     ] = False,
@@ -112,8 +119,9 @@ def index(
 ) -> None:
     """Make folders of videos and images searchable. Later runs process only what has changed.
 
-    Files that cannot be read are listed and skipped; the exit status is then 1. A run can be interrupted at any time:
-    finished files are kept, and the next run continues from there.
+    Files that cannot be read, or only in part, are listed; the exit status is then 1. A run can be interrupted at any
+    time: finished files are kept, and the next run continues from there. Deleted files are removed from the index;
+    files on a missing disk, and files that the options no longer select, are kept unless --prune is given.
 
     \b
     Examples:
@@ -137,6 +145,7 @@ def index(
             "keep_tokens": tokens,
             "captions": captions,
             "decoder": resolve_decoder(decoder),
+            "prune": prune,
         },
         json=json,
         follow=follow,
@@ -179,18 +188,27 @@ class _Run:
         }
 
     def once(self, library: Library, **more: Any) -> bool:
-        """Update the index and print a report. Returns whether any file failed."""
+        """Update the index and print a report. Returns whether anything is to be reported by the exit status."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        report.failed.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
+        for failures in (report.failed, report.partial):
+            failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
         _print_failures(report)
-        if not (report.indexed or report.unchanged or report.moved or report.failed or report.failed_before):
+        _print_kept(report)
+        if not (
+            report.indexed
+            or report.unchanged
+            or report.moved
+            or report.failed
+            or report.failed_before
+            or report.absent
+        ):
             console.note("No videos or images found.")
         if self.json:
             console.result_json(_summary(report), one_line=self.follow)
         else:
             console.result(summary_line(report))
-        return bool(report.failed)
+        return bool(report.failed or report.partial or report.absent)
 
     def forever(self, library: Library, watcher: ChangeWatcher) -> NoReturn:
         """Index changes until the user interrupts it."""
@@ -211,6 +229,8 @@ def _print_plan(plan: Plan, *, json: bool) -> None:
                 "index": sorted(plan.embed),
                 "move": [{"from": old, "to": new} for new, (old, _) in sorted(plan.moved.items())],
                 "remove": sorted(plan.gone),
+                "absent": [asdict(folder) for folder in plan.absent],
+                "unselected": len(plan.unselected),
                 "unchanged": plan.unchanged + len(plan.touched),
                 "failed_before": plan.failed_before,
             }
@@ -229,16 +249,21 @@ def _print_plan(plan: Plan, *, json: bool) -> None:
 
 
 def _summary(report: IndexReport) -> dict[str, Any]:
-    captioned = {"captioned": report.captioned} if report.captioned else {}
+    rare = {
+        "captioned": report.captioned,
+        "absent": [asdict(folder) for folder in report.absent],
+        "unselected": report.unselected,
+    }
     return {
         "indexed": report.indexed,
         "unchanged": report.unchanged,
         "moved": report.moved,
         "removed": report.removed,
+        "partial": [asdict(failure) for failure in report.partial],
         "failed": [asdict(failure) for failure in report.failed],
         "failed_before": report.failed_before,
         "clips": report.clips,
-        **captioned,
+        **{name: value for name, value in rare.items() if value},
         "seconds": round(report.seconds, 3),
     }
 
@@ -255,6 +280,8 @@ def summary_line(report: IndexReport) -> str:
             parts.append(f"{number:,} {what}")
     if report.captioned:
         parts.append(f"{console.count(report.captioned, 'caption')} written")
+    if report.partial:
+        parts.append(f"{len(report.partial):,} of them in part")
     if report.failed:
         parts.append(f"{len(report.failed):,} failed")
     if report.failed_before:
@@ -263,8 +290,27 @@ def summary_line(report: IndexReport) -> str:
 
 
 def _print_failures(report: IndexReport) -> None:
-    for failure in report.failed[:MAX_FAILURES_SHOWN]:
-        console.warning(f"{failure.path}: {failure.error}")
-    if len(report.failed) > MAX_FAILURES_SHOWN:
-        more = len(report.failed) - MAX_FAILURES_SHOWN
-        console.warning(f"{console.count(more, 'more file')} failed; 'jepa status --failed' lists them")
+    for failures, what, option in (
+        (report.failed, "failed", "--failed"),
+        (report.partial, "indexed in part", "--partial"),
+    ):
+        for failure in failures[:MAX_FAILURES_SHOWN]:
+            part = "indexed in part: " if failures is report.partial else ""
+            console.warning(f"{failure.path}: {part}{failure.error}")
+        if len(failures) > MAX_FAILURES_SHOWN:
+            more = len(failures) - MAX_FAILURES_SHOWN
+            console.warning(f"{console.count(more, 'more file')} {what}; 'jepa status {option}' lists them")
+
+
+def _print_kept(report: IndexReport) -> None:
+    """Files that were kept although this run did not find them."""
+    for folder in report.absent:
+        console.warning(
+            f"{folder.path}: {folder.reason}; its {console.count(folder.files, 'file')} "
+            "stay in the index, as offline ('--prune' removes them)"
+        )
+    if report.unselected:
+        console.note(
+            f"{console.count(report.unselected, 'file')} of the index are on disk, but not selected by the options "
+            "of this run; they stay in the index ('--prune' removes them)."
+        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.user_paths import exists
+from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -58,11 +58,12 @@ class Target:
         """
         from jepa_retrieval.library import INDEX_NAME
 
-        present = [path for path in paths if exists(path)]
-        if not present:
+        absolute_paths = [absolute(path) for path in paths]
+        present = [path for path in absolute_paths if exists(path)]
+        if not present and (given is None or not is_index(_named(given))):
             raise UsageError(f"{', '.join(map(str, paths))}: no such file or folder")
         folder = _nearest_or_new(present) if given is None else _named(given)
-        media = folder.parent if folder.name == INDEX_NAME else _common_folder(present)
+        media = folder.parent if folder.name == INDEX_NAME else _common_folder(present or absolute_paths)
         return cls(folder, media, model, prompt)
 
     def open_or_create(self, *, rebuild: bool) -> Library:
@@ -110,7 +111,7 @@ def _named(given: Path) -> Path:
     """A folder with other files in it is a media folder: `--index ~/Videos` means ~/Videos/.jepa."""
     from jepa_retrieval.library import INDEX_NAME
 
-    folder = Path(os.path.abspath(given))
+    folder = absolute(given)
     is_media = (
         folder.name != INDEX_NAME and folder.is_dir() and not is_index(folder) and any(folder.iterdir())
     )

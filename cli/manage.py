@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ from indexes.vectors.kinds import KINDS
 from indexes.vectors.search_settings import SearchDevice
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
-from jepa_retrieval.user_paths import user_path
 
 if TYPE_CHECKING:
     from indexes import IndexStats, SearchSettings
@@ -77,10 +75,9 @@ def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:
 
     `path` may be relative to the working directory, or a path as the index stores it.
     """
-    names = {library.media_root.to_text(user_path(path)), os.path.normpath(path)}
-    if "." in names:
-        return set(known)
-    found = {text for text in known if text in names or any(text.startswith(f"{name}/") for name in names)}
+    from jepa_retrieval.tasks.indexing.remove import files_at
+
+    found = set(files_at([path], known, library.media_root))
     return found or {text for text in known if fnmatch.fnmatchcase(text, path)}
 
 
@@ -214,32 +211,56 @@ def status(
     failed: Annotated[
         bool, typer.Option("--failed", help="List the files that failed, with the reasons.")
     ] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="List the files that were indexed in part, with what is missing."),
+    ] = False,
+    left_out: Annotated[
+        bool,
+        typer.Option("--left-out", help="List the files that were left out on purpose, with the reasons."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what an index contains and how much disk space it uses.
 
-    With --failed: a line for each file that could not be indexed, with path and reason separated by a tab.
+    With --failed, --partial or --left-out: a line for each such file, with path and reason separated by a tab.
 
     \b
     Examples:
       jepa status
       jepa status --failed
     """
+    if failed + partial + left_out > 1:
+        raise UsageError("--failed, --partial and --left-out cannot be used together")
     library = open_library(index)
     if failed:
-        failures = library.failures()
-        if json:
-            console.result_json([asdict(failure) for failure in failures])
-        else:
-            for failure in failures:
-                console.row(failure.path, failure.error)
-            if not failures:
-                console.note("No failed files.")
-        return
-    if json:
+        _print_files(((f.path, f.error) for f in library.failures()), "error", "No failed files.", json=json)
+    elif partial:
+        found = ((f.path, f.error) for f in library.partial_files())
+        _print_files(found, "error", "No files were indexed in part.", json=json)
+    elif left_out:
+        listed = library.records.left_out()
+        _print_files(
+            ((f.path, f.reason) for f in listed.files), "reason", "No files were left out.", json=json
+        )
+        if listed.unlisted:
+            console.note(f"{listed.unlisted:,} more are not listed.")
+    elif json:
         console.result_json(_status_document(library))
     else:
         console.results(_status_lines(library))
+
+
+def _print_files(files: Iterable[tuple[str, str]], what: str, nothing: str, *, json: bool) -> None:
+    """Paths with the sentence that belongs to each, which JSON calls `what`."""
+    rows = list(files)
+    if json:
+        console.result_json([{"path": path, what: sentence} for path, sentence in rows])
+        return
+    for path, sentence in rows:
+        console.row(path, sentence)
+    if not rows:
+        console.note(nothing)
 
 
 def _status_document(library: Library) -> dict[str, Any]:
@@ -249,13 +270,21 @@ def _status_document(library: Library) -> dict[str, Any]:
 def _status_lines(library: Library) -> Iterator[str]:
     stats = library.status()
     media = f"{console.count(stats.videos, 'video')}, {console.count(stats.images, 'image')}"
-    failed = f"; {stats.files_failed:,} failed ('jepa status --failed')" if stats.files_failed else ""
+    others = "".join(
+        f"; {number:,} {what} ('jepa status {option}')"
+        for number, what, option in (
+            (stats.files_partial, "in part", "--partial"),
+            (stats.files_failed, "failed", "--failed"),
+            (stats.files_left_out, "left out", "--left-out"),
+        )
+        if number
+    )
     yield from console.columns(
         [
             ("index", str(library.folder)),
             ("model", stats.model),
             ("prompt", stats.prompt or "none"),
-            ("files", f"{stats.files_ok:,} ({media}){failed}"),
+            ("files", f"{stats.files_ok + stats.files_partial:,} ({media}){others}"),
             ("video", format_time(stats.media_seconds)),
             ("clips", f"{stats.clips:,}"),
             (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.library import Library, VideoQuery
     from jepa_retrieval.media_set import MediaSet
     from jepa_retrieval.tasks.asking.candidates import Candidate
-    from jepa_retrieval.tasks.indexing.report import FileFailure
+    from jepa_retrieval.tasks.indexing.failures import FileFailure
 
 
 @contextmanager
@@ -42,6 +42,7 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         open_media(requested, library=library, model=model, on_progress=on_progress) as media,
     ):
         _print_failures(media.failed)
+        _print_failures(media.partial, "indexed in part: ")
         yield media
 
 
@@ -53,9 +54,9 @@ def _library_around(path: Path, index: Path | None) -> Library | None:
     return None if folder is None else Library.open(folder)
 
 
-def _print_failures(failed: Sequence[FileFailure]) -> None:
+def _print_failures(failed: Sequence[FileFailure], what: str = "") -> None:
     for failure in sorted(failed, key=lambda failure: failure.path):
-        console.warning(f"{failure.path}: {failure.error}")
+        console.warning(f"{failure.path}: {what}{failure.error}")
 
 
 def given_candidates(listed: str | None, file: Path | None, *, option: str) -> list[Candidate] | None:

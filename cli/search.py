@@ -154,6 +154,8 @@ def _document(found: SearchResult) -> dict[str, Any]:
         hit["confidence"] = None if hit["confidence"] is None else round(hit["confidence"], 4)
         if hit["caption"] is None:
             del hit["caption"]
+        if not hit["offline"]:
+            del hit["offline"]
     return document
 
 
@@ -166,7 +168,8 @@ def print_moments(found: SearchResult, library: Library, *, min_confidence: floa
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)
-            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path)
+            offline = ["offline"] if moment.offline else []
+            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *offline)
 
 
 def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
@@ -188,7 +191,10 @@ def _print_table(found: SearchResult, library: Library) -> None:
                 f"{moment.score:.3f}",
                 "" if moment.confidence is None else f"{moment.confidence:.0%}",
                 "" if moment.start is None else format_interval(moment.start, moment.end),
-                (moment.path, f"link {library.resolve(moment.path).as_uri()}"),
+                (
+                    f"{moment.path} (offline)" if moment.offline else moment.path,
+                    f"link {library.resolve(moment.path).as_uri()}",
+                ),
                 moment.caption or "",
             )
             for moment in found.hits

@@ -133,6 +133,17 @@ class IndexWriter:
         """
         self._change(path, {"mtime_ns": mtime_ns, "size": size})
 
+    def move_media_root(self, media_root: str) -> None:
+        """Note that the folder that stored paths are relative to lies elsewhere now; it is visible at once.
+
+        Raises:
+            IndexWriteError: a commit failed.
+        """
+        self.commit()
+        with self._writing("note the new media root"):
+            self._manifest = dataclasses.replace(self._manifest, media_root=media_root)
+            self._publish(self._commit.number + 1)
+
     def keep_captions(self) -> None:
         """Add a column for captions to the clips if there is none; older programs (format 1) then refuse the index.
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from jepa_retrieval.media_set import MediaSet, open_media
     from jepa_retrieval.tasks.asking.ask import Answers
     from jepa_retrieval.tasks.asking.classify import Classification
-    from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport
+    from jepa_retrieval.tasks.indexing.failures import FileFailure
+    from jepa_retrieval.tasks.indexing.report import IndexReport
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
     from jepa_retrieval.tasks.searching.moments import Moment
     from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
@@ -51,7 +52,7 @@ _MODULES = {
     "Answers": "tasks.asking.ask",
     "Classification": "tasks.asking.classify",
     "DuplicateReport": "tasks.searching.dedupe",
-    "FileFailure": "tasks.indexing.report",
+    "FileFailure": "tasks.indexing.failures",
     "ImageQuery": "tasks.searching.query",
     "IndexReport": "tasks.indexing.report",
     "Library": "library",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -30,17 +29,18 @@ from jepa_retrieval.tasks.searching.search import (
     run_search,
     run_searches,
 )
-from jepa_retrieval.user_paths import user_path
+from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
     import numpy as np
 
     # Indexing brings in decoders; a text search must not wait for them.
-    from jepa_retrieval.media import Decoder, Sampling
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
-    from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport, ProgressCallback
+    from jepa_retrieval.tasks.indexing.failures import FileFailure
+    from jepa_retrieval.tasks.indexing.options import IndexKeywords
+    from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Library:
     @classmethod
     def open(cls, folder: Path | str) -> Self:
         """Open the index `folder`, or the one in `folder/.jepa`. Raises IndexNotFoundError if there is none."""
-        folder = Path(os.path.abspath(user_path(folder)))
+        folder = absolute(folder)
         inside = folder / INDEX_NAME
         return cls(Index.open(inside if inside.is_dir() else folder))
 
@@ -91,8 +91,8 @@ class Library:
             model: a name that `jepa_retrieval.models.list_models` knows.
             prompt: the query X_Q that clips are predicted with; None for the model's own.
         """
-        root = Path(os.path.abspath(user_path(media)))
-        folder = root / INDEX_NAME if index is None else Path(os.path.abspath(user_path(index)))
+        root = absolute(media)
+        folder = root / INDEX_NAME if index is None else absolute(index)
         loaded = load_model(model)
         created = Index.create(
             folder,
@@ -137,74 +137,45 @@ class Library:
         self,
         paths: Sequence[Path | str] = (),
         *,
-        sampling: Sampling = "auto",
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        hidden: bool = False,
-        system_folders: bool = False,
-        follow_links: bool = False,
-        keep_tokens: bool = True,
-        retry_failed: bool = False,
         rebuild: bool = False,
         dry_run: bool = False,
-        workers: int | None = None,
-        captions: bool | None = None,
-        decoder: Decoder = "auto",
         model: str | None = None,
         prompt: str | None = None,
         on_progress: ProgressCallback | None = None,
+        **options: Unpack[IndexKeywords],
     ) -> IndexReport:
         """Bring the index up to date with the files under `paths` (default: the media root).
 
-        New and changed files are decoded and embedded, moved ones renamed, those that are gone removed. What is done
-        is kept when the run is interrupted; running again goes on from there.
+        New and changed files are decoded and embedded, moved ones renamed, deleted ones removed. Files on a disk that
+        is not there, and those that the options no longer select, are kept. What is done is kept when the run is
+        interrupted; running again goes on from there.
 
         Args:
             paths: files and folders.
-            sampling: "auto", "keyframes" or frames per second.
-            include: patterns as in .gitignore; only matching files are taken. One with a slash may also be a path.
-            exclude: such patterns of files and folders to leave out.
-            hidden: take names that begin with a dot too.
-            system_folders: take folders that devices and programs make too, such as @eaDir and $RECYCLE.BIN.
-            follow_links: follow symbolic links to folders.
-            keep_tokens: store S_V with the clips, for later questions.
-            retry_failed: try unchanged files that failed before.
             rebuild: embed everything again; the old index is in use until the new one is complete.
             dry_run: only plan; the report's `planned` says what would happen.
-            workers: decoding processes; None for the default.
-            captions: store a sentence for every clip that has none; None: if the index has captions already.
-            decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
-                names, else PyAV. All give the same frames; see `DecodeRequest`.
             model: with `rebuild`, the model of the new index; None for the same one.
             prompt: with `rebuild`, the prompt of the new index; None for the same one.
             on_progress: called after every step.
+            options: the fields of `jepa_retrieval.tasks.indexing.options.IndexOptions`: `sampling`, `include`,
+                `exclude`, `hidden`, `system_folders`, `follow_links`, `keep_tokens`, `retry_failed`, `workers`,
+                `captions`, `decoder`, `prune`.
 
         Raises:
-            UsageError: none of the paths exists, or the decoder is unknown or not installed.
+            UsageError: none of the paths exists, nor has the index anything there; or the decoder is unknown or not
+                installed.
             IndexLockedError: another process is writing.
             IndexWriteError: the disk is full or the folder read-only; what was stored before is still good.
             FingerprintMismatchError: the model is not the one the index was made with.
         """
         from jepa_retrieval.tasks.indexing.options import IndexOptions
         from jepa_retrieval.tasks.indexing.report import IndexReport
-        from jepa_retrieval.tasks.indexing.update import IndexUpdate, Roots
+        from jepa_retrieval.tasks.indexing.update import IndexUpdate, moved_media_root
 
         began = time.monotonic()
-        options = IndexOptions(
-            sampling=sampling,
-            include=include,
-            exclude=exclude,
-            hidden=hidden,
-            system_folders=system_folders,
-            follow_links=follow_links,
-            keep_tokens=keep_tokens,
-            retry_failed=retry_failed,
-            workers=workers,
-            captions=captions,
-            decoder=decoder,
-        )
-        roots = Roots.of([user_path(path) for path in paths] or [self.media_root.folder])
-        update = IndexUpdate(roots, options, self.media_root, on_progress)
+        roots = list(dict.fromkeys(absolute(path) for path in paths or [self.media_root.folder]))
+        media_root = moved_media_root(self._index, roots, self.media_root)
+        update = IndexUpdate(roots, IndexOptions(**options), media_root, on_progress)
         if dry_run:
             plan = update.plan(self._index, embed_all=rebuild)
             return IndexReport(unchanged=plan.unchanged, planned=plan, seconds=time.monotonic() - began)
@@ -214,6 +185,7 @@ class Library:
         else:
             report = update.apply(self._index, self.model)
             self._index.refresh()
+        self.__dict__.pop("media_root", None)
         if report.indexed:
             # A first use converts it, which needs PyTorch: the first search must not wait for that.
             _ = self.model.y_encoder
@@ -364,7 +336,7 @@ class Library:
         """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""
         from jepa_retrieval.tasks.indexing.remove import remove_files
 
-        removed = remove_files(self._index, [user_path(path) for path in paths], self.media_root)
+        removed = remove_files(self._index, paths, self.media_root)
         self._index.refresh()
         self._calibrate_if_possible()
         return removed
@@ -384,10 +356,15 @@ class Library:
 
     def failures(self) -> list[FileFailure]:
         """Files that could not be indexed, and why."""
-        from jepa_retrieval.tasks.indexing.report import FileFailure
+        from jepa_retrieval.tasks.indexing.failures import files_in_state
 
-        records = self._index.known_files().values()
-        return [FileFailure(r.path, r.error or "unknown reason") for r in records if r.state == "failed"]
+        return files_in_state(self._index, "failed")
+
+    def partial_files(self) -> list[FileFailure]:
+        """Files that are indexed in part, and what of them could not be read."""
+        from jepa_retrieval.tasks.indexing.failures import files_in_state
+
+        return files_in_state(self._index, "partial")
 
     def status(self) -> IndexStats:
         """How many files and clips there are, and what they cost on disk."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +21,11 @@ from jepa_retrieval.tasks.asking.unindexed import sort_media
 from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.encoding.windows import pool_tokens
-from jepa_retrieval.tasks.indexing.report import FileFailure
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.update import missing_files
 from jepa_retrieval.tasks.searching.stored_clips import Intervals, Selection
-from jepa_retrieval.user_paths import user_path
+from jepa_retrieval.times import check_interval
+from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model
@@ -40,6 +40,7 @@ class MediaSet:
     media_root: MediaRoot  # what paths in results are relative to
     clip_sets: list[ClipSet]  # clips of one or two indexes, and intervals of files that were encoded alone
     failed: list[FileFailure]  # files that cannot be used, and why
+    partial: list[FileFailure]  # files that could be read in part, and what is missing
 
     def classify(
         self, labels: Sequence[str | Candidate], **options: Unpack[ClassifyOptions]
@@ -78,18 +79,16 @@ def open_media(
     Raises:
         UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
-    paths = [
-        path._replace(path=user_path(path.path)) if isinstance(path, VideoQuery) else user_path(path)
-        for path in paths
-    ]
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
     failed = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])
     gone = {failure.path for failure in failed}
-    intervals = [
-        path for path in paths if isinstance(path, VideoQuery) and os.path.abspath(path.path) not in gone
-    ]
-    whole = [path for path in paths if not isinstance(path, VideoQuery) and os.path.abspath(path) not in gone]
+    given = [path for path in paths if isinstance(path, VideoQuery)]
+    for path in given:
+        check_interval(*path)
+    intervals = [path for path in given if str(absolute(path.path)) not in gone]
+    rest = [absolute(path) for path in paths if not isinstance(path, VideoQuery)]
+    whole = [path for path in rest if str(path) not in gone]
     media = sort_media(whole, None if known is None else known.records, root)
     failed += media.failed
     clip_sets: list[ClipSet] = []
@@ -98,7 +97,9 @@ def open_media(
     with tempfile.TemporaryDirectory(prefix="jepa-media-") as scratch:
         unindexed = _scratch_library(Path(scratch), root, known, model)
         if media.unindexed:
-            failed += unindexed.index(media.unindexed, on_progress=on_progress).failed
+            report = unindexed.index(media.unindexed, on_progress=on_progress)
+            failed += report.failed
+            media.partial.extend(report.partial)
             clip_sets.append(IndexedClips(unindexed.records))
         encoded, unreadable = _encode(intervals, unindexed)
         failed += unreadable
@@ -106,7 +107,7 @@ def open_media(
             clip_sets.append(encoded)
         if not clip_sets:
             raise UsageError(_nothing(paths, failed))
-        yield MediaSet(unindexed.model, root, clip_sets, failed)
+        yield MediaSet(unindexed.model, root, clip_sets, failed, media.partial)
 
 
 def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure]) -> str:

@@ -1,8 +1,11 @@
-"""Times of media as text: for terminals, pages and subtitles."""
+"""Times of media: as text for terminals, pages and subtitles, and checked."""
 
 from __future__ import annotations
 
 import math
+import numbers
+
+from jepa_retrieval.errors import UsageError
 
 
 def format_time(seconds: float, *, decimals: int = 0) -> str:
@@ -45,3 +48,25 @@ def _split(units: int, per_second: int) -> tuple[int, int, int, int]:
     whole, rest = divmod(units, per_second)
     minutes, second = divmod(whole, 60)
     return *divmod(minutes, 60), second, rest
+
+
+def check_interval(name: object, start: float | None, end: float | None) -> None:
+    """Refuse an interval of a file that is none; times are seconds, None the file's own ends.
+
+    Raises:
+        UsageError: a time is not a finite number of at least 0, or the end does not lie after the start.
+    """
+    for what, value in (("start", start), ("end", end)):
+        if value is not None and not is_seconds(value):
+            shown = str(value) if len(str(value)) <= 20 else f"{str(value)[:20]}..."
+            raise UsageError(f"{name}: the {what} must be a number of seconds of at least 0, not {shown}")
+    if end is not None and end <= (start or 0.0):
+        raise UsageError(f"{name}: the interval from {start or 0:g} to {end:g} s ends before it starts")
+
+
+def is_seconds(value: object) -> bool:
+    """Whether a value is a finite number of at least 0."""
+    try:
+        return isinstance(value, numbers.Real) and math.isfinite(value) and float(value) >= 0
+    except OverflowError:  # a whole number of hundreds of digits
+        return False

@@ -24,6 +24,15 @@ def user_path(path: Path | str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, it keeps ~ of unknown users
 
 
+def absolute(path: Path | str) -> Path:
+    """`user_path`, made absolute; symbolic links are kept.
+
+    Raises:
+        UsageError: the path is empty, or contains a null character.
+    """
+    return Path(os.path.abspath(user_path(path)))
+
+
 def is_existing_file(path: Path | str) -> bool:
     """Whether there is a file at `path`. False for a text that is no possible path, such as a long sentence."""
     return os.path.isfile(path)  # noqa: PTH113 - unlike Path.is_file, it does not raise for a name that is too long

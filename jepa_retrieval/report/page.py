@@ -30,6 +30,7 @@ class Card:
     link: str
     picture: str | None  # data URI
     caption: str | None
+    offline: bool
 
 
 def write_report(
@@ -90,6 +91,7 @@ def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
         picture=picture_uri(library.thumbnail(moment.clip_id)),
         caption=moment.caption,
+        offline=moment.offline,
     )
 
 

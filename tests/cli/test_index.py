@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Golden, Jepa
+from tests.media_factory import make_video
 from tests.real_media import photograph, video
 from tests.unprivileged import unprivileged
 
@@ -30,8 +31,8 @@ def test_a_run_and_a_second_one(jepa: Jepa, photos: Path) -> None:
     first = jepa("index", photos, "--json")
     assert first.status == 0
     assert json.loads(first.out) | {"seconds": 0} == {
-        "indexed": 2, "unchanged": 0, "moved": 0, "removed": 0, "failed": [], "failed_before": 0, "clips": 2,
-        "seconds": 0,
+        "indexed": 2, "unchanged": 0, "moved": 0, "removed": 0, "partial": [], "failed": [], "failed_before": 0,
+        "clips": 2,        "seconds": 0,
     }  # fmt: skip
     (photos / "coffee.png").unlink()
     (photos / "chelsea.png").rename(photos / "cat.png")
@@ -176,3 +177,71 @@ def test_an_unknown_decoder_leaves_no_index_behind(jepa: Jepa, photos: Path) -> 
     assert done.status == 2
     assert "decoder must be one of auto, pyav, decord, torchcodec, not 'opencv'" in done.err
     assert not (photos / ".jepa").exists()
+
+
+def test_a_missing_disk_is_said_and_its_files_are_kept(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    assert jepa("index", photos, "--index", index).status == 0
+    photos.rename(tmp_path / "unplugged")
+    for missing in (False, True):
+        if missing:
+            photos.mkdir()  # an empty mount point
+        done = jepa("index", photos, "--index", index, "--json")
+        assert (done.status, json.loads(done.out)["removed"]) == (1, 0)
+        assert [folder["files"] for folder in json.loads(done.out)["absent"]] == [2]
+        assert str(photos) in done.err and "--prune" in done.err
+    found = jepa("search", "a cat", "--index", index)
+    assert found.out.rstrip("\n").endswith("offline")
+    assert all(
+        hit["offline"] for hit in json.loads(jepa("search", "a cat", "--index", index, "--json").out)["hits"]
+    )
+    assert json.loads(jepa("index", photos, "--index", index, "--dry-run", "--json").out)["remove"] == []
+    pruned = jepa("index", photos, "--index", index, "--prune", "--json")
+    assert (pruned.status, json.loads(pruned.out)["removed"]) == (0, 2)
+
+
+def test_files_that_the_options_no_longer_select_are_kept(jepa: Jepa, photos: Path) -> None:
+    jepa("index", photos)
+    done = jepa("index", photos, "--include", "coffee*", "--json")
+    assert (done.status, json.loads(done.out)["removed"], json.loads(done.out)["unselected"]) == (0, 0, 1)
+    assert "1 file of the index" in done.err
+    pruned = jepa("index", photos, "--include", "coffee*", "--prune", "--json")
+    assert json.loads(pruned.out)["removed"] == 1
+
+
+def test_following_survives_a_mount_that_goes_away(photos: Path, tmp_path: Path) -> None:
+    command = [
+        *JEPA,
+        "index",
+        photos,
+        "--index",
+        tmp_path / "index",
+        "--follow",
+        "--interval",
+        "0.2",
+        "--json",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["indexed"] == 2
+        photos.rename(tmp_path / "unplugged")
+        gone = json.loads(process.stdout.readline())
+        assert (gone["removed"], [folder["files"] for folder in gone["absent"]]) == (0, [2])
+        shutil.copy(photograph("rocket.jpg"), tmp_path / "unplugged")
+        (tmp_path / "unplugged").rename(photos)
+        back = json.loads(process.stdout.readline())
+        assert (back["unchanged"], back["indexed"], back["removed"]) == (2, 1, 0)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_what_was_read_in_part_is_listed(jepa: Jepa, photos: Path) -> None:
+    cut = make_video(photos / "cut.mp4", seconds=16, gop=25, container_options={"movflags": "faststart"})
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    done = jepa("index", photos, "--json")
+    (partial,) = json.loads(done.out)["partial"]
+    assert (done.status, partial["path"], json.loads(done.out)["failed"]) == (1, "cut.mp4", [])
+    assert f"cut.mp4: indexed in part: {partial['error']}" in done.err
+    listed = jepa("status", "--index", photos / ".jepa", "--partial")
+    assert listed.out == f"cut.mp4\t{partial['error']}\n"
+    assert "1 in part" in jepa("status", "--index", photos / ".jepa").out

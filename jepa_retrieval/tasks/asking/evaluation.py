@@ -11,7 +11,8 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.asking.classify import Classification
-from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot, same_name
+from jepa_retrieval.user_paths import exists
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def read_true_labels(path: Path, *, media_root: MediaRoot, labels: Sequence[str]
 def _stored(name: str, folder: Path, media_root: MediaRoot) -> str:
     here = media_root.folder / name
     beside = folder / name
-    return media_root.to_text(beside if not here.exists() and beside.exists() else here)
+    return media_root.to_text(beside if not exists(here) and exists(beside) else here)
 
 
 def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
@@ -84,10 +85,11 @@ def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-    judged = [item for item in found.items if item.path in truth]
+    labels_of = {same_name(path): label for path, label in truth.items()}
+    judged = [item for item in found.items if same_name(item.path) in labels_of]
     if not judged:
         raise UsageError("the truth names none of the classified files; paths are relative to the media root")
-    right = [truth[item.path] for item in judged]
+    right = [labels_of[same_name(item.path)] for item in judged]
     given = [item.labels[0].name for item in judged]
     labels = list(found.labels)
     precision, recall, f1, number = precision_recall_fscore_support(
@@ -103,7 +105,7 @@ def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
         for item, answer in zip(judged, right, strict=True)
     ]
     matrix = confusion_matrix(right, given, labels=labels)
-    seen = {item.path for item in found.items}
+    seen = {same_name(item.path): item.path for item in found.items}
     return Evaluation(
         items=len(judged),
         accuracy=float(np.mean([a == b for a, b in zip(right, given, strict=True)])),
@@ -111,6 +113,6 @@ def evaluate(found: Classification, truth: Mapping[str, str]) -> Evaluation:
         classes=tuple(classes),
         labels=found.labels,
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        unlabelled=tuple(sorted(seen - truth.keys())),
-        missing=tuple(path for path in truth if path not in seen),
+        unlabelled=tuple(sorted(path for name, path in seen.items() if name not in labels_of)),
+        missing=tuple(path for path in truth if same_name(path) not in seen),
     )

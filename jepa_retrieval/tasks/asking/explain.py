@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import MediaWindow
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.asking.candidates import softmax
 from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows, first_frame
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.searching.query import VideoQuery
 from jepa_retrieval.user_paths import user_path
 
@@ -43,6 +44,7 @@ class Explanation:
     model: str
     elapsed_ms: float
     candidates: tuple[Explained, ...]
+    failed: tuple[FileFailure, ...] = ()  # candidates that cannot be decoded, and why
 
 
 def explain(
@@ -63,8 +65,8 @@ def explain(
         prompt: the query X_Q; None for the model's own.
 
     Raises:
-        UsageError: there is no candidate.
-        UnreadableMediaError: a file cannot be decoded.
+        UsageError: there is no candidate, or none that can be decoded.
+        UnreadableMediaError: one of the two pictures cannot be decoded.
     """
     if not clips:
         raise UsageError("there are no candidate clips")
@@ -74,25 +76,32 @@ def explain(
     change, _ = encode_windows(
         [change_window(user_path(before), user_path(after), model)], model, prompt=query
     )
-    embeddings = [
-        encode_interval(Path(clip.path), model, prompt=query, start=clip.start, end=clip.end)[0]
-        for clip in queries
-    ]
+    read, embeddings, failed = [], [], []
+    for path, start, end in queries:
+        try:
+            embedding, _ = encode_interval(Path(path), model, prompt=query, start=start, end=end)
+        except UnreadableMediaError as error:
+            failed.append(FileFailure(str(path), error.reason))
+            continue
+        read.append(VideoQuery(path, start, end))
+        embeddings.append(embedding)
+    if not read:
+        raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in failed))
     scores = np.stack(embeddings) @ change
     probabilities = softmax(scores, model.temperature)
     ranked = [
         Explained(
             rank,
-            str(queries[row].path),
-            queries[row].start,
-            queries[row].end,
+            str(read[row].path),
+            read[row].start,
+            read[row].end,
             float(scores[row]),
             float(probabilities[row]),
         )
         for rank, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
     ]
     elapsed = (time.perf_counter() - began) * 1000
-    return Explanation(str(before), str(after), model.name, elapsed, tuple(ranked))
+    return Explanation(str(before), str(after), model.name, elapsed, tuple(ranked), tuple(failed))
 
 
 def change_window(before: Path, after: Path, model: Model) -> MediaWindow:

@@ -9,8 +9,8 @@ from pathlib import Path
 from indexes import Index
 from jepa_retrieval.media import FoundFile, scan
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.plan import is_unchanged
-from jepa_retrieval.tasks.indexing.report import FileFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +20,31 @@ class SortedMedia:
     known: list[str]  # as the index stores them: their clips can be used
     unindexed: list[Path]  # to be decoded
     failed: list[FileFailure]
+    partial: list[FileFailure]  # of the known ones: what of them was not read
 
 
 def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: MediaRoot) -> SortedMedia:
-    """Find the media files that paths name, and tell those that an index has as they are now from all others.
+    """Find the media files that paths name, those that an index has as they are now apart from all others.
 
     Raises:
         UsageError: a path does not exist.
     """
     records = {} if index is None else index.known_files()
-    found = SortedMedia([], [], [])
+    seen: set[str] = set()
+    found = SortedMedia([], [], [], [])
     for file in scan(paths):
-        text = media_root.to_text(file.path)
         if not isinstance(file, FoundFile):
-            found.failed.append(FileFailure(text, file.reason))
+            found.failed.append(FileFailure(media_root.to_text(file.path), file.reason))
             continue
+        text = media_root.text_of_file(file.path)
+        if text in seen:
+            continue  # the same file, by another way
+        seen.add(text)
         record = records.get(text)
-        if record is not None and record.state == "ok" and is_unchanged(file, record):
+        if record is not None and record.is_indexed and is_unchanged(file, record):
             found.known.append(text)
+            if record.error is not None:
+                found.partial.append(FileFailure(text, record.error))
         else:
             found.unindexed.append(file.path)
     return found

@@ -14,13 +14,15 @@ import numpy as np
 from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, read_windows
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.times import check_interval
+from jepa_retrieval.user_paths import user_path
 
 WINDOW_SECONDS = 2.0
 _BATCH_WINDOWS = 4
 
 
 def decode_request(
-    path: Path,
+    path: Path | str,
     model: Model,
     *,
     sampling: Sampling = "auto",
@@ -34,8 +36,9 @@ def decode_request(
     Raises:
         UsageError: the interval is not valid.
     """
+    check_interval(path, start, end)
     return DecodeRequest(
-        path,
+        user_path(path),
         image_size=model.x_encoder.image_size,
         window=WINDOW_SECONDS,
         sampling=sampling,

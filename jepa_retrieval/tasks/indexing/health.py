@@ -10,6 +10,7 @@ from indexes import Index, Problem, arrays
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.user_paths import exists
 
 REBUILD = "embed everything again with `jepa index --rebuild`"
 
@@ -65,7 +66,16 @@ def _mixed(index: Index, model: Model) -> Iterator[Problem]:
 
 
 def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
-    gone = [path for path in index.known_files() if not root.to_path(path).exists()]
+    known = index.known_files()
+    gone = [path for path in known if not exists(root.to_path(path))]
     if gone:
-        detail = f"{len(gone)} files are in the index and no longer on disk, the first is {gone[0]}"
-        yield Problem("orphaned records", detail, "run `jepa index`, which forgets them, or bring them back")
+        detail = f"{len(gone)} files are in the index and not on disk, the first is {gone[0]}"
+        remedy = (
+            f"bring them back, or drop them: those below {root.folder} with `jepa index --prune` on that folder, "
+            "others with `jepa remove`"
+        )
+        yield Problem("orphaned records", detail, remedy)
+    twice = [path for path in known if (real := root.canonical(path)) != path and real in known]
+    if twice:
+        detail = f"{len(twice)} files are in the index under two paths, the first is {twice[0]}"
+        yield Problem("duplicate records", detail, f"run `jepa index` on {root.folder}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,58 +13,95 @@ from indexes.records import MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import FoundFile, ScanProblem, content_hash
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.absence import AbsentFolder, sort_lost
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Plan:
-    """Files by what has to happen to them; stored path forms throughout."""
+    """Files by what has to happen to them; by stored paths."""
 
     embed: dict[str, FoundFile] = field(default_factory=dict)  # new or changed: decode and embed
     moved: dict[str, tuple[str, FoundFile]] = field(default_factory=dict)  # new path: (old path, file)
     touched: dict[str, FoundFile] = field(default_factory=dict)  # new modification time, same content
     gone: list[str] = field(default_factory=list)
+    absent: list[AbsentFolder] = field(default_factory=list)
+    unselected: list[str] = field(
+        default_factory=list
+    )  # on disk, but not among the files that the options name
     unchanged: int = 0
     failed_before: int = 0  # unchanged files that failed in an earlier run and are not tried again
     problems: list[ScanProblem] = field(default_factory=list)
+    missing: list[FileFailure] = field(default_factory=list)  # roots that do not exist and are not known
 
 
 def make_plan(
     found: Iterable[FoundFile | ScanProblem],
     known: Mapping[str, MediaRecord],
     *,
-    roots: Iterable[Path],
+    roots: Sequence[Path],
     media_root: MediaRoot,
     retry_failed: bool = False,
     embed_all: bool = False,
+    prune: bool = False,
 ) -> Plan:
     """Compare the files found under `roots` with the records of earlier runs.
 
     A file whose size and modification time are as recorded is unchanged. Else its content hash decides: equal to the
-    record at its own path, it was only touched; equal to the record of a file that is gone, it was moved.
+    record at its own path, it was only touched; equal to the record of a file that is no longer there, wherever that
+    was, it was moved.
+
+    Args:
+        found: the files and problems of a scan of the roots.
+        known: the index's records, by stored path.
+        roots: files and folders of the run; some may not exist.
+        media_root: what stored paths are relative to.
+        retry_failed: embed files again that failed or were read in part, though they have not changed.
+        embed_all: embed every file again.
+        prune: remove every known file below the roots that the scan did not find.
     """
     plan = Plan()
+    aliases = _aliases(known, media_root)
     candidates: dict[str, FoundFile] = {}
     present: set[str] = set()
     for item in found:
         if isinstance(item, ScanProblem):
             plan.problems.append(item)
             continue
-        text = media_root.to_text(item.path)
+        text = media_root.text_of_file(item.path)
+        if text in present:
+            continue  # the same file, by another way
         present.add(text)
-        record = known.get(text)
+        alias = aliases.get(text) if text not in known else None
+        record = known.get(text if alias is None else alias)
         if embed_all or record is None or not is_unchanged(item, record) or _try_again(record, retry_failed):
             candidates[text] = item
+        elif alias is not None:
+            plan.moved[text] = (alias, item)
         elif record.state == "failed":
             plan.failed_before += 1
         else:
             plan.unchanged += 1
-    plan.gone = _gone(known, present, roots=roots, problems=plan.problems, media_root=media_root)
+    renamed = {old for old, _ in plan.moved.values()}
+    lost = [text for text in known if text not in present and text not in renamed]
+    # A record under a name that leads to another record's file is that file once more.
+    twice = {text for text in lost if media_root.canonical(text) in present}
+    plan.gone = sorted(twice)
+    lost = [text for text in lost if text not in twice]
     if embed_all:
         plan.embed = candidates
     else:
-        _recognise(plan, candidates, known)
+        again = {text for text in candidates if text in known and _try_again(known[text], retry_failed)}
+        lost = _recognise(plan, candidates, lost, known, again=again, media_root=media_root)
+    held = [text for text in present if text in known or text in plan.moved]
+    sorted_out = sort_lost(lost, roots=roots, problems=plan.problems, held=held, media_root=media_root)
+    plan.gone += sorted_out.gone
+    if prune:
+        plan.gone += sorted_out.absent_files + sorted_out.unselected
+    else:
+        plan.absent, plan.unselected = sorted_out.absent, sorted_out.unselected
     return plan
 
 
@@ -73,43 +111,44 @@ def is_unchanged(found: FoundFile, record: MediaRecord) -> bool:
 
 
 def _try_again(record: MediaRecord, retry_failed: bool) -> bool:
+    if record.state == "ok":
+        return False
     # A file that could not even be read (permission, vanished) may be readable now, with no trace in its times.
-    return record.state == "failed" and (retry_failed or not record.content_hash)
+    return retry_failed or not record.content_hash
 
 
-def _gone(
+def _aliases(known: Iterable[str], media_root: MediaRoot) -> dict[str, str]:
+    """Known paths that lead through a link, by the path of the file itself."""
+    canonical = ((media_root.canonical(text), text) for text in known)
+    return {real: text for real, text in canonical if real != text}
+
+
+def _recognise(
+    plan: Plan,
+    candidates: Mapping[str, FoundFile],
+    lost: Sequence[str],
     known: Mapping[str, MediaRecord],
-    present: set[str],
     *,
-    roots: Iterable[Path],
-    problems: Iterable[ScanProblem],
+    again: set[str],
     media_root: MediaRoot,
 ) -> list[str]:
-    scanned = tuple(_prefix(media_root.to_text(root)) for root in roots)
-    unreadable = tuple(_prefix(media_root.to_text(problem.path)) for problem in problems)
+    """Split candidates into moved, touched and to be embedded; hash only where sizes make a match possible.
 
-    def is_gone(text: str) -> bool:
-        below = text + "/"
-        return below.startswith(scanned) and not below.startswith(unreadable)
-
-    return [text for text in known if text not in present and is_gone(text)]
-
-
-def _prefix(text: str) -> str:
-    return "" if text == "." else text.rstrip("/") + "/"
-
-
-def _recognise(plan: Plan, candidates: Mapping[str, FoundFile], known: Mapping[str, MediaRecord]) -> None:
-    """Split candidates into moved, touched and to be embedded; hash only where sizes make a match possible."""
-    lost: dict[int, dict[str, str]] = defaultdict(dict)  # size -> content hash -> path of a file that is gone
-    for text in plan.gone:
+    Those in `again` are embedded even if their content is the same. Returns the files that are still lost.
+    """
+    sizes = {found.size for found in candidates.values()}
+    sources: dict[int, dict[str, str]] = defaultdict(
+        dict
+    )  # size -> content hash -> path of a file that is lost
+    for text in lost:
         before = known[text]
-        if before.state == "ok" and before.content_hash:
-            lost[before.size][before.content_hash] = text
+        usable = before.size in sizes and before.is_indexed and before.content_hash
+        if usable and not os.path.lexists(media_root.to_path(text)):
+            sources[before.size][before.content_hash] = text
     for text, found in candidates.items():
-        record = known.get(text)
-        own = record.content_hash if record and record.state == "ok" and record.size == found.size else ""
-        others = lost.get(found.size, {})
+        record = None if text in again else known.get(text)
+        own = record.content_hash if record and record.is_indexed and record.size == found.size else ""
+        others = sources.get(found.size, {})
         digest = _hash(found.path) if own or others else ""
         if digest and digest == own:
             plan.touched[text] = found
@@ -117,8 +156,8 @@ def _recognise(plan: Plan, candidates: Mapping[str, FoundFile], known: Mapping[s
             plan.moved[text] = (others.pop(digest), found)
         else:
             plan.embed[text] = found
-    renamed = {old for old, _ in plan.moved.values()}
-    plan.gone = [text for text in plan.gone if text not in renamed]
+    moved = {old for old, _ in plan.moved.values()}
+    return [text for text in lost if text not in moved]
 
 
 def _hash(path: Path) -> str:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jepa_retrieval.tasks.indexing.absence import AbsentFolder
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailure:
-    """A file that could not be indexed, and why in one sentence."""
-
-    path: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +34,13 @@ class IndexReport:
     unchanged: int = 0
     moved: int = 0
     removed: int = 0
+    partial: list[FileFailure] = field(default_factory=list)  # indexed as far as they could be read
     failed: list[FileFailure] = field(default_factory=list)
     failed_before: int = 0  # files that failed in an earlier run, have not changed and were not tried again
+    absent: list[AbsentFolder] = field(
+        default_factory=list
+    )  # whose files are kept, though they are not there
+    unselected: int = 0  # files that are kept, though the options of this run do not select them
     clips: int = 0  # in the whole index after the run
     seconds: float = 0.0
     captioned: int = 0  # clips that were given a sentence

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes import IndexWriter
+from indexes import IndexStoreError, IndexWriteError, IndexWriter
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import (
@@ -28,8 +29,9 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import decode_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 from jepa_retrieval.tasks.indexing.clips import ClipBuilder, EncodedWindow
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
-from jepa_retrieval.tasks.indexing.report import FileFailure, IndexProgress, IndexReport, ProgressCallback
+from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
 
 logger = logging.getLogger(__name__)
 
@@ -143,11 +145,20 @@ class IndexingRun:
     def _store_if_complete(self, file: _OpenFile) -> None:
         if file.waiting or file.finished is None or file.info is None:
             return
-        partial = [file.finished.partial] if file.finished.partial else []
-        for warning in (*file.finished.warnings, *partial):
+        for warning in file.finished.warnings:
             logger.warning("%s: %s", file.text, warning)
         clips = file.builder.finish()
-        self._writer.put(_record(file, file.info, file.finished, self._options.sampling), clips)
+        record = _record(file, file.info, file.finished, self._options.sampling)
+        try:
+            self._writer.put(record, clips)
+        except IndexWriteError:
+            raise
+        except IndexStoreError as error:  # this one file cannot be stored
+            self._fail(file, str(error))
+            return
+        if record.error is not None:
+            logger.info("%s: %s", file.text, record.error)
+            self._report.partial.append(FileFailure(file.text, record.error))
         self._report.indexed += 1
         self._files_done += 1
         self._clips += len(clips)
@@ -156,7 +167,9 @@ class IndexingRun:
         self._pending = [(other, window) for other, window in self._pending if other is not file]
         self._pending_frames = sum(len(window.frames) for _, window in self._pending)
         logger.info("%s: %s", file.text, reason)
-        self._writer.put(_failed_record(file.text, file.found, reason), [])
+        if os.path.lexists(file.found.path):
+            self._writer.put(_failed_record(file.text, file.found, reason), [])
+        # Else it vanished, perhaps with its disk: what the index has of it is as good as before.
         self._report.failed.append(FileFailure(file.text, reason))
         self._files_done += 1
         self._tell(file.text)
@@ -189,6 +202,8 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
         frame_rate=info.frame_rate,
         codec=info.codec,
         sampling=str(sampling) if info.kind == "video" else "",
+        state="ok" if finished.partial is None else "partial",
+        error=finished.partial,
     )
 
 

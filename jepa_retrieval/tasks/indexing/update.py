@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,74 +16,77 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
+from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
-from jepa_retrieval.tasks.indexing.report import FileFailure, IndexReport, ProgressCallback
+from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
 from jepa_retrieval.tasks.indexing.run import IndexingRun
+from jepa_retrieval.user_paths import absolute, exists
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """The files and folders of one run: those that exist, and a failure for each that does not."""
-
-    present: list[Path]
-    missing: list[FileFailure]
-
-    @classmethod
-    def of(cls, paths: Sequence[Path | str]) -> Roots:
-        """Sort paths by whether they exist. Raises UsageError if none does."""
-        absolute = [Path(os.path.abspath(path)) for path in paths]
-        missing = missing_files(absolute)
-        if len(missing) == len(absolute):
-            raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in missing))
-        gone = {failure.path for failure in missing}
-        return cls([path for path in absolute if str(path) not in gone], missing)
-
-
 def missing_files(paths: Sequence[Path | str]) -> list[FileFailure]:
     """A failure, with its absolute path, for each path that does not exist."""
-    absolute = dict.fromkeys(os.path.abspath(path) for path in paths)
-    # Unlike this one, Path.exists raises for a name that is too long.
-    return [FileFailure(p, "no such file or folder") for p in absolute if not os.path.exists(p)]  # noqa: PTH110
+    unique = dict.fromkeys(absolute(path) for path in paths)
+    return [FileFailure(str(path), NOT_THERE) for path in unique if not exists(path)]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexUpdate:
-    """One run over files and folders: what `Library.index` was asked for."""
+    """One run over files and folders: what `Library.index` was asked for.
 
-    roots: Roots
+    Args:
+        roots: absolute paths; some may not exist.
+        options: how files are found and embedded.
+        media_root: what stored paths are relative to.
+        on_progress: called after every step.
+    """
+
+    roots: Sequence[Path]
     options: IndexOptions
     media_root: MediaRoot
     on_progress: ProgressCallback | None = None
 
     def plan(self, index: Index, *, embed_all: bool = False) -> Plan:
-        """What `apply` would do; nothing is changed."""
-        return make_plan(
-            self.options.scan(self.roots.present),
-            index.known_files(),
-            roots=self.roots.present,
+        """What `apply` would do; nothing is changed.
+
+        Raises:
+            UsageError: none of the roots exists, nor has the index anything there.
+        """
+        present = [root for root in self.roots if exists(root)]
+        known = index.known_files()
+        plan = make_plan(
+            self.options.scan(present),
+            known,
+            roots=self.roots,
             media_root=self.media_root,
             retry_failed=self.options.retry_failed,
             embed_all=embed_all,
+            prune=self.options.prune,
         )
+        plan.missing = self._unknown(set(self.roots) - set(present), known)
+        if not present and len(plan.missing) == len(self.roots):
+            raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in plan.missing))
+        return plan
 
     def apply(self, index: Index, model: Model) -> IndexReport:
-        """Embed new and changed files, rename moved ones, remove those that are gone."""
+        """Embed new and changed files, rename moved ones, remove those that were deleted."""
         captions = index.keeps_captions if self.options.captions is None else self.options.captions
         decoder = require_decoder(model) if captions else None
         with index.writer() as writer:
             # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
             index.refresh()
             plan = self.plan(index)
+            if index.manifest.media_root not in (None, str(self.media_root.folder)):
+                writer.move_media_root(str(self.media_root.folder))
+            writer.remove(plan.gone)
             for text, (old, found) in plan.moved.items():
                 writer.move(old, text, mtime_ns=found.mtime_ns)
             for text, found in plan.touched.items():
                 writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
-            if plan.gone:
-                writer.remove(plan.gone)
             _note_problems(writer, plan, index.known_files(), self.media_root)
             run = IndexingRun(
                 model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
@@ -95,8 +97,10 @@ class IndexUpdate:
         report.unchanged = plan.unchanged + len(plan.touched)
         report.moved = len(plan.moved)
         report.removed = len(plan.gone)
+        report.absent = plan.absent
+        report.unselected = len(plan.unselected)
         report.failed_before = plan.failed_before
-        report.failed += self.roots.missing
+        report.failed += plan.missing
         report.failed += [
             FileFailure(self.media_root.to_text(problem.path), problem.reason) for problem in plan.problems
         ]
@@ -112,6 +116,9 @@ class IndexUpdate:
             old: the index to replace.
             model: name of the new index's model; None for the same one.
             prompt: the new index's prompt; None for the same one, or that of another model.
+
+        Raises:
+            UsageError: files of the old index are not there to be embedded, and `prune` is not set.
         """
         new_model = load_model(model or old.manifest.model)
         if prompt is None:
@@ -119,13 +126,12 @@ class IndexUpdate:
             prompt = old.manifest.prompt if same_model else new_model.prompt
         folder = old.folder.with_name(old.folder.name + ".rebuilding")
         with old.writer():  # nobody may add to an index that is about to be replaced
+            elsewhere = self._present_elsewhere(old)
             fresh = _open_or_create(folder, old=old, model=new_model, prompt=prompt)
-            known = [self.media_root.to_path(text) for text in old.known_files()]
-            present = [*self.roots.present, *(path for path in known if path.exists())]
             captions = old.keeps_captions if self.options.captions is None else self.options.captions
             everything = dataclasses.replace(
                 self,
-                roots=Roots(present, self.roots.missing),
+                roots=[*self.roots, *elsewhere],
                 options=dataclasses.replace(self.options, captions=captions),
             )
             report = everything.apply(fresh, new_model)
@@ -134,6 +140,50 @@ class IndexUpdate:
             folder.rename(old.folder)
         shutil.rmtree(replaced, ignore_errors=True)
         return Index.open(old.folder), report
+
+    def _present_elsewhere(self, old: Index) -> list[Path]:
+        """Files of an index that a scan of the roots may not find, and that are there to be embedded again."""
+        plan = self.plan(old, embed_all=True)
+        deleted = set(plan.gone)
+        known = [self.media_root.to_path(text) for text in old.known_files() if text not in deleted]
+        present = [path for path in known if exists(path)]
+        if len(present) < len(known) and not self.options.prune:
+            first = next(path for path in known if not exists(path))
+            raise UsageError(
+                f"{len(known) - len(present)} files of the index are not there, such as {first}, and would be lost: "
+                "bring them back, or drop them with --prune"
+            )
+        return present
+
+    def _unknown(self, missing: Collection[Path], known: Iterable[str]) -> list[FileFailure]:
+        """A failure for each root that does not exist and that the index has nothing of either."""
+        full = [self.media_root.full(text) + "/" for text in known]
+        return [
+            FileFailure(str(root), NOT_THERE)
+            for root in self.roots
+            if root in missing and not any(text.startswith(self.media_root.prefix(root)) for text in full)
+        ]
+
+
+def moved_media_root(index: Index, roots: Sequence[Path], media_root: MediaRoot) -> MediaRoot:
+    """The media root after its folder was moved as a whole: the root of a run that holds the same files.
+
+    Else, and if the stored media root is still there, the same one.
+    """
+    if index.manifest.media_root is None or media_root.folder.is_dir() or len(roots) != 1:
+        return media_root
+    (root,) = roots
+    inside = {text: record for text, record in index.known_files().items() if not Path(text).is_absolute()}
+    moved = MediaRoot(root)
+    same = sum(_has_size(moved.to_path(text), record.size) for text, record in inside.items())
+    return moved if 2 * same > len(inside) else media_root
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _note_problems(

@@ -13,7 +13,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import encode_interval
-from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot, stored_spelling
 from jepa_retrieval.tasks.indexing.plan import is_unchanged
 from jepa_retrieval.tasks.searching.query import (
     ImageQuery,
@@ -24,6 +24,7 @@ from jepa_retrieval.tasks.searching.query import (
     VideoQuery,
     compose,
 )
+from jepa_retrieval.user_paths import exists
 
 # A subtracted text counts this share of its weight. Chosen on Flickr8k's dev split, as
 # `python -m benchmarks.studies.composed_queries --split dev` measures it.
@@ -44,7 +45,7 @@ class QueryEmbedder:
     def __init__(self, index: Index, model: Model, media_root: MediaRoot) -> None:
         self._index = index
         self._model = model
-        self._root = media_root
+        self.media_root = media_root
         self._texts: dict[str, np.ndarray] = {}  # texts that are embedded already
 
     def embed_all(self, queries: Sequence[Query]) -> list[EmbeddedQuery]:
@@ -80,26 +81,32 @@ class QueryEmbedder:
         return embed_source(source, self._model, prompt=self._index.manifest.prompt)
 
     def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
-        """The stored vector of a file that is indexed and has not changed since; None for any other."""
-        path = Path(source.path)
-        text = self._root.to_text(path)
+        """The stored vector of a file that is indexed and unchanged, or offline; None for any other."""
+        text = self.media_root.to_text(source.path)
+        if not self._index.clips_of(text):
+            text = self._spelling(text)
         if not self._index.clips_of(text):
             return None
         (known,) = self._index.media(paths=[text], columns=["size", "mtime_ns"]).to_pylist()
-        try:
-            now = path.stat()
-        except OSError:
-            return None
-        found = FoundFile(path, now.st_size, now.st_mtime_ns)
-        if not is_unchanged(found, MediaRecord(text, **known)):
-            return None
+        path = self.media_root.to_path(text)
+        if exists(path):
+            try:
+                now = path.stat()
+            except OSError:
+                return None
+            if not is_unchanged(FoundFile(path, now.st_size, now.st_mtime_ns), MediaRecord(text, **known)):
+                return None
         start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
         return self._stored(MomentQuery(text, start, end))
+
+    def _spelling(self, text: str) -> str:
+        """The stored spelling of a path that the index does not have as it is written; see `stored_spelling`."""
+        return text if text.isascii() else stored_spelling(text, self._index.known_files())
 
     def _stored(self, source: MomentQuery) -> np.ndarray | None:
         """The mean of the stored windows in an interval of a file, weighted by their overlap with it."""
         low, high = source.start or 0.0, float("inf") if source.end is None else source.end
-        clips = self._index.clips_of(source.path)
+        clips = self._index.clips_of(source.path) or self._index.clips_of(self._spelling(source.path))
         if clips and clips[0].start is None:  # an image
             return self._index.embeddings([clips[0].clip_id])[0]
         clips = [

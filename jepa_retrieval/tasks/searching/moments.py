@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from indexes import Index
 from indexes.records import ClipHit, ClipWindows, MediaKind
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.user_paths import exists
 
 # Two clips that touch are one moment if the weaker scores at most this share of the stronger's score below it.
 SAME_MOMENT = 0.05
@@ -33,6 +36,7 @@ class Moment:
     end: float | None
     clip_id: int  # the best clip of the moment
     caption: str | None = None  # that clip's sentence; None if the index keeps no captions
+    offline: bool = False  # whether the file is not there now, as on a disk that is not plugged in
 
 
 @dataclass(slots=True)
@@ -128,3 +132,8 @@ def with_captions(moments: Sequence[Moment], index: Index) -> list[Moment]:
         return list(moments)
     captions = index.captions([moment.clip_id for moment in moments])
     return [replace(moment, caption=caption) for moment, caption in zip(moments, captions, strict=True)]
+
+
+def offline_files(media_root: MediaRoot) -> Callable[[str], bool]:
+    """Tells whether a stored path's file is not there now; each file is looked for once."""
+    return cache(lambda path: not exists(media_root.to_path(path)))

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import check_interval
 from jepa_retrieval.user_paths import user_path
 
 # A composed vector shorter than this share of the sum of its terms' weights is noise: the terms cancel each other.
@@ -90,7 +91,7 @@ class Query:
     @classmethod
     def clip(cls, path: Path | str, start: float | None = None, end: float | None = None) -> Query:
         """What a video file shows from `start` to `end` (seconds; None: its own ends). It is decoded for that."""
-        _check_range(str(path), start, end)
+        check_interval(path, start, end)
         return cls((Term(VideoQuery(user_path(path), start, end)),))
 
     @classmethod
@@ -104,19 +105,23 @@ class Query:
         """
         if not isinstance(moment, str):
             return cls.moment(moment.path, moment.start, moment.end)
-        _check_range(moment, start, end)
+        check_interval(moment, start, end)
         return cls((Term(MomentQuery(moment, start, end)),))
 
     @classmethod
     def of(cls, value: QueryLike) -> Query:
-        """Any of the things that a search takes as a `Query`."""
+        """Any of the things that a search takes as a `Query`.
+
+        Raises:
+            UsageError: an empty text or path, or times that are no interval.
+        """
         if isinstance(value, Query):
             return value
         if isinstance(value, str):
             return cls.text(value)
-        if not isinstance(value, MomentQuery):
-            value = value._replace(path=user_path(value.path))
-        return cls((Term(value),))
+        if isinstance(value, ImageQuery):
+            return cls.image(value.path)
+        return cls.clip(*value) if isinstance(value, VideoQuery) else cls.moment(*value)
 
     def __add__(self, other: QueryLike) -> Query:
         """Both."""
@@ -137,9 +142,13 @@ class Query:
 
     def __mul__(self, factor: float) -> Query:
         """The same with all weights times `factor`."""
-        if not math.isfinite(factor):
-            raise UsageError(f"a weight must be a finite number, not {factor}")
-        return Query(tuple(Term(term.source, term.weight * factor) for term in self.terms))
+        try:
+            terms = tuple(Term(term.source, term.weight * float(factor)) for term in self.terms)
+        except OverflowError:  # a whole number of hundreds of digits
+            terms = (Term("", math.inf),)
+        if not all(math.isfinite(term.weight) for term in terms):
+            raise UsageError("a weight must be a finite number")
+        return Query(terms)
 
     __rmul__ = __mul__
 
@@ -187,8 +196,3 @@ def _signed(term: Term) -> str:
     size = abs(term.weight)
     source = describe(term.source)
     return f"{'-' if term.weight < 0 else '+'} {source if size == 1.0 else f'{size:g}:{source}'}"
-
-
-def _check_range(name: str, start: float | None, end: float | None) -> None:
-    if end is not None and end <= (start or 0.0):
-        raise UsageError(f"{name}: the interval from {start or 0:g} to {end:g} s ends before it starts")

@@ -19,6 +19,7 @@ from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
     merge,
+    offline_files,
     ranked,
     refine,
     with_captions,
@@ -90,9 +91,7 @@ class SearchResult(NotebookView):
 
     def tiles(self) -> list[Tile]:
         """As a notebook shows it."""
-        return [
-            Tile(hit.path, hit.start, hit.end, hit.clip_id, (f"score {hit.score:.3f}",)) for hit in self.hits
-        ]
+        return [Tile(hit.path, hit.start, hit.end, hit.clip_id, _lines(hit)) for hit in self.hits]
 
 
 def run_search(
@@ -119,7 +118,8 @@ def run_search(
     query = Query.of(query)
     embedded = embedder.embed(query)
     found = _candidates(index, embedded.vector, options, rerank, overfetch)
-    return _result(index, query, embedded, found, options, null=null, began=began)
+    is_offline = offline_files(embedder.media_root)
+    return _result(index, query, embedded, found, options, null=null, is_offline=is_offline, began=began)
 
 
 def run_searches(
@@ -135,6 +135,7 @@ def run_searches(
     if not asked:
         return
     embedded = embedder.embed_all(asked)
+    is_offline = offline_files(embedder.media_root)
     wanted = options.top * OVERFETCH
     found = index.search(np.stack([one.vector for one in embedded]), k=wanted, where=options.where)
     for query, point, hits in zip(asked, embedded, found, strict=True):
@@ -142,7 +143,7 @@ def run_searches(
         candidates = merge(hits, top=options.top, per_file=options.per_file)
         if len(candidates) < options.top and len(hits) == wanted:
             candidates = _candidates(index, point.vector, options, None, 2 * OVERFETCH)
-        yield _result(index, query, point, candidates, options, null=null, began=began)
+        yield _result(index, query, point, candidates, options, null=null, is_offline=is_offline, began=began)
 
 
 def _result(
@@ -153,6 +154,7 @@ def _result(
     options: SearchOptions,
     *,
     null: NullDistribution,
+    is_offline: Callable[[str], bool],
     began: float,
 ) -> SearchResult:
     """The moments with their refined times and confidences."""
@@ -163,6 +165,7 @@ def _result(
         if moment.confidence is None or moment.confidence >= options.min_confidence
     ]
     hits = with_captions(ranked(moments), index)
+    hits = [replace(hit, offline=is_offline(hit.path)) for hit in hits]
     elapsed = (time.perf_counter() - began) * 1000
     return SearchResult(str(query), index.manifest.model, elapsed, hits)
 
@@ -189,3 +192,8 @@ def _calibrated(
         replace(candidate.moment(rank), confidence=value)
         for rank, (candidate, value) in enumerate(zip(found, sure, strict=True), start=1)
     ]
+
+
+def _lines(hit: Moment) -> tuple[str, ...]:
+    score = f"score {hit.score:.3f}"
+    return (score, "offline") if hit.offline else (score,)

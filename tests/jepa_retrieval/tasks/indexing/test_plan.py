@@ -29,9 +29,16 @@ def records(folder: Path, **changes: object) -> dict[str, MediaRecord]:
     return known
 
 
-def plan(folder: Path, known: dict[str, MediaRecord], *roots: str, **options: bool) -> Plan:
+def plan(
+    folder: Path,
+    known: dict[str, MediaRecord],
+    *roots: str,
+    scan_options: dict[str, object] | None = None,
+    **options: bool,
+) -> Plan:
     paths = [folder / root for root in roots] or [folder]
-    return make_plan(scan(paths), known, roots=paths, media_root=MediaRoot(folder), **options)
+    found = scan([path for path in paths if path.exists()], **(scan_options or {}))
+    return make_plan(found, known, roots=paths, media_root=MediaRoot(folder), **options)
 
 
 def test_everything_is_new_to_an_empty_index(folder: Path) -> None:
@@ -81,6 +88,7 @@ def test_changed_content_of_the_same_size_is_embedded_again(folder: Path) -> Non
 
 
 def test_gone_files_are_only_those_below_the_roots(folder: Path) -> None:
+    (folder / "sub" / "d.mp4").write_bytes(b"stays")
     known = records(folder)
     (folder / "a.jpg").unlink()
     (folder / "sub" / "c.mp4").unlink()

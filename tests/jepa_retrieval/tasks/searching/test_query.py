@@ -1,5 +1,6 @@
 """The algebra of queries."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,33 @@ VECTORS = arrays(np.float64, (3, 8), elements=st.floats(-1, 1, width=32)).filter
     lambda rows: bool((np.linalg.norm(rows, axis=1) > 0.1).all())
 )
 WEIGHTS = st.lists(st.floats(0.1, 5), min_size=3, max_size=3)
+
+
+@pytest.mark.parametrize("start", [math.nan, math.inf, -1.0, 10**400, float("9" * 400), "soon"])
+def test_times_that_are_none_are_refused(start: object) -> None:
+    for build in (
+        lambda: Query.of(VideoQuery("a.mp4", start, None)),
+        lambda: Query.of(VideoQuery("a.mp4", 0, start)),
+        lambda: Query.clip("a.mp4", start),
+        lambda: Query.moment("a.mp4", start),
+        lambda: Query.of(MomentQuery("a.mp4", None, start)),
+    ):
+        with pytest.raises(
+            UsageError, match=r"a\.mp4: the (start|end) must be a number of seconds"
+        ) as refused:
+            build()
+        assert len(str(refused.value)) < 120
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 10**400])
+def test_weights_that_are_none_are_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match="finite"):
+        weight * Query.text("dog")
+
+
+def test_a_sentence_is_never_taken_for_a_path() -> None:
+    sentence = "a very long sentence " * 400
+    assert Query.of(sentence).terms == (Term(sentence),)
 
 
 def test_terms_are_collected_with_their_signs() -> None:

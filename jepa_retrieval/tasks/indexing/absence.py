@@ -1,0 +1,121 @@
+"""Known files that a scan did not find: deleted, left out by today's options, or on a disk that is not there.
+
+Nothing is removed from an index because a disk or an option is missing. A file that is not on disk counts as deleted
+only if its folder is there and holds something, and if its root still holds one of the files that the index has
+there. Device numbers would say no more: they change when a computer starts again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jepa_retrieval.media import ScanProblem
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+
+NOT_THERE = "no such file or folder"
+EMPTY = "the folder is empty"
+HOLDS_NONE = "the folder holds none of the files that the index has there"
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentFolder:
+    """A file or folder that is not as it was, perhaps because a disk is missing; its files stay in the index."""
+
+    path: str
+    reason: str
+    files: int  # that the index has there
+
+
+@dataclass(slots=True)
+class LostFiles:
+    """Known files below the roots of a run that its scan did not find, by stored paths."""
+
+    gone: list[str] = field(default_factory=list)  # deleted
+    unselected: list[str] = field(
+        default_factory=list
+    )  # on disk, but the options of the run do not select them
+    absent: list[AbsentFolder] = field(default_factory=list)
+    absent_files: list[str] = field(default_factory=list)  # in those folders
+
+
+def sort_lost(
+    lost: Sequence[str],
+    *,
+    roots: Sequence[Path],
+    problems: Sequence[ScanProblem],
+    held: Sequence[str],
+    media_root: MediaRoot,
+) -> LostFiles:
+    """Sort lost files by why the scan did not find them.
+
+    Files outside the roots, and below what the scan could not read, are in none of the lists.
+
+    Args:
+        lost: stored paths of known files that were not found.
+        roots: files and folders of the run; some may not exist.
+        problems: what the scan could not read.
+        held: stored paths of known files that were found.
+        media_root: what stored paths are relative to.
+    """
+    found = LostFiles()
+    scanned = tuple(media_root.prefix(root) for root in roots)
+    unreadable = tuple(media_root.prefix(problem.path) for problem in problems)
+    missing: dict[str, Path] = {}
+    for text in lost:
+        full = media_root.full(text) + "/"
+        if not full.startswith(scanned) or full.startswith(unreadable):
+            continue
+        path = media_root.to_path(text)
+        if os.path.lexists(path):
+            found.unselected.append(text)
+        else:
+            missing[text] = path
+    there = [media_root.full(text) + "/" for text in (*held, *found.unselected)]
+    for root, prefix in zip(roots, scanned, strict=True):
+        inside = [text for text in missing if (media_root.full(text) + "/").startswith(prefix)]
+        reason = _why_absent(root, holds_known=any(full.startswith(prefix) for full in there))
+        if inside and reason is not None:
+            _note_absent(found, root, reason, inside)
+            missing = {text: path for text, path in missing.items() if text not in set(inside)}
+    by_folder: dict[Path, list[str]] = defaultdict(list)
+    emptiness: dict[Path, bool] = {}
+    for text, path in missing.items():
+        folder = _nearest_folder(path)
+        if emptiness.setdefault(folder, _is_empty(folder)):
+            by_folder[folder].append(text)
+        else:
+            found.gone.append(text)
+    for folder, inside in by_folder.items():
+        _note_absent(found, folder, EMPTY, inside)
+    return found
+
+
+def _note_absent(found: LostFiles, folder: Path, reason: str, files: list[str]) -> None:
+    found.absent.append(AbsentFolder(str(folder), reason, len(files)))
+    found.absent_files += files
+
+
+def _why_absent(root: Path, *, holds_known: bool) -> str | None:
+    if not os.path.lexists(root):
+        return NOT_THERE
+    if holds_known or not root.is_dir():
+        return None
+    return EMPTY if _is_empty(root) else HOLDS_NONE
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The folder of a file that is gone, or the first one above it that is there."""
+    return next(folder for folder in path.parents if folder.is_dir())
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder has no entries; one that cannot be read counts as empty."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True

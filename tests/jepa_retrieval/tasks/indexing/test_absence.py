@@ -1,0 +1,107 @@
+"""Absence is no deletion: of a disk, of a mount, of an option."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from indexes.records import MediaRecord
+from jepa_retrieval.tasks.indexing.absence import EMPTY, HOLDS_NONE, NOT_THERE
+from jepa_retrieval.tasks.indexing.plan import Plan
+from tests.jepa_retrieval.tasks.indexing.test_plan import plan, records
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A folder with a mount point in it."""
+    for name in ("a.jpg", "disk/b.jpg", "disk/trip/c.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"media " + name.encode())
+    return tmp_path
+
+
+def absent(made: Plan) -> list[tuple[str, str, int]]:
+    return [(Path(folder.path).name, folder.reason, folder.files) for folder in made.absent]
+
+
+@pytest.mark.parametrize("root", ["disk", "disk/trip"])
+def test_a_root_that_is_missing_is_kept(disk: Path, root: str) -> None:
+    known = records(disk)
+    count = sum(text.startswith(root) for text in known)
+    shutil.rmtree(disk / root)
+    made = plan(disk, known, root)
+    assert (made.gone, absent(made)) == ([], [(Path(root).name, NOT_THERE, count)])
+
+
+def test_a_root_that_is_empty_where_it_was_not_is_kept(disk: Path) -> None:
+    known = records(disk)
+    shutil.rmtree(disk / "disk")
+    (disk / "disk").mkdir()
+    assert absent(plan(disk, known, "disk")) == [("disk", EMPTY, 2)]
+    # It is no other when it lies below a root that is there.
+    made = plan(disk, known)
+    assert (made.gone, absent(made), made.unchanged) == ([], [("disk", EMPTY, 2)], 1)
+
+
+def test_another_disk_at_the_same_place_takes_nothing_away(disk: Path) -> None:
+    known = records(disk)
+    shutil.rmtree(disk / "disk")
+    (disk / "disk").mkdir()
+    (disk / "disk" / "other.jpg").write_bytes(b"another disk")
+    made = plan(disk, known, "disk")
+    assert (made.gone, absent(made)) == ([], [("disk", HOLDS_NONE, 2)])
+    assert sorted(made.embed) == ["disk/other.jpg"]
+
+
+def test_a_deleted_file_beside_others_is_gone(disk: Path) -> None:
+    known = records(disk)
+    (disk / "disk" / "b.jpg").unlink()
+    made = plan(disk, known, "disk")
+    assert (made.gone, made.absent, made.unchanged) == (["disk/b.jpg"], [], 1)
+
+
+def test_a_deleted_folder_is_gone(disk: Path) -> None:
+    known = records(disk)
+    shutil.rmtree(disk / "disk" / "trip")
+    made = plan(disk, known)
+    assert (made.gone, made.absent) == (["disk/trip/c.jpg"], [])
+
+
+def test_files_that_were_all_moved_show_that_the_root_is_there(disk: Path) -> None:
+    known = records(disk)
+    (disk / "disk" / "b.jpg").unlink()
+    (disk / "disk" / "trip").rename(disk / "disk" / "holiday")
+    made = plan(disk, known, "disk")
+    assert {new: old for new, (old, _) in made.moved.items()} == {"disk/holiday/c.jpg": "disk/trip/c.jpg"}
+    assert (made.gone, made.absent) == (["disk/b.jpg"], [])
+
+
+def test_what_the_options_do_not_select_is_kept(disk: Path) -> None:
+    (disk / ".hidden.jpg").write_bytes(b"hidden")
+    known = records(disk)
+    assert plan(disk, known).unselected == [".hidden.jpg"]
+    made = plan(disk, known, scan_options={"include": ["a.*"]})
+    assert (made.gone, sorted(made.unselected)) == ([], [".hidden.jpg", "disk/b.jpg", "disk/trip/c.jpg"])
+
+
+def test_prune_removes_all_of_that(disk: Path) -> None:
+    (disk / ".hidden.jpg").write_bytes(b"hidden")
+    known: dict[str, MediaRecord] = records(disk)
+    shutil.rmtree(disk / "disk")
+    assert sorted(plan(disk, known, prune=True).gone) == [".hidden.jpg", "disk/b.jpg", "disk/trip/c.jpg"]
+    made = plan(disk, known, "disk", prune=True)
+    assert (sorted(made.gone), made.absent) == (["disk/b.jpg", "disk/trip/c.jpg"], [])
+
+
+def test_a_link_to_a_folder_that_is_not_followed_any_more(
+    disk: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "far.jpg").write_bytes(b"far")
+    (disk / "link").symlink_to(elsewhere)
+    found = plan(disk, {}, scan_options={"follow_links": True})
+    assert str(elsewhere / "far.jpg") in found.embed
+    known = records(disk) | {str(elsewhere / "far.jpg"): MediaRecord(str(elsewhere / "far.jpg"), 3, 1)}
+    made = plan(disk, known)
+    assert (made.gone, made.absent) == ([], [])
