@@ -13,6 +13,7 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _STOP = re.compile(r"\.(?!\d)")  # what the pattern of the official script comes to
+_MAX_STOPS = 32  # that the official script removes: it passes re.UNICODE, which is 32, as the count
 
 # Words that the official script gives their apostrophe back, where they lack one.
 _CONTRACTIONS = (
@@ -30,6 +31,12 @@ _APOSTROPHES = {
     for word in _CONTRACTIONS.split()
     for place, letter in enumerate(word)
     if letter == "'"
+} | {
+    # Entries of the official script that follow no rule.
+    "somebody'd": "somebodyd",
+    "ow's'at": "'ow's'at",
+    "'ows'at": "'ow's'at",
+    "'ow'sat": "'ow's'at",
 }
 
 
@@ -38,25 +45,35 @@ def normal_answer(text: str) -> str:
 
     Rules of the official script (visualqa.org/evaluation.html).
     """
-    text = text.replace("\n", " ").replace("\t", " ").strip()
+    text = _one_line(text)
     joined = _COMMA_IN_NUMBER.search(text) is not None
     plain = text
     for mark in _PUNCTUATION:
         alone = f"{mark} " in text or f" {mark}" in text
         plain = plain.replace(mark, "" if alone or joined else " ")
-    words = _STOP.sub("", plain).lower().split()
+    words = _STOP.sub("", plain, count=_MAX_STOPS).lower().split()
     digits = [_NUMBERS.get(word, word) for word in words]
     return " ".join(_APOSTROPHES.get(word, word) for word in digits if word not in _ARTICLES)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ").replace("\t", " ").strip()
 
 
 def vqa_accuracy(given: str, answers: Sequence[str]) -> float:
     """VQA's soft accuracy of one answer against those of several people, 0 to 1.
 
-    The mean, over leaving one person out, of min(1, agreeing people / 3) (Antol et al., arXiv 1505.00468). One answer
-    alone counts whole.
+    The mean, over leaving one person out, of min(1, agreeing people / 3) (Antol et al., arXiv 1505.00468), as the
+    official script computes it (vqaEval.py of GT-Vision-Lab/VQA): where all people gave the same answer, letter for
+    letter, nothing is normalised, and only that very text is right.
+
+    One answer alone, which that script does not know, counts whole, and is normalised.
     """
-    normal = [normal_answer(answer) for answer in answers]
-    agreeing = normal.count(normal_answer(given))
+    normal = [_one_line(answer) for answer in answers]
+    given = _one_line(given)
+    if len(set(normal)) > 1 or len(normal) == 1:
+        normal, given = [normal_answer(answer) for answer in normal], normal_answer(given)
+    agreeing = normal.count(given)
     if len(normal) < 2:
         return float(agreeing > 0)
     without_one_of_them = min(1.0, (agreeing - 1) / 3) * agreeing

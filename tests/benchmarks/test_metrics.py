@@ -155,6 +155,42 @@ def test_soft_accuracy_is_the_mean_over_nine_of_ten_people(answers: list[str]) -
     assert vqa_accuracy("cat", answers) == pytest.approx(expected)
 
 
+# What the official script (vqaEval.py of GT-Vision-Lab/VQA at a013f004) gives for ten people's answers.
+OFFICIAL = [
+    # Where all people agree letter for letter, nothing is normalised.
+    ("yes", {"yes": 10}, 1.0),
+    ("Yes", {"yes": 10}, 0.0),
+    ("two", {"2": 10}, 0.0),
+    ("cat.", {"cat.": 10}, 1.0),
+    ("cat", {"cat.": 10}, 0.0),
+    (" cat\n", {"cat": 10}, 1.0),
+    ("cat", {"the cat": 10}, 0.0),
+    # One other spelling is enough for the usual rules.
+    ("yes", {"yes": 9, "Yes": 1}, 1.0),
+    ("Yes!", {"yes": 9, "no": 1}, 1.0),
+    ("two", {"2": 2, "two": 1, "3": 7}, 0.9),
+    ("a cat", {"cat": 1, "dog": 9}, 0.3),
+    ("cat", {"cat": 2, "dog": 8}, 0.6),
+    ("cat", {"cat": 3, "dog": 7}, 0.9),
+    ("cat", {"cat": 4, "dog": 6}, 1.0),
+    ("1,000", {"1000": 5, "10": 5}, 1.0),
+    ("red - blue", {"red blue": 5, "redblue": 5}, 1.0),
+    ("dont", {"don't": 6, "do not": 4}, 1.0),
+    ("somebody'd", {"somebodyd": 5, "x": 5}, 1.0),
+    ("U.S.A.", {"USA": 5, "us": 5}, 1.0),
+    ("none", {"0": 5, "zero": 4, "no": 1}, 1.0),
+    ("." * 33, {".": 5, "x": 5}, 0.0),
+]
+
+
+@pytest.mark.parametrize(("given_", "people", "accuracy"), OFFICIAL)
+def test_soft_accuracy_is_that_of_the_official_script(
+    given_: str, people: dict[str, int], accuracy: float
+) -> None:
+    answers = [answer for answer, count in people.items() for _ in range(count)]
+    assert vqa_accuracy(given_, answers) == pytest.approx(accuracy)
+
+
 def test_one_answer_alone_counts_whole() -> None:
     assert vqa_accuracy("Two", ["2"]) == 1.0
     assert vqa_accuracy("cat", ["dog"]) == 0.0

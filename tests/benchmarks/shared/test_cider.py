@@ -34,6 +34,13 @@ WORDS = {
     ),
     "The man's hands hold the rock.": "the man 's hands hold the rock",
     "A dog catches a ball. Then it runs to the man.": "a dog catches a ball then it runs to the man",
+    "Jenny has the bat or the racket..it does not matter!": "jenny has the bat or the racket it does not matter",
+    "A child stands beside the road..": "a child stands beside the road",
+    "Jenny hits the ball towards Mike/": "jenny hits the ball towards mike /",
+    "A boat in front of a 'Private Fishing' sign.": "a boat in front of a private fishing sign",
+    "'Tis the season, and 'twas the '90s.": "'t is the season and 't was the '90s",
+    "a woman looks for what they &apos;ve lost": "a woman looks for what they 've lost",
+    "The children’s “Fab 50” t-shirt.": "the children 's fab 50 t-shirt",
 }
 
 sentences = st.lists(
