@@ -18,10 +18,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlglot import Dialect, exp, parse_one
+from sqlglot import Dialect, exp, parse_one, parser, tokens
 from sqlglot.errors import SqlglotError
-from sqlglot.parser import Parser
-from sqlglot.tokens import Tokenizer
 
 from indexes.text_patterns import equality_regex, has_two_forms, like_regex, quote_text, substring_regex
 
@@ -116,16 +114,16 @@ _UNSUPPORTED: dict[type[exp.Expr], str] = {
 class _Dialect(Dialect):
     """Texts in 'single' or "double" quotes, names in `backticks`, and no function of special syntax but CAST."""
 
-    class Tokenizer(Tokenizer):
+    class Tokenizer(tokens.Tokenizer):
         QUOTES: ClassVar[list[Any]] = ["'", '"']
         IDENTIFIERS: ClassVar[list[Any]] = ["`"]
 
-    class Parser(Parser):
+    class Parser(parser.Parser):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: function
-            for name, function in Parser.FUNCTION_PARSERS.items()
+            for name, function in parser.Parser.FUNCTION_PARSERS.items()
             if name in ("CAST", "TRY_CAST")
         }
 
