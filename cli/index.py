@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -195,6 +196,7 @@ class _Run:
             failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
         _print_failures(report)
         _print_kept(report)
+        _print_left_out(report)
         if not (
             report.indexed
             or report.unchanged
@@ -231,6 +233,7 @@ def _print_plan(plan: Plan, *, json: bool) -> None:
                 "remove": sorted(plan.gone),
                 "absent": [asdict(folder) for folder in plan.absent],
                 "unselected": len(plan.unselected),
+                "left_out": dict(Counter(item.reason for item in plan.left_out).most_common()),
                 "unchanged": plan.unchanged + len(plan.touched),
                 "failed_before": plan.failed_before,
             }
@@ -262,6 +265,7 @@ def _summary(report: IndexReport) -> dict[str, Any]:
         "partial": [asdict(failure) for failure in report.partial],
         "failed": [asdict(failure) for failure in report.failed],
         "failed_before": report.failed_before,
+        "left_out": report.left_out,
         "clips": report.clips,
         **{name: value for name, value in rare.items() if value},
         "seconds": round(report.seconds, 3),
@@ -314,3 +318,13 @@ def _print_kept(report: IndexReport) -> None:
             f"{console.count(report.unselected, 'file')} of the index are on disk, but not selected by the options "
             "of this run; they stay in the index ('--prune' removes them)."
         )
+
+
+def _print_left_out(report: IndexReport) -> None:
+    """What the run left out on purpose, and patterns that had no effect."""
+    for pattern in report.unmatched_patterns:
+        console.warning(f"the pattern {pattern!r} matched nothing")
+    if report.left_out:
+        total = console.count(sum(report.left_out.values()), "file or folder", "files and folders")
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.left_out.items())
+        console.note(f"Left out {total}: {reasons}. 'jepa status --left-out' lists them.")

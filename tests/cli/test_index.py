@@ -32,7 +32,7 @@ def test_a_run_and_a_second_one(jepa: Jepa, photos: Path) -> None:
     assert first.status == 0
     assert json.loads(first.out) | {"seconds": 0} == {
         "indexed": 2, "unchanged": 0, "moved": 0, "removed": 0, "partial": [], "failed": [], "failed_before": 0,
-        "clips": 2,        "seconds": 0,
+        "left_out": {}, "clips": 2,        "seconds": 0,
     }  # fmt: skip
     (photos / "coffee.png").unlink()
     (photos / "chelsea.png").rename(photos / "cat.png")
@@ -245,3 +245,20 @@ def test_what_was_read_in_part_is_listed(jepa: Jepa, photos: Path) -> None:
     listed = jepa("status", "--index", photos / ".jepa", "--partial")
     assert listed.out == f"cut.mp4\t{partial['error']}\n"
     assert "1 in part" in jepa("status", "--index", photos / ".jepa").out
+
+
+def test_what_is_left_out_is_counted_and_listed(jepa: Jepa, photos: Path) -> None:
+    (photos / "notes.txt").write_text("no media")
+    (photos / "private").mkdir()
+    shutil.copy(photograph("rocket.jpg"), photos / "private")
+    done = jepa("index", photos, "--exclude", photos / "private", "--exclude", "*.nothing", "--json")
+    assert json.loads(done.out)["left_out"] == {"unknown kind": 1, "excluded": 1}
+    assert "the pattern '*.nothing' matched nothing" in done.err
+    assert "Left out 2 files and folders: 1 unknown kind, 1 excluded." in done.err
+    listed = jepa("status", "--index", photos / ".jepa", "--left-out")
+    assert listed.out == "notes.txt\tunknown kind\nprivate\texcluded\n"
+    assert "2 left out" in jepa("status", "--index", photos / ".jepa").out
+    jepa("index", photos)
+    assert jepa("status", "--index", photos / ".jepa", "--left-out").out == "notes.txt\tunknown kind\n"
+    removed = jepa("index", photos, "--exclude", "private", "--json")
+    assert (removed.status, json.loads(removed.out)["removed"]) == (0, 1)

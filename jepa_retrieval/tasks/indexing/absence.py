@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jepa_retrieval.media import ScanProblem
+from jepa_retrieval.media import LeftOut, ScanProblem
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 NOT_THERE = "no such file or folder"
@@ -34,7 +34,7 @@ class AbsentFolder:
 class LostFiles:
     """Known files below the roots of a run that its scan did not find, by stored paths."""
 
-    gone: list[str] = field(default_factory=list)  # deleted
+    gone: list[str] = field(default_factory=list)  # deleted, or excluded by a pattern
     unselected: list[str] = field(
         default_factory=list
     )  # on disk, but the options of the run do not select them
@@ -47,6 +47,7 @@ def sort_lost(
     *,
     roots: Sequence[Path],
     problems: Sequence[ScanProblem],
+    left_out: Sequence[LeftOut],
     held: Sequence[str],
     media_root: MediaRoot,
 ) -> LostFiles:
@@ -58,19 +59,23 @@ def sort_lost(
         lost: stored paths of known files that were not found.
         roots: files and folders of the run; some may not exist.
         problems: what the scan could not read.
+        left_out: what it left out on purpose; files that a pattern excludes are gone, for somebody asked for that.
         held: stored paths of known files that were found.
         media_root: what stored paths are relative to.
     """
     found = LostFiles()
     scanned = tuple(media_root.prefix(root) for root in roots)
     unreadable = tuple(media_root.prefix(problem.path) for problem in problems)
+    excluded = tuple(media_root.prefix(item.path) for item in left_out if item.reason == "excluded")
     missing: dict[str, Path] = {}
     for text in lost:
         full = media_root.full(text) + "/"
         if not full.startswith(scanned) or full.startswith(unreadable):
             continue
         path = media_root.to_path(text)
-        if os.path.lexists(path):
+        if full.startswith(excluded):
+            found.gone.append(text)
+        elif os.path.lexists(path):
             found.unselected.append(text)
         else:
             missing[text] = path

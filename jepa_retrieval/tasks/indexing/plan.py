@@ -11,7 +11,7 @@ from pathlib import Path
 
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media import FoundFile, ScanProblem, content_hash
+from jepa_retrieval.media import FoundFile, LeftOut, Scan, ScanProblem, content_hash
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import AbsentFolder, sort_lost
 from jepa_retrieval.tasks.indexing.failures import FileFailure
@@ -34,11 +34,13 @@ class Plan:
     unchanged: int = 0
     failed_before: int = 0  # unchanged files that failed in an earlier run and are not tried again
     problems: list[ScanProblem] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)  # what the scan left out on purpose
+    unmatched_patterns: list[str] = field(default_factory=list)  # of the options
     missing: list[FileFailure] = field(default_factory=list)  # roots that do not exist and are not known
 
 
 def make_plan(
-    found: Iterable[FoundFile | ScanProblem],
+    found: Scan,
     known: Mapping[str, MediaRecord],
     *,
     roots: Sequence[Path],
@@ -54,7 +56,7 @@ def make_plan(
     was, it was moved.
 
     Args:
-        found: the files and problems of a scan of the roots.
+        found: a scan of those roots that exist.
         known: the index's records, by stored path.
         roots: files and folders of the run; some may not exist.
         media_root: what stored paths are relative to.
@@ -62,7 +64,7 @@ def make_plan(
         embed_all: embed every file again.
         prune: remove every known file below the roots that the scan did not find.
     """
-    plan = Plan()
+    plan = Plan(left_out=found.left_out)
     aliases = _aliases(known, media_root)
     candidates: dict[str, FoundFile] = {}
     present: set[str] = set()
@@ -95,8 +97,16 @@ def make_plan(
     else:
         again = {text for text in candidates if text in known and _try_again(known[text], retry_failed)}
         lost = _recognise(plan, candidates, lost, known, again=again, media_root=media_root)
+    plan.unmatched_patterns = found.unmatched_patterns
     held = [text for text in present if text in known or text in plan.moved]
-    sorted_out = sort_lost(lost, roots=roots, problems=plan.problems, held=held, media_root=media_root)
+    sorted_out = sort_lost(
+        lost,
+        roots=roots,
+        problems=plan.problems,
+        left_out=found.left_out,
+        held=held,
+        media_root=media_root,
+    )
     plan.gone += sorted_out.gone
     if prune:
         plan.gone += sorted_out.absent_files + sorted_out.unselected

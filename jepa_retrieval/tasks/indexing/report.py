@@ -41,6 +41,8 @@ class IndexReport:
         default_factory=list
     )  # whose files are kept, though they are not there
     unselected: int = 0  # files that are kept, though the options of this run do not select them
+    left_out: dict[str, int] = field(default_factory=dict)  # files and folders left out on purpose, by reason
+    unmatched_patterns: list[str] = field(default_factory=list)  # of `include` and `exclude`
     clips: int = 0  # in the whole index after the run
     seconds: float = 0.0
     captioned: int = 0  # clips that were given a sentence

@@ -6,11 +6,12 @@ import dataclasses
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes import Index, IndexWriter
+from indexes import Index, IndexWriter, LeftOutFile
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
@@ -87,6 +88,7 @@ class IndexUpdate:
                 writer.move(old, text, mtime_ns=found.mtime_ns)
             for text, found in plan.touched.items():
                 writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
+            writer.replace_left_out(self._left_out_files(plan), below=self._covered())
             _note_problems(writer, plan, index.known_files(), self.media_root)
             run = IndexingRun(
                 model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
@@ -99,6 +101,8 @@ class IndexUpdate:
         report.removed = len(plan.gone)
         report.absent = plan.absent
         report.unselected = len(plan.unselected)
+        report.left_out = dict(Counter(item.reason for item in plan.left_out).most_common())
+        report.unmatched_patterns = plan.unmatched_patterns
         report.failed_before = plan.failed_before
         report.failed += plan.missing
         report.failed += [
@@ -154,6 +158,15 @@ class IndexUpdate:
                 "bring them back, or drop them with --prune"
             )
         return present
+
+    def _left_out_files(self, plan: Plan) -> list[LeftOutFile]:
+        return [LeftOutFile(self.media_root.text_of_file(item.path), item.reason) for item in plan.left_out]
+
+    def _covered(self) -> list[str]:
+        """The roots in stored form; the media root too if a root lies above it."""
+        inside = self.media_root.prefix(self.media_root.folder)
+        above = any(inside.startswith(self.media_root.prefix(root)) for root in self.roots)
+        return [*(self.media_root.to_text(root) for root in self.roots), *(["."] if above else [])]
 
     def _unknown(self, missing: Collection[Path], known: Iterable[str]) -> list[FileFailure]:
         """A failure for each root that does not exist and that the index has nothing of either."""

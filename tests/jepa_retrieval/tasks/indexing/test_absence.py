@@ -85,6 +85,14 @@ def test_what_the_options_do_not_select_is_kept(disk: Path) -> None:
     assert (made.gone, sorted(made.unselected)) == ([], [".hidden.jpg", "disk/b.jpg", "disk/trip/c.jpg"])
 
 
+def test_what_a_pattern_excludes_is_removed(disk: Path) -> None:
+    known = records(disk)
+    for pattern in ("disk", "disk/trip/", str(disk / "disk" / "trip")):
+        made = plan(disk, known, scan_options={"exclude": [pattern]})
+        expected = ["disk/trip/c.jpg"] if "trip" in pattern else ["disk/b.jpg", "disk/trip/c.jpg"]
+        assert (sorted(made.gone), made.unselected, made.absent) == (expected, [], [])
+
+
 def test_prune_removes_all_of_that(disk: Path) -> None:
     (disk / ".hidden.jpg").write_bytes(b"hidden")
     known: dict[str, MediaRecord] = records(disk)
