@@ -29,6 +29,46 @@ def gather(local: Tensor) -> Tensor:
     return torch.cat(all_gather(local.contiguous()))
 
 
+def process_count() -> int:
+    """How many processes share the batch."""
+    return dist.get_world_size() if is_distributed() else 1
+
+
+def own_rows(count: int, device: torch.device) -> Tensor:
+    """Which of `count` rows of the joint batch are this process's, int64, ascending."""
+    share = count // process_count()
+    first = share * (dist.get_rank() if is_distributed() else 0)
+    return torch.arange(first, first + share, device=device)
+
+
+def gather_rows(local: Tensor) -> Tensor:
+    """As `gather` without a way back for gradients, and without a second copy in memory."""
+    if not is_distributed():
+        return local
+    joint = local.new_empty((len(local) * process_count(), *local.shape[1:]))
+    dist.all_gather(list(joint.chunk(process_count())), local.contiguous())
+    return joint
+
+
+def sum_own_rows(joint: Tensor) -> Tensor:
+    """The sum over the processes of [processes * B, ...], of which each gets its own rows [B, ...]."""
+    if not is_distributed():
+        return joint
+    share = len(joint) // process_count()
+    if dist.get_backend() == "nccl":
+        own = joint.new_empty((share, *joint.shape[1:]))
+        dist.reduce_scatter_tensor(own, joint)
+        return own
+    dist.all_reduce(joint)  # gloo, on CPUs, scatters no sums
+    return joint[share * dist.get_rank() : share * (dist.get_rank() + 1)].clone()
+
+
+def sum_over_processes(values: Tensor) -> None:
+    """Replace values by their sum over the processes."""
+    if is_distributed():
+        dist.all_reduce(values)
+
+
 def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     """Mean of each gradient over the processes.
 

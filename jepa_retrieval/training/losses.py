@@ -9,10 +9,10 @@ Letters: B predicted embeddings, M target embeddings, E their size.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from jepa_retrieval.training.config import LossConfig
+from jepa_retrieval.training.contrastive import Pairs, contrastive_loss
 from jepa_retrieval.training.distributed import gather
 
 
@@ -37,63 +37,27 @@ def joint_loss(
     """
     if config.kind != "infonce":
         return regression_loss(gather(predicted), gather(targets), config.kind)
-    predicted, ids = gather(predicted), gather(target_ids)
-    flat_targets, flat_ids = gather(targets).flatten(0, 1), ids.flatten()
-    own = torch.arange(len(flat_ids), device=flat_ids.device).view_as(ids)
-    positive = torch.zeros(len(predicted), len(flat_ids), dtype=torch.bool, device=flat_ids.device)
-    positive.scatter_(1, own, True)
-    features = None if text_features is None else gather(text_features)
+    ids = gather(target_ids)
+    flat = ids.flatten()
+    valid = None
     if config.same_text == "merge":
-        columns = first_occurrences(flat_ids)
-        positive = (ids[:, :, None] == flat_ids[columns]).any(dim=1)
-        flat_targets = flat_targets[columns]
+        valid = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
+        valid[first_occurrences(flat)] = True
     else:
-        columns = own.flatten()
-    soft = None
-    if config.soft_target_weight and features is not None:
-        similarity = features.mean(dim=1) @ features.flatten(0, 1)[columns].T
-        soft = similarity / config.soft_target_temperature
-    return info_nce(
-        predicted,
-        flat_targets,
-        positive,
-        scale,
-        label_smoothing=config.label_smoothing,
-        soft=soft,
+        flat = torch.arange(len(flat), device=flat.device)
+        ids = flat.view_as(ids)
+    soft = text_features if config.soft_target_weight else None
+    features = None if soft is None else gather(soft.float())
+    pairs = Pairs(
+        ids,
+        flat,
+        valid,
+        smoothing=config.label_smoothing,
         soft_weight=config.soft_target_weight,
+        row_features=None if features is None else features.mean(dim=1) / config.soft_target_temperature,
+        column_features=None if features is None else features.flatten(0, 1),
     )
-
-
-def info_nce(
-    predicted: Tensor,
-    targets: Tensor,
-    positive: Tensor,
-    scale: Tensor,
-    *,
-    label_smoothing: float = 0.0,
-    soft: Tensor | None = None,
-    soft_weight: float = 0.0,
-) -> Tensor:
-    """Bi-directional InfoNCE with any number of positives in rows and columns.
-
-    Each row's target distribution is even over its positives, each column's over its own; with one positive each
-    this is CLIP's symmetric cross entropy. `soft` (logits [B, M]) moves `soft_weight` of the target to its softmax.
-    """
-    logits = scale * predicted @ targets.T
-    return 0.5 * (
-        _cross_entropy(logits, positive, label_smoothing, soft, soft_weight)
-        + _cross_entropy(logits.T, positive.T, label_smoothing, None if soft is None else soft.T, soft_weight)
-    )
-
-
-def _cross_entropy(
-    logits: Tensor, positive: Tensor, smoothing: float, soft: Tensor | None, soft_weight: float
-) -> Tensor:
-    wanted = positive.to(logits.dtype)
-    wanted = wanted / wanted.sum(dim=1, keepdim=True)
-    if soft is not None:
-        wanted = (1 - soft_weight) * wanted + soft_weight * soft.to(logits.dtype).softmax(dim=1)
-    return F.cross_entropy(logits, wanted, label_smoothing=smoothing)
+    return contrastive_loss(predicted, targets.flatten(0, 1), scale, pairs)
 
 
 def regression_loss(predicted: Tensor, targets: Tensor, kind: str) -> Tensor:

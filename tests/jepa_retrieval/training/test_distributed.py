@@ -1,11 +1,17 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
+from torch import Tensor, nn
 
+from jepa_retrieval.training.config import LossConfig
+from jepa_retrieval.training.losses import first_occurrences
 from tests.conftest import REPOSITORY
-from tests.jepa_retrieval.training import joint_batch
+from tests.jepa_retrieval.training import joint_batch, shared_loss
 from tests.jepa_retrieval.training.conftest import Recipe
 
 
@@ -42,3 +48,78 @@ def _environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def plain_loss(predicted: Tensor, targets: Tensor, ids: Tensor, scale: Tensor, config: LossConfig) -> Tensor:
+    """InfoNCE with all logits in memory, in one process."""
+    flat = ids.flatten()
+    own = torch.arange(len(flat)).view_as(ids)
+    columns = torch.arange(len(flat))
+    positive = torch.zeros(len(predicted), len(flat), dtype=torch.bool).scatter_(1, own, True)
+    if config.same_text == "merge":
+        columns = first_occurrences(flat)
+        positive = (ids[:, :, None] == flat[columns]).any(dim=1)
+    features = targets.detach()
+    similarity = features.mean(dim=1) @ features.flatten(0, 1)[columns].T / config.soft_target_temperature
+    logits = scale * predicted @ targets.flatten(0, 1)[columns].T
+
+    def cross_entropy(logits: Tensor, positive: Tensor, soft: Tensor) -> Tensor:
+        wanted = positive.float() / positive.sum(dim=1, keepdim=True)
+        weight = config.soft_target_weight
+        wanted = (1 - weight) * wanted + weight * soft.softmax(dim=1)
+        return nn.functional.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
+
+    return 0.5 * (
+        cross_entropy(logits, positive, similarity) + cross_entropy(logits.T, positive.T, similarity.T)
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"same_text": "separate", "label_smoothing": 0.1},
+        {"label_smoothing": 0.1, "soft_target_weight": 0.3, "soft_target_temperature": 0.1},
+    ],
+)
+def test_four_processes_have_the_loss_and_gradients_of_all_logits(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    case = {"pairs": 48, "size": 16, "texts": 2, "settings": settings}
+    parts = _run(case, tmp_path, processes=4)
+    predicted, targets, ids, _ = shared_loss.joint_batch(case)
+    predicted.requires_grad_()
+    targets.requires_grad_()
+    scale = torch.tensor(14.0, requires_grad=True)
+    expected = plain_loss(predicted, targets, ids, scale, LossConfig(**settings))
+    expected.backward()
+    for part in parts:
+        assert torch.allclose(part["loss"], expected, atol=1e-6)
+        assert torch.allclose(part["scale"], scale.grad, atol=1e-6)
+    for name, value in (("predicted", predicted.grad), ("targets", targets.grad)):
+        assert torch.allclose(torch.cat([part[name] for part in parts]), value, atol=1e-6), name
+
+
+def test_a_large_batch_has_its_logits_spread_over_the_processes(tmp_path: Path) -> None:
+    pairs, processes = 24_576, 4
+    parts = _run({"pairs": pairs, "size": 8, "texts": 1}, tmp_path, processes=processes)
+    for part in parts:
+        assert part["floats"] <= 1.2 * pairs**2 / processes
+        assert torch.isfinite(part["loss"])
+
+
+def _run(case: dict[str, Any], folder: Path, *, processes: int) -> list[dict[str, Tensor]]:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [
+        *torchrun,
+        "--nproc-per-node",
+        str(processes),
+        shared_loss.__file__,
+        json.dumps(case),
+        str(folder),
+    ]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(processes)]
