@@ -17,19 +17,21 @@ from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.sentences import END
 
 
-class Past(NamedTuple):
+class KeyValueCache(NamedTuple):
     """Keys and values of all positions so far, by layer: float [layers, B, H, positions, W / H]."""
 
     keys: Tensor
     values: Tensor
 
-    def repeat(self, times: int) -> Past:
+    def repeat(self, times: int) -> KeyValueCache:
         """Every row `times` times, one after the other."""
-        return Past(self.keys.repeat_interleave(times, dim=1), self.values.repeat_interleave(times, dim=1))
+        return KeyValueCache(
+            self.keys.repeat_interleave(times, dim=1), self.values.repeat_interleave(times, dim=1)
+        )
 
-    def rows(self, chosen: Tensor | slice) -> Past:
+    def rows(self, chosen: Tensor | slice) -> KeyValueCache:
         """Some of the rows."""
-        return Past(self.keys[:, chosen], self.values[:, chosen])
+        return KeyValueCache(self.keys[:, chosen], self.values[:, chosen])
 
 
 class TokenGenerator(nn.Module):
@@ -53,7 +55,7 @@ class TokenGenerator(nn.Module):
 
     @torch.no_grad()
     def start_from(self, embeddings: Tensor) -> None:
-        """Begin with what a language model knows of the words: float [V, W], brought to the table's scale."""
+        """Initialise the table with a language model's word embeddings, float [V, W], at the table's scale."""
         centred = embeddings - embeddings.mean(dim=0)
         self.table.weight.copy_(0.02 * centred / centred.std())
 
@@ -70,33 +72,33 @@ class TokenGenerator(nn.Module):
         return functional.cross_entropy(self(tokens, ids[:, :-1])[counted].float(), ids[:, 1:][counted])
 
     @torch.no_grad()
-    def begin(self, tokens: Tensor) -> Past:
-        """What is kept of visual tokens [B, N, D]."""
+    def begin(self, tokens: Tensor) -> KeyValueCache:
+        """The cache of visual tokens [B, N, D]."""
         return self._run(self.body.vision_input(tokens), None)[1]
 
     @torch.no_grad()
-    def proceed(self, ids: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """More words [B, T] to logits [B, T, V] of the word after each, and the past with them."""
+    def advance(self, ids: Tensor, past: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        """More words [B, T] to logits [B, T, V] of the word after each, and the extended cache."""
         hidden, past = self._run(self.table(ids), past)
         return self._logits(hidden), past
 
     @torch.no_grad()
-    def log_likelihood(self, past: Past, ids: Tensor, lengths: Tensor) -> Tensor:
+    def log_likelihood(self, past: KeyValueCache, ids: Tensor, lengths: Tensor) -> Tensor:
         """Mean log probability of the words of each row, float [B]: the negative logarithm of its perplexity."""
-        logits, _ = self.proceed(ids[:, :-1], past)
+        logits, _ = self.advance(ids[:, :-1], past)
         chosen = logits.gather(2, ids[:, 1:, None]).squeeze(2).float()
         found = logits.float().logsumexp(dim=2) - chosen
         counted = torch.arange(ids.shape[1] - 1) < lengths[:, None]
         return -(found * counted).sum(dim=1) / lengths
 
     @torch.no_grad()
-    def say(self, past: Past, *, most: int) -> list[list[int]]:
-        """The likeliest words one after the other, at most so many, without the `END`."""
+    def generate(self, past: KeyValueCache, *, max_tokens: int) -> list[list[int]]:
+        """Greedy decoding: up to `max_tokens` token ids of each row, without the `END`."""
         rows = torch.arange(past.keys.shape[1])
         said: list[list[int]] = [[] for _ in rows]
         ids = torch.full((len(rows), 1), END)
-        for _ in range(most):
-            logits, past = self.proceed(ids, past)
+        for _ in range(max_tokens):
+            logits, past = self.advance(ids, past)
             best = logits[:, -1].argmax(dim=-1)
             going = best != END
             rows, best, past = rows[going], best[going], past.rows(going)
@@ -110,7 +112,7 @@ class TokenGenerator(nn.Module):
     def _logits(self, hidden: Tensor) -> Tensor:
         return functional.linear(hidden, self.table.weight)
 
-    def _run(self, hidden: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+    def _run(self, hidden: Tensor, past: KeyValueCache | None) -> tuple[Tensor, KeyValueCache]:
         """As `Predictor.attend` without dropout, for positions [B, T, W] that follow the past."""
         first = 0 if past is None else past.keys.shape[3]
         length = hidden.shape[1]
@@ -135,4 +137,4 @@ class TokenGenerator(nn.Module):
             hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
             keys.append(key)
             values.append(value)
-        return self.body.norm(hidden), Past(torch.stack(keys), torch.stack(values))
+        return self.body.norm(hidden), KeyValueCache(torch.stack(keys), torch.stack(values))

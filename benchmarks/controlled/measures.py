@@ -1,4 +1,4 @@
-"""What the two sides are asked at every checkpoint, and what a query costs."""
+"""What is measured on both sides at every checkpoint, and what a query costs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Measures:
 
     def __init__(self, trainer: Trainer) -> None:
         self._parts = {part.config.name: part for part in trainer.prepared.evaluations}
-        self._nothing = trainer.prepared.mean  # S_V that is every channel's mean shows nothing
+        self._nothing = trainer.prepared.mean  # a blank picture: S_V with every channel at its mean
         captions = self._parts["captions"]
         self.references = [list(example.targets) for example in captions.source.examples]
         self._cider = Cider(self.references)
 
     def checkpoint(self, side: AnySide) -> dict[str, float]:
         """CIDEr of the captions; in how many of 100 pictures the right label is among the best five."""
-        said = side.say(side.store(self.tokens("captions")))
+        said = side.caption(side.store(self.tokens("captions")))
         found = {
             CIDER: float(self._cider.scores(said, self.references).mean()),
             "distinct captions %": 100 * len(set(said)) / len(said),
@@ -51,7 +51,7 @@ class Measures:
     def retrieval(self, side: AnySide, *, queries: int) -> dict[str, float]:
         """Recall of the photograph of a caption among `POOL`, for one caption each of evenly spread photographs.
 
-        The prior of a caption is the same for all photographs, so it has no say here.
+        The prior of a caption is the same for all photographs, so it does not matter here.
         """
         stored = side.store(self.tokens("captions")[:POOL])
         owners = np.linspace(0, min(POOL, len(self.references)) - 1, queries).astype(int)

@@ -41,7 +41,7 @@ from jepa_retrieval.training.engine import Trainer
 from jepa_retrieval.training.stages import build_trainer
 
 TEMPLATE = "a photo of a {}."
-EVERY = 5  # of ImageNet's classes that are asked for: the generator weighs every class against every picture
+EVERY = 5  # of ImageNet's classes that are evaluated: the generator scores every class for every picture
 MINILM: dict[str, Any] = {
     "kind": "bert",
     "source": "package:all_minilm_l6_v2",
@@ -105,7 +105,7 @@ def build_shared(settings: Settings, seed: int) -> Trainer:
 
 
 def embedding_side(trainer: Trainer, settings: Settings, seed: int) -> EmbeddingSide:
-    """VL-JEPA and its Y-Decoder, which is trained here if it is not there yet."""
+    """VL-JEPA and its Y-Decoder, which is trained here if it does not exist yet."""
     decoder = load_decoder(trainer, settings, seed)
     assert decoder.y_decoder is not None
     return EmbeddingSide(trainer, decoder.y_decoder)
@@ -124,7 +124,7 @@ def token_side(trainer: Trainer, settings: Settings, seed: int) -> TokenSide:
     module.start_from(torch.from_numpy(decoder.y_encoder.encode(_words(tokenizer))))
     module.body.vision_input.fit(trainer.prepared.mean, trainer.prepared.std)
     optim = trainer.config.optim
-    return TokenSide(module, tokenizer, optim, steps=settings.steps, most=DECODER.max_tokens)
+    return TokenSide(module, tokenizer, optim, steps=settings.steps, max_tokens=DECODER.max_tokens)
 
 
 def load_decoder(trainer: Trainer, settings: Settings, seed: int) -> Model:

@@ -1,4 +1,4 @@
-"""The two sides of the comparison behind one door: trained on the same batches, asked the same things.
+"""The two sides of the comparison behind one interface: trained on the same batches, evaluated in the same way.
 
 Dimension letters: B pictures, N visual tokens, D their width, C texts.
 """
@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from benchmarks.controlled.generator import Past, TokenGenerator
+from benchmarks.controlled.generator import KeyValueCache, TokenGenerator
 from jepa_retrieval.models.parts import YDecoder
 from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
 from jepa_retrieval.training.batches import Batch
@@ -33,17 +33,17 @@ class Side(Protocol, Generic[Stored]):
         """One update of the weights; the loss."""
 
     def store(self, tokens: Tensor) -> Stored:
-        """What a library keeps of pictures, S_V [B, N, D]: all that does not depend on a text."""
+        """What an index would store of pictures, S_V [B, N, D]: everything that does not depend on a text."""
 
     def scores(self, stored: Stored, texts: Sequence[str]) -> Tensor:
         """How well each text fits each picture: float [B, C], higher is better."""
 
-    def say(self, stored: Stored) -> list[str]:
+    def caption(self, stored: Stored) -> list[str]:
         """A caption for each picture."""
 
 
 class EmbeddingSide:
-    """VL-JEPA: InfoNCE between Ŝ_Y and S_Y; captions are said by a Y-Decoder that never saw a picture."""
+    """VL-JEPA: InfoNCE between Ŝ_Y and S_Y; captions come from a Y-Decoder that was never trained on pictures."""
 
     name = "VL-JEPA"
 
@@ -67,7 +67,7 @@ class EmbeddingSide:
     def scores(self, stored: Tensor, texts: Sequence[str]) -> Tensor:  # noqa: D102
         return stored @ self._learner.embed_texts(texts).float().T
 
-    def say(self, stored: Tensor) -> list[str]:  # noqa: D102
+    def caption(self, stored: Tensor) -> list[str]:  # noqa: D102
         return [sentence.text for sentence in self._y_decoder.decode(stored.numpy())]
 
 
@@ -83,10 +83,10 @@ class TokenSide:
         optim: OptimConfig,
         *,
         steps: int,
-        most: int,
+        max_tokens: int,
     ) -> None:
-        """`most`: tokens of a sentence, `END` included; longer ones are cut."""
-        self.module, self._tokenizer, self._most = module, tokenizer, most
+        """`max_tokens`: of a sentence, `END` included; longer ones are cut."""
+        self.module, self._tokenizer, self._max_tokens = module, tokenizer, max_tokens
         self._clip_norm = optim.clip_norm
         self._optimizer = build_optimizer(module.parameters(), nn.Module(), optim)
         self._schedule = build_schedule(self._optimizer, optim, steps=steps)
@@ -102,13 +102,13 @@ class TokenSide:
         self._schedule.step()
         return loss.detach()
 
-    def store(self, tokens: Tensor) -> Past:
+    def store(self, tokens: Tensor) -> KeyValueCache:
         """Keys and values of the visual tokens."""
         self.module.eval()
         with torch.autocast("cpu", torch.bfloat16):
             return self.module.begin(tokens.float())
 
-    def scores(self, stored: Past, texts: Sequence[str]) -> Tensor:
+    def scores(self, stored: KeyValueCache, texts: Sequence[str]) -> Tensor:
         """The negative logarithm of the perplexity."""
         self.module.eval()
         ids, lengths = self.words(texts)
@@ -124,15 +124,17 @@ class TokenSide:
             parts.append(found.view(count, len(texts)))
         return torch.cat(parts)
 
-    def say(self, stored: Past) -> list[str]:  # noqa: D102
+    def caption(self, stored: KeyValueCache) -> list[str]:  # noqa: D102
         self.module.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            said = self.module.say(stored, most=self._most - 1)
+            said = self.module.generate(stored, max_tokens=self._max_tokens - 1)
         return [self._tokenizer.decode(ids) for ids in said]
 
     def words(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids [B, T + 1], `END` first, after the last and as padding, and how many follow the first, [B]."""
-        sentences = [ids[: self._most - 1] for ids in self._tokenizer.encode([plain(text) for text in texts])]
+        sentences = [
+            ids[: self._max_tokens - 1] for ids in self._tokenizer.encode([plain(text) for text in texts])
+        ]
         ids = torch.full((len(sentences), max(map(len, sentences)) + 2), END)
         for row, words in enumerate(sentences):
             ids[row, 1 : 1 + len(words)] = torch.tensor(words, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Anticipation: the embedding of what is seen before an action begins, ranked against the texts of all actions.
+"""Which action comes next? The embedding of what is seen before an action begins, ranked against all actions' texts.
 
     python -m benchmarks.published.anticipation epic100-anticipation --data FOLDER [--model nano] [--limit N]
 

@@ -1,4 +1,4 @@
-"""Captions of Flickr8k's test photographs from predicted embeddings: the Y-Decoder and the retrieval decoder.
+"""How good are captions decoded from predicted embeddings? Flickr8k's test photographs, both decoders.
 
     python -m benchmarks.published.captioning [--model nano] [--split test] [--beams 1 3 5] [--temperatures 0 0.04]
 
@@ -63,7 +63,7 @@ def evaluate(data: RetrievalSet, embedder: Embedder) -> Outcome:
 
 
 def main() -> None:
-    """Decode every photograph in every way, print the scores."""
+    """Decode every photograph with every setting, print the scores."""
     options = _arguments()
     model = load_model(options.model)
     names, references = _read(options.split)
@@ -71,7 +71,7 @@ def main() -> None:
     cider = Cider(references)
     rows, results = [], {}
     for name, decode in _decoders(model, options).items():
-        decode(asked[:1])  # the first use makes graphs ready
+        decode(asked[:1])  # the first use compiles the graphs
         sentences = decode(asked)
         with timed() as timer:
             for row in asked[:TIMED]:

@@ -1,4 +1,4 @@
-"""Open-vocabulary classification: the label text nearest to Ŝ_Y of the clip.
+"""How often is the label text nearest to a clip's Ŝ_Y the right one? Open-vocabulary classification.
 
     python -m benchmarks.published.classification imagenet-samples [--model nano] [--data FOLDER] [--limit N]
 

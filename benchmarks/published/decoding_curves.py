@@ -1,4 +1,4 @@
-"""Ways to choose what of a long video is decoded, and what each scores at every rate."""
+"""Schemes that choose which windows of a long video are decoded, and the scores of each at every rate."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Parts = list[tuple[int, int]]  # windows [first, last) of each part of a video
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """What one way of decoding scores, event by event."""
+    """The scores of one scheme, event by event."""
 
     scheme: str
     embedding: str
     scores: dict[str, np.ndarray]  # metric to float [R, events], one row per rate
-    rates: np.ndarray  # decodes per second that were really made, float [R]
+    rates: np.ndarray  # decodes per second in fact, float [R]
 
 
-def remembering(decoder: YDecoder) -> Callable[[str, TimedStream, Parts], list[str]]:
-    """Decoding that does no part of a video twice: rates share many segments."""
+def cached_decoder(decoder: YDecoder) -> Callable[[str, TimedStream, Parts], list[str]]:
+    """A decoder that decodes no interval twice: rates share many of them."""
     known: dict[tuple[str, str, int, int], str] = {}
 
     def say(embedding: str, stream: TimedStream, parts: Parts) -> list[str]:
@@ -74,7 +74,7 @@ class Scorer:
 
 
 def _raw_minilm() -> Callable[[Sequence[str]], np.ndarray]:
-    """Texts to unit vectors of the text tower that nano begins with, as its makers published it."""
+    """Texts to unit vectors of the text tower that nano begins with, as published."""
     from jepa_retrieval.models.registry import CONFIGS, model_config
     from jepa_retrieval.models.storage import initialise_model
     from jepa_retrieval.training.frozen import fingerprint_of_module, text_tower_of

@@ -1,4 +1,4 @@
-"""Hard negatives for the Y-Encoder: two texts that mean the same must be nearer to each other than to a third.
+"""Are two texts with the same meaning nearer to each other than to a third? Hard negatives for the Y-Encoder.
 
     python -m benchmarks.published.hard_negatives sugarcrepe-pp [--model nano] [--limit N] [--tower]
 

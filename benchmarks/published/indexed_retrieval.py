@@ -1,4 +1,4 @@
-"""Retrieval as a user has it: files are indexed, captions are searched."""
+"""Retrieval as a user does it: files are indexed, captions are searched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jepa_retrieval.library import Library
 
 
 class Ranking(NamedTuple):
-    """What the searches gave."""
+    """The results of all searches."""
 
     found: list[list[int]]  # for each caption, rows of the set's clips, the best first
     indexed: frozenset[int]  # rows of the clips that are in the index

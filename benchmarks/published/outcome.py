@@ -1,4 +1,4 @@
-"""What a task reports, whatever it is."""
+"""The result of a task on a data set."""
 
 from __future__ import annotations
 

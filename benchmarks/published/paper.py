@@ -1,4 +1,4 @@
-"""The figures that VL-JEPA's authors report (arXiv 2512.10942 v2), to stand beside one's own."""
+"""The figures that VL-JEPA's authors report (arXiv 2512.10942 v2), for comparison with one's own."""
 
 from __future__ import annotations
 

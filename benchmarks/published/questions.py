@@ -1,9 +1,9 @@
-"""Questions about pictures: the answer is the candidate nearest to Ŝ_Y of the question.
+"""How often is the candidate nearest to Ŝ_Y of a question its answer? Visual question answering.
 
     python -m benchmarks.published.questions daquar [--model nano] [--data FOLDER] [--limit N]
 
-Beside it: what guessing gets that knows the answers of the training part (the commonest, the commonest of the
-question's type), and the same model shown a grey picture. Scoring is that of the data set: equal text, VQA's soft
+For comparison: the commonest answer of the training part, the commonest for the question's type, and the same model
+with a grey picture. Scoring is that of the data set: equal text, VQA's soft
 accuracy, or POPE's figures, whose headline is the mean over its settings.
 """
 
@@ -36,7 +36,7 @@ def evaluate(data: QuestionSet, embedder: Embedder) -> Outcome:
     rows: dict[str, Figures] = {"all": _figures(given, asked, data)}
     for kind in dict.fromkeys(question.kind for question in asked):
         rows[kind] = _figures(*_of_kind(given, asked, kind), data)
-    if len(rows) == 2:  # one kind alone is all there is
+    if len(rows) == 2:  # a single kind equals the whole
         rows.popitem()
     rows["grey picture"] = _figures(blind, asked, data)
     if data.known:
@@ -82,7 +82,7 @@ def _yes_no(given: Sequence[str], asked: Sequence[Question]) -> dict[str, Figure
 
 
 def _guesses(asked: Sequence[Question], data: QuestionSet) -> dict[str, Figures]:
-    """What always giving the commonest answer of the training part gets."""
+    """Accuracy of always giving the commonest answer of the training part."""
     commonest = _commonest([answer for _, answer in data.known])
     guesses = {"commonest answer": _figures([commonest] * len(asked), asked, data)}
     kinds = {question.kind for question in asked}

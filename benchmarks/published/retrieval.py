@@ -1,10 +1,11 @@
-"""Text to video and video to text: each clip's Ŝ_Y is predicted with the captioning prompt, and ranked by similarity.
+"""Is the right clip found for a text, and the right text for a clip? Retrieval in both directions.
 
     python -m benchmarks.published.retrieval flickr8k [--model nano] [--data FOLDER] [--limit N] [--through-index]
 
-Pools and subsets are those of the data set; each recall stands beside the size of its pool. Video to text counts a
-clip as found when one of its captions is. `--through-index` measures what a user gets instead: the files are indexed,
-and every caption is searched with `Library.search(..., per_file=True)`.
+Each clip's Ŝ_Y is predicted with the captioning prompt, and ranked by similarity. Pools and subsets are those of
+the data set; each recall is reported with the size of its pool. Video to text counts a clip as found if one of its
+captions is. `--through-index` measures what a user gets: the files are indexed, and every caption is searched with
+`Library.search(..., per_file=True)`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def evaluate(data: RetrievalSet, embedder: Embedder) -> Outcome:
 
 
 def evaluate_through_index(data: RetrievalSet, embedder: Embedder) -> Outcome:
-    """Text to video as a user has it, by way of an index and a search."""
+    """Text to video as a user does it, with an index and a search."""
     from benchmarks.published.indexed_retrieval import search_all
 
     ranking = search_all(data, embedder.model.name)

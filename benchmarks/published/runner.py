@@ -1,4 +1,4 @@
-"""Run a task on a data set with a model, and write down everything that the figure depends on."""
+"""Run a task on a data set with a model, and record everything that the result depends on."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Settings:
 
     Attributes:
         model: a name that `jepa_retrieval.models.load_model` knows.
-        data: folder of the data set as published; None for where the shared data have it.
-        limit: take only so many clips, questions or triplets, evenly spread.
+        data: folder of the data set as published; None for its place in the shared data.
+        limit: use only so many clips, questions or triplets, evenly spread.
         cache: folder of cached embeddings; None for the user's cache.
         results: folder that the result is written to.
         variant: another way to measure: "through index" (retrieval), "tower" (hard negatives); "" for the usual.
@@ -65,7 +65,7 @@ def run(
 ) -> dict[str, Any]:
     """Evaluate, save `RESULTS/TASK-DATASET-MODEL.json`, and return what it says with its `path`.
 
-    A run that was killed goes on from the embeddings that it had cached.
+    A run that was killed continues with the embeddings that it had cached.
 
     Raises:
         UsageError: the task or data set is unknown, or a file of the data set is missing.

@@ -1,4 +1,4 @@
-"""Selective against uniform decoding on long videos, as in the VL-JEPA paper: the score over the rate of decoding.
+"""How many decodes does selective decoding save on long videos? The paper's comparison with uniform decoding.
 
     python -m benchmarks.published.selective_decoding [--cache FOLDER] [--captions FILE]
 
@@ -39,10 +39,10 @@ from benchmarks.published.decoding_curves import (
     SCHEMES,
     Curve,
     Scorer,
+    cached_decoder,
     decoding_curve,
     first_rate,
     interval,
-    remembering,
     uncovered,
 )
 from benchmarks.published.outcome import Figures, Outcome
@@ -55,7 +55,7 @@ from jepa_retrieval.models.parts import YDecoder
 from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
 
-REFERENCE = 1.0  # the uniform rate that selective decoding is held against
+REFERENCE = 1.0  # the uniform rate that selective decoding is compared with
 PAPER = 2.85  # times fewer decodes than uniform ones at 1 Hz, in the paper
 RESAMPLES = 2000
 
@@ -65,7 +65,7 @@ def main() -> None:
     options = _arguments()
     model = load_model(options.model)
     events, streams = read_events(), read_streams(model, options.cache, rate=RATE)
-    say = remembering(_decoder(model, options.captions))
+    say = cached_decoder(_decoder(model, options.captions))
     score = Scorer(events)
     curves: list[tuple[str, Curve]] = []
     for group, joined in (("natural", False), ("joined", True)):
@@ -112,7 +112,7 @@ def evaluate(data: TimedSet, embedder: Embedder) -> Outcome:
     streams, events = _streams(data, embedder, model)
     if len(events) < 2:
         raise UsageError(f"{data.title}: CIDEr needs at least two events, here is {len(events)}")
-    say, score = remembering(model.y_decoder), Scorer(events)
+    say, score = cached_decoder(model.y_decoder), Scorer(events)
     kinds = sorted({stream.joined for stream in streams})
     # A moment has no inside that a decode point could lie in.
     metrics = [metric for metric in METRICS if metric != "coverage" or any(e.start < e.end for e in events)]

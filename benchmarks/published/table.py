@@ -1,4 +1,4 @@
-"""One Markdown table of all results, beside the paper's."""
+"""One Markdown table of all results, with the paper's."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _reported(task: str, dataset: str, part: str) -> paper.Figures:
 
 
 def _column(document: dict[str, Any]) -> str:
-    """The model, and how it was measured where that was not the usual way."""
+    """The model, and the variant, if any."""
     return " ".join(filter(None, (str(document["model"]), document.get("variant", ""))))
 
 

@@ -1,4 +1,4 @@
-"""Inverse dynamics: which of the candidate clips shows the action that leads from the first state to the last?
+"""Which of the candidate clips shows the action that leads from the first state to the last? Inverse dynamics.
 
     python -m benchmarks.published.world_prediction worldprediction-wm --data FOLDER [--model nano] [--limit N]
 

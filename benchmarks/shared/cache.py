@@ -1,4 +1,4 @@
-"""Embeddings that survive a kill: one SQLite file per model, committed batch by batch."""
+"""Cached embeddings that survive a killed process: one SQLite file per model, committed batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Flickr8k's captions say is in a photograph: words for a few things, and which photographs have them."""
+"""What a Flickr8k photograph shows, according to its captions: words for a few things, and where they occur."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What benchmark scripts share: where the data lie, the machine's name, tables and JSON results."""
+"""What benchmark scripts share: the data folder, the machine's name, tables and JSON results."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a Markdown table, so that docs can take it over as it is."""
+    """Print a Markdown table, ready for the documentation."""
     print("\n".join(markdown_table(headings, rows)))
 
 

@@ -164,13 +164,13 @@ class Embedder:
         def predict(part: Sequence[str]) -> np.ndarray:
             return self.model.predictor.predict(np.repeat(tokens, len(part), axis=0), part)
 
-        return self._remembered("grey", queries, predict, QUERIES_PER_BATCH)
+        return self._cached("grey", queries, predict, QUERIES_PER_BATCH)
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """S_Y of each text, float32 [len(texts), E], unit length."""
-        return self._remembered("texts", texts, self.model.y_encoder.encode, TEXTS_PER_BATCH)
+        return self._cached("texts", texts, self.model.y_encoder.encode, TEXTS_PER_BATCH)
 
-    def _remembered(
+    def _cached(
         self, kind: str, texts: Sequence[str], compute: Callable[[Sequence[str]], np.ndarray], size: int
     ) -> np.ndarray:
         """What `compute` gives for each text, taken from the cache where it is known."""

@@ -99,7 +99,7 @@ def read_stream(
         request = StreamRequest(StreamSource("file", str(path)), model.x_encoder.image_size, rate=rate)
         with StreamReader(request) as reader:
             batches = _batches(event for event in reader if isinstance(event, MediaWindow))
-            # Frames are let go batch by batch: those of an hour would fill the memory.
+            # Frames are released batch by batch: those of an hour would fill the memory.
             encoded = [(model.x_encoder.encode(np.stack(frames)), times) for frames, times in batches]
         tokens = np.concatenate([part for part, _ in encoded])
         times = np.array([time for _, part in encoded for time in part])
@@ -136,7 +136,7 @@ def true_borders(video: str, events: Sequence[TimedEvent]) -> list[float]:
 
 
 def hits(found: Sequence[float], true: Sequence[float], *, tolerance: float = TOLERANCE) -> int:
-    """How many true borders were found: each found one counts for one at most, the nearest pairs first."""
+    """How many true borders were found: each found border counts for one at most, nearest pairs first."""
     pairs = sorted(
         (abs(a - b), i, j)
         for (i, a), (j, b) in itertools.product(enumerate(found), enumerate(true))

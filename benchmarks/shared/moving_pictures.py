@@ -1,4 +1,4 @@
-"""Made scenes: a camera that pans and zooms over a photograph."""
+"""Synthetic scenes: a camera that pans and zooms over a photograph."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ BATCH = 64
 
 
 def encode_photographs(model: RuntimeModel, paths: Sequence[Path]) -> np.ndarray:
-    """S_V of each photograph, float32 [len(paths), N, D]; kept in the user's cache for the next script."""
+    """S_V of each photograph, float32 [len(paths), N, D]; cached for the next script."""
     cache = EmbeddingCache(default_cache() / "photographs", fingerprint_of_x_encoder(model.config))
     keys = [_key(path) for path in paths]
     known = cache.get(keys)

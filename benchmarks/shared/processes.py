@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_SECONDS = 0.2  # between two looks at the memory
+SAMPLE_SECONDS = 0.2  # between two samples of the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Run:
 
     seconds: float
     peak_mb: (
-        float  # largest sum of the proportional set sizes of the process and its children; 0 if not looked at
+        float  # largest sum of the proportional set sizes of the process and its children; 0 if not sampled
     )
 
 
@@ -43,7 +43,7 @@ def run_ffmpeg(file: Path) -> Run:
 
 
 def measure(command: Sequence[str], *, memory: bool = False) -> Run:
-    """Run a command to its end; the script ends if it fails. Looking at the memory slows the command down."""
+    """Run a command to its end; the script ends if it fails. Sampling the memory slows the command down."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     peak = 0.0

@@ -1,4 +1,4 @@
-"""nano's embeddings of all shared photographs and videos, and of captions: what large made indexes are made of."""
+"""nano's embeddings of all shared photographs and videos, and of captions: the basis of large synthetic indexes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def real_vectors() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ŝ_Y of photographs and videos, S_Y of captions, S_Y of neutral texts; float32 [n, E], unit length.
 
     Photographs are those of Flickr8k's dev and test splits, videos those of Panda-70M; captions are theirs. None was
-    trained on: a model knows the pictures it has learnt from too well. All is cached, batch by batch.
+    trained on, for a model is better on its training pictures. All is cached, batch by batch.
     """
     embedder = Embedder(load_model("nano"), on_progress=_report)
     names, captions = _flickr8k()

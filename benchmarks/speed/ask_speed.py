@@ -1,10 +1,10 @@
-"""How long questions and classifications over a whole index take, in one process.
+"""How long do questions and classifications over a whole index take, in one process?
 
     python -m benchmarks.speed.ask_speed [--clips 1000] [--labels 400]
 
-The clips are made up, with tokens of the model's real size. `ask` runs the Predictor over all of them. For `classify`
-the labels are new in every run, so that their encoding counts; a list of labels that was used before is read from the
-cache, which is timed too.
+The clips are synthetic, with tokens of the model's real size. `ask` runs the Predictor over all of them. For
+`classify` the labels are new in every run, so that their encoding counts; a list of labels that was used before is
+read from the cache, which is timed as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.shared.common import print_table, save_result, timed
-from benchmarks.shared.made_index import fill_index
+from benchmarks.shared.synthetic_index import fill_index
 from jepa_retrieval.library import Library
 
 QUESTIONS = ("Is there a dog?", "What is the man doing?", "How many people are there?", "Where is this?")

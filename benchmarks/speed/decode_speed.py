@@ -1,11 +1,11 @@
-"""How fast files become windows, beside `ffmpeg -f null`, in one run on the same files.
+"""How fast do files become windows, compared with `ffmpeg -f null` on the same files?
 
     python -m benchmarks.speed.decode_speed [--minutes 20] [--pictures 2000]
 
-Makes two 720p h264 files from shared clips, one with the encoder's own key frames and one with a key frame every 2 s,
-and reads them through `DecodePool` with each sampling: the frames squeezed to 260 x 260, thumbnails made, the content
-hashed, no model. The yardstick decodes every frame on all cores. Small pictures, the start of a worker and a scan are
-timed too.
+Makes two 720p h264 files from shared clips, one with the encoder's own key frames and one with a key frame every 2
+s, and reads them through `DecodePool` with each sampling: frames scaled to 260 x 260, with thumbnails and content
+hashes, without a model. The reference decodes every frame on all cores. Small pictures, the start of a worker and a
+scan are timed too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
-from benchmarks.shared.made_videos import joined_video
+from benchmarks.shared.joined_videos import joined_video
 from jepa_retrieval.media import Decoded, DecodePool, DecodeRequest, FoundFile, Sampling, scan
 
 IMAGE_SIZE = 260

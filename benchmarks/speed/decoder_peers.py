@@ -1,7 +1,7 @@
-"""Decoders behind one signature: frames of a video at a steady rate, squeezed to a square, on both cores.
+"""Decoders behind one signature: frames of a video at a constant rate, scaled to a square, on both cores.
 
 Each takes the frame on screen in the middle of every slot of 1 / RATE seconds, scaled to IMAGE_SIZE x IMAGE_SIZE RGB,
-in the way that its own documentation recommends for many frames of one file, and returns how many it got. None skips
+as its own documentation recommends for many frames of one file, and returns how many it got. None skips
 frames or uses key frames alone; that is what `DecodePool` does, which is measured beside them.
 """
 
@@ -37,7 +37,7 @@ def pyav(file: Path) -> int:
 
 
 def decord(file: Path) -> int:
-    """Decord: batches of frame numbers, scaled by its own filter."""
+    """decord: batches of frame numbers, scaled by its own filter."""
     import decord
 
     threads = os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.filtered_search
 
-An index of 100,000 made-up clips, 20 to a file. Filters keep from 1 clip in 100,000 to all. Exact means that
+The index holds 100,000 synthetic clips, 20 to a file. Filters keep from 1 clip in 100,000 to all. Exact means that
 the ten hits are those of a search by brute force over the clips that pass. Times are of `Index.search`, warm,
 filter included.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.made_index import CLIPS_PER_FILE, fill_index
+from benchmarks.shared.synthetic_index import CLIPS_PER_FILE, fill_index
 from indexes import Index, arrays
 from jepa_retrieval.library import Library
 
@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _filters(files: int) -> list[str]:
-    """Filters by size, which `made_index` gives file number n as 1,000,000 + n."""
+    """Filters by size, which `synthetic_index` gives file number n as 1,000,000 + n."""
     one = "size = 1000123 and start = 40"
     shares = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
     return [one, *(f"size < {1_000_000 + max(1, round(share * files))}" for share in shares)]

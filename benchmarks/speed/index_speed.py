@@ -1,10 +1,10 @@
-"""How long indexing takes beside plain decoding, and how much memory, in one run on the same files.
+"""How long does indexing take compared with plain decoding of the same files, and how much memory?
 
     python -m benchmarks.speed.index_speed [--minutes 20] [--long-minutes 120] [--only speed|memory]
 
 Makes 720p h264 files from shared clips: one with the encoder's own key frames, one with a key frame every 2 s. The
-yardstick is `ffmpeg -i FILE -f null -`, which decodes every frame on all cores; it runs before and after the indexer,
-and the faster of both counts. Every run of `jepa index` is a new process that starts from nothing but the compiled
+reference is `ffmpeg -i FILE -f null -`, which decodes every frame on all cores; it runs before and after the indexer,
+and the faster run counts. Every run of `jepa index` is a new process that starts from nothing but the compiled
 graphs. Memory is the peak of the proportional set size of the process and its decoding workers together.
 """
 
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.made_videos import joined_video, real_clips
+from benchmarks.shared.joined_videos import joined_video, real_clips
 from benchmarks.shared.processes import Run, run_ffmpeg, run_index
 
 KEY_FRAMES = {"own_keys": None, "keys_2s": 2.0}

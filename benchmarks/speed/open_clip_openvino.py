@@ -1,4 +1,4 @@
-"""An open_clip model on a CPU: how much faster OpenVINO runs it than PyTorch, and whether the numbers are the same.
+"""How much faster is an open_clip model on a CPU with OpenVINO than with PyTorch, and are the numbers the same?
 
     python -m benchmarks.speed.open_clip_openvino
     python -m benchmarks.speed.open_clip_openvino --architecture ViT-B-16-SigLIP

@@ -1,4 +1,4 @@
-"""How long a text search takes: cold in a new process, warm with 100,000 clips.
+"""How long does a text search take: cold in a new process, and warm, with 100,000 clips?
 
     python -m benchmarks.speed.query_latency
 
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.made_index import fill_index
 from benchmarks.shared.processes import jepa_program
+from benchmarks.shared.synthetic_index import fill_index
 from jepa_retrieval.library import Library
 
 QUERIES = ("a dog on the beach", "two men playing football", "a red car in the snow", "people at a wedding")
@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         for clips in (options.small, options.large):
-            library = made_library(folder / f"{clips} clips", clips=clips)
+            library = synthetic_library(folder / f"{clips} clips", clips=clips)
             cold = cold_searches(library, options.cold_runs)
             table.append([f"cold, `jepa search`, {clips:,} clips", *_row(cold)])
         warm = warm_searches(library, options.warm_runs)
@@ -50,8 +50,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def made_library(folder: Path, *, clips: int) -> Path:
-    """A library of made-up clips in `folder`, kept if it is there already."""
+def synthetic_library(folder: Path, *, clips: int) -> Path:
+    """A library of synthetic clips in `folder`; an existing one is used as it is."""
     if not folder.exists():
         fill_index(Library.create(folder, model="nano"), clips=clips)
     return folder

@@ -1,4 +1,4 @@
-"""How long a second `jepa index` takes when nothing has changed.
+"""How long does a second `jepa index` take when nothing has changed?
 
     python -m benchmarks.speed.reindex_unchanged [--files 10000]
 

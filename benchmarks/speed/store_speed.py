@@ -1,4 +1,4 @@
-"""How fast the index itself is: opening, searching, filtering, writing.
+"""How fast is the index itself: opening, searching, filtering, writing?
 
     python -m benchmarks.speed.store_speed [--clips 100000] [--small 5000] [--embedding-size 512]
 

@@ -1,10 +1,10 @@
-"""How fast the training loop is on cached tokens, against the arithmetic alone.
+"""How fast is the training loop on cached tokens, compared with the arithmetic alone?
 
     python -m benchmarks.speed.training_speed
 
 Loop: `jepa train`'s own loop with tokens from disk, text features, sampling, logging. Limit: a plain PyTorch loop
 with the same forward and backward pass and the same optimiser on one batch of random tensors that never leaves
-memory. Both are run in turn, and single steps are timed, so that other work on the machine disturbs both alike.
+memory. Both run alternately, and single steps are timed, so that other work on the machine affects both equally.
 """
 
 from __future__ import annotations

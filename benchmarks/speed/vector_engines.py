@@ -1,10 +1,10 @@
-"""Search engines for vectors behind three calls, each run in a process of its own so that its memory can be told.
+"""Vector search engines behind one interface, each in a process of its own so that its memory can be measured.
 
     python -m benchmarks.speed.vector_engines build ENGINE VECTORS FOLDER
     python -m benchmarks.speed.vector_engines measure ENGINE VECTORS FOLDER --queries FILE --truth FILE
 
-VECTORS is float16 [n, E], raw. Builds stay in FOLDER. Settings are each project's own defaults, or what its documents
-advise for a million vectors; then what a search may be tuned by is raised until the recall is reached.
+VECTORS is float16 [n, E], raw. Builds stay in FOLDER. Settings are each project's own defaults, or what its
+documentation advises for a million vectors; the search parameter is then raised until the recall is reached.
 """
 
 # ruff: noqa: D102  (what the methods do is said once, in Engine)
@@ -32,7 +32,7 @@ class Engine(ABC):
     """One engine. `search` returns row numbers, int64 [Q, 10]."""
 
     efforts: Sequence[int] = SWEEP
-    packages: Sequence[str] = ()  # of an environment of its own, where its packages break others
+    packages: Sequence[str] = ()  # for an environment of its own, where its packages conflict with others
     index: Any  # what `load` opens
 
     def __init__(self, vectors: np.ndarray, folder: Path) -> None:
@@ -182,7 +182,7 @@ class LanceDB(Engine):
         search = self.index.search(query).distance_type("dot").nprobes(effort)
         search = search.refine_factor(
             max(10, effort // 4)
-        )  # candidates must grow too, or recall stands still
+        )  # more candidates as well, or recall stays the same
         found: np.ndarray = search.limit(TOP).select(["id", "_distance"]).to_arrow()["id"].to_numpy()
         return found
 

@@ -1,9 +1,9 @@
-"""Our index beside its peers at equal recall@10: text queries over vectors spread as nano's clips are.
+"""How do our index and other engines compare at equal recall@10? Text queries over synthetic vectors.
 
     python -m benchmarks.speed.vector_search [--clips 1000000] [--engines ours,hnswlib] [--build-only]
 
 Each engine builds and searches in a process of its own, with as many threads as it takes by itself; queries are
-asked one by one. Time is taken at the least effort with a recall@10 of 0.98, or at the greatest where that is not
+asked one by one. Time is measured at the lowest setting with a recall@10 of 0.98, or at the highest where that is not
 reached. Vectors and builds stay in the work folder; what was built is not built again. Needs the extra `bench` and
 the shared data.
 """
@@ -24,13 +24,13 @@ import numpy as np
 from benchmarks.datasets.location import REPOSITORY
 from benchmarks.shared.cache import default_cache
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.made_vectors import describe, make_vectors
 from benchmarks.shared.real_vectors import real_vectors
+from benchmarks.shared.synthetic_vectors import describe, make_vectors
 from benchmarks.speed.vector_engines import ENGINES, TOP
 from indexes.vectors.exact import search_rows
 
 QUERIES = 500
-SAMPLE = 20_000  # made vectors that are compared with the real ones
+SAMPLE = 20_000  # synthetic vectors that are compared with the real ones
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def prepare(folder: Path, clips: int) -> dict[str, dict[str, float]]:
-    """Vectors, queries, sample queries and true answers, made once; how like the real ones the made vectors are."""
+    """Vectors, queries, sample queries and true answers, made once; and statistics of synthetic and real vectors."""
     described = folder / "likeness.json"
     if not described.exists():
         folder.mkdir(parents=True, exist_ok=True)

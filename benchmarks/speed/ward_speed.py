@@ -1,9 +1,9 @@
-"""How long cutting a long stream into runs takes: our Ward clustering of a chain beside scikit-learn's, in one run.
+"""How long does cutting a long stream take: our Ward clustering of a chain, compared with scikit-learn's?
 
     python -m benchmarks.speed.ward_speed [--windows 20000] [--size 512]
 
-The stream is made: scenes of 2 to 30 windows, each a random direction with some noise. Both cut it into the same
-number of runs, and must find the same borders.
+The stream is synthetic: scenes of 2 to 30 windows, each a random direction with some noise. Both cut it into the same
+number of clips, and must find the same borders.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOISE = 0.5  # length of what is added to a scene's direction
 def main() -> None:
     """Cut with both, compare, print."""
     options = _arguments()
-    stream, scenes = made_stream(options.windows, options.size)
+    stream, scenes = synthetic_stream(options.windows, options.size)
     ours, our_borders = _fastest(lambda: [run.start for run in segment(stream, count=scenes)][1:])
     theirs, their_borders = _fastest(lambda: _sklearn(stream, scenes))
     same = len(set(our_borders) & set(their_borders)) / max(1, len(our_borders))
@@ -39,7 +39,7 @@ def main() -> None:
     )
 
 
-def made_stream(windows: int, size: int) -> tuple[np.ndarray, int]:
+def synthetic_stream(windows: int, size: int) -> tuple[np.ndarray, int]:
     """Unit vectors, float32 [W, E], and how many scenes they show."""
     random = np.random.default_rng(0)
     lengths: list[int] = []

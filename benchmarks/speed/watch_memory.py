@@ -1,11 +1,11 @@
-"""Does `jepa watch` grow? Its memory over a stream of many hours.
+"""Does the memory of `jepa watch` grow over a stream of many hours?
 
     python -m benchmarks.speed.watch_memory [--hours 6]
 
-The stream is a file: shared clips, joined, made small (320 x 180, 4 frames a second) and repeated for so many hours,
-with the time stamps running on. It is read as fast as it can be, two windows a second of the stream, with everything
-that collects: subtitles, a timeline, an alert. Printed is the resident memory of the process every half hour of the
-stream.
+The stream is a file: shared clips, joined, made small (320 x 180, 4 frames a second) and repeated for so many
+hours, with the time stamps running on. It is read as fast as it can be, two windows a second of the stream, with
+everything that accumulates: subtitles, a timeline, an alert. Printed is the resident memory of the process every
+half hour of the stream.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
-from benchmarks.shared.made_videos import SCENE_MINUTES, joined_video
+from benchmarks.shared.joined_videos import SCENE_MINUTES, joined_video
 
 STEP = 1800.0  # seconds of the stream between two rows
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = _arguments()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        stream = _made_stream(folder, options.hours)
+        stream = _long_stream(folder, options.hours)
         with timed() as timer:
             samples = _memory(stream, folder)
     rows: list[list[object]] = [[f"{time / 3600:.1f}", f"{mb:.0f}"] for time, mb in samples]
@@ -46,7 +46,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _made_stream(folder: Path, hours: float) -> Path:
+def _long_stream(folder: Path, hours: float) -> Path:
     stream = folder / f"stream_{hours:g}h.ts"
     if stream.exists():
         return stream

@@ -1,12 +1,12 @@
-"""How fast `jepa watch` is on a 720p file, and what it does with a live stream that comes too fast.
+"""How fast is `jepa watch` on a 720p file, and what does it do with a live stream that is too fast?
 
     python -m benchmarks.speed.watch_speed [--minutes 10] [--rate 2] [--paces 1 10 20 40]
 
 The file is joined from shared clips, h264 with the encoder's own key frames. `jepa watch` runs as a new process from
 beginning to end, beside `ffmpeg -i FILE -f null -`, which decodes every frame on all cores, and does nothing else.
 
-The live stream is the same file over HTTP from this machine, sent at several times its own pace: as many cameras as
-that. Windows that are dropped are counted; but a sender over TCP waits for a slow reader, so a pace beyond what
+The live stream is the same file over HTTP from this machine, sent at a multiple of its own pace: as many cameras
+at once. Windows that are dropped are counted; but a sender over TCP waits for a slow reader, so a pace beyond what
 watching can do shows as a longer run rather than as drops.
 """
 
@@ -24,13 +24,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
-from benchmarks.shared.made_videos import joined_video
+from benchmarks.shared.joined_videos import joined_video
 from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model, YDecoder
 from jepa_retrieval.tasks.watching.watch import WatchCounters, Watcher, WatchOptions
 
-PIECE_SECONDS = 0.1  # of the clock on the wall, between two pieces that are sent
+PIECE_SECONDS = 0.1  # of wall time between two pieces that are sent
 
 
 def main() -> None:
@@ -127,7 +127,7 @@ def _serve(stream: Path, *, pace: float, seconds: float) -> Iterator[str]:
                     self.wfile.write(data[start : start + size])
                     time.sleep(max(0.0, began + number * PIECE_SECONDS - time.monotonic()))
             except OSError:
-                return  # whoever watches has seen enough
+                return  # the client has closed the connection
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

@@ -1,4 +1,4 @@
-"""Wall time of an X-Encoder per frame on several runtimes, all cores, and how far their tokens differ.
+"""How long does an X-Encoder take per frame on several runtimes, and how far do their tokens differ?
 
     python -m benchmarks.speed.x_encoder_speed [--model nano] [--batch 16]
 
@@ -131,7 +131,7 @@ def _per_frame(encode: Encode, frames: np.ndarray) -> float:
 
 
 def _cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Cosine of each token with its other self."""
+    """Mean cosine between the tokens of two runtimes."""
     norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     cosine: np.ndarray = (first * second).sum(axis=-1) / norms
     return cosine

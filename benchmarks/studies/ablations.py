@@ -1,4 +1,4 @@
-"""The paper's ablations at the scale of two cores: one table, several seeds, mean and spread.
+"""What does each ingredient of the recipe contribute? The paper's ablations on two cores, mean and spread over seeds.
 
     python -m benchmarks.studies.ablations
 
@@ -7,10 +7,10 @@ class labels, after pretraining on captions and class labels alone. Measured are
 images), retrieval (Flickr8k dev, text to image, recall@1) and VQA (DAQUAR eval, single-word answers, nearest of the
 answers seen in training). The model is nano's architecture, narrower: one EfficientNet-Lite0 token a frame, MiniLM, a
 small Llama-style Predictor. In the group "frozen Y-Encoder" the shared space is MiniLM's own, so that losses
-without negatives have something fixed to aim at. Rows of the group "trained Y-Encoder" train MiniLM and a head on
+without negatives have a fixed target. Rows of the group "trained Y-Encoder" train MiniLM and a head on
 it, on fewer samples. The rows of a group are compared among themselves.
 
-Scores that are finished are kept in the work folder: an interrupted run goes on with the next.
+Finished scores are kept in the work folder: an interrupted run continues with the next.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def main() -> None:
     rows = [row for row in ROWS if options.only in row.name or options.only in row.group]
     if not rows:
         sys.exit(f"--only {options.only}: no such row; there are {', '.join(row.name for row in ROWS)}")
-    for seed in range(
-        options.seeds
-    ):  # every row once, then again: a run that is cut short still compares all
+    for seed in range(options.seeds):  # seed by seed: a run that is stopped early still compares all rows
         for row in rows:
             began = time.monotonic()
             scores.setdefault(row, []).append(score(row, seed, options))

@@ -1,16 +1,16 @@
-"""Does a search say that nothing matches, when what is asked for is not there?
+"""Does a search report that nothing matches when the thing is not in the library?
 
     python -m benchmarks.studies.abstention [--model nano] [--index DIR]
 
-The library: the photographs of Flickr8k's test split and the Panda-70M videos. A thing, such as a dog, is in a
-file whose captions name it. Each thing is searched for twice: in the library without any file that has it,
-where no hit is right; and in the whole library, where a first hit is right if most of its captions name the
-thing. A second set uses Panda-70M alone: each video's caption, in the library without the video's category, and
-in the whole library.
+The library: the photographs of Flickr8k's test split and the Panda-70M videos. A file shows a thing, such as a dog,
+if its captions name it. Each thing is searched for twice: in the library without any file that shows it, where no
+hit is right; and in the whole library, where the first hit is right if most of its captions name the thing. A
+second set uses Panda-70M alone: each video's caption, in the library without the video's category, and in the whole
+library.
 
 Reported: at the confidence that keeps 90% of the right first hits, how many of the queries for what is absent
-find nothing; the same at the fixed confidence of 0.5; and the same for the raw score, which one threshold
-cannot serve.
+find nothing; the same at the fixed confidence of 0.5; and the same for the raw score, for which no single
+threshold works.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEEP = 0.9
 FIXED = 0.5
 PHRASES = ("{}", "a photo of {}", "{} in a video")
 
-# What captions call a thing, and how it is asked for. Things that no file or nearly every file has say nothing.
+# The words of captions for a thing, and the query. Things that no file or nearly every file shows are no test.
 THINGS = {
     "a dog": WORDS["dog"],
     "snow": WORDS["snow"] + " ski skiing skier snowboard snowboarder snowboarding ice sled",
@@ -72,11 +72,11 @@ class Item(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What became of one query."""
+    """The outcome of one query."""
 
     first: Moment | None
-    right: bool  # the first hit is what was asked for
-    absent: bool  # nothing in the library is
+    right: bool  # the first hit is right
+    absent: bool  # nothing in the library matches
 
 
 def main() -> None:

@@ -1,14 +1,14 @@
-"""Are the borders of joined videos found, where their number is given and where one threshold has to do?
+"""Are the borders of joined videos found, given their number, and given one threshold for all?
 
     python -m benchmarks.studies.borders [--cache FOLDER]
 
 The streams have two windows a second; a found border counts if it lies within a second of the true one.
-Thresholds are never chosen on these videos, but on made streams: a row of scenes, each a Flickr8k photograph
-(dev split) seen for 2 to 12 seconds through a slowly moving, zooming frame. Of all thresholds that do best
-there, the middle one is taken. Beside it stands, for each video, the threshold that does best on the six others
+Thresholds are never chosen on these videos, but on synthetic streams: sequences of scenes, each a Flickr8k photograph
+(dev split) seen for 2 to 12 seconds by a camera that slowly pans and zooms. Of all thresholds that are best there,
+the middle one is taken. For comparison, each video is also cut with the threshold that is best for the six others
 (leave one out).
 
-Two ways to cut: Ward clustering of the whole stream, and the local variance that `jepa watch` follows.
+Two methods of cutting: Ward clustering of the whole stream, and the local variance that `jepa watch` follows.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ Cut = Callable[[np.ndarray, float], list[float]]
 
 
 def main() -> None:
-    """Choose thresholds on made streams, cut the joined videos, print one table."""
+    """Choose thresholds on synthetic streams, cut the joined videos, print one table."""
     options = _arguments()
     model = load_model(options.model)
-    made = _made_streams(model, options)
+    synthetic = _synthetic_streams(model, options)
     events = read_events()
     real = [
         (stream.embeddings, true_borders(stream.video, events))
@@ -57,11 +57,11 @@ def main() -> None:
         ("Ward", _ward, SHIFTS, DEFAULT_SHIFT),
         ("local variance", _variance, VARIANCES, DEFAULT_THRESHOLD),
     ):
-        on_made = _f1_of(made, cut, thresholds)
-        chosen = _middle_of_best(thresholds, on_made)
+        on_synthetic = _f1_of(synthetic, cut, thresholds)
+        chosen = _middle_of_best(thresholds, on_synthetic)
         held_out = [_held_out(real, cut, thresholds, left) for left in range(len(real))]
         scores = {
-            "chosen on made streams": _score(_cut_all(real, cut, chosen)),
+            "chosen on synthetic streams": _score(_cut_all(real, cut, chosen)),
             "the default": _score(_cut_all(real, cut, default)),
             "chosen on the other six": _score(held_out),
         }
@@ -70,7 +70,7 @@ def main() -> None:
             rows.append(_row(f"{name}, threshold {how}", label, score))
         result[name] = {
             "chosen": chosen,
-            "f1_on_made": dict(zip(map(float, thresholds), on_made, strict=True)),
+            "f1_on_synthetic": dict(zip(map(float, thresholds), on_synthetic, strict=True)),
             **scores,
         }
     print_table(["cut", "threshold", "precision", "recall", "F1"], rows)
@@ -86,9 +86,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _made_streams(model: RuntimeModel, options: argparse.Namespace) -> Streams:
+def _synthetic_streams(model: RuntimeModel, options: argparse.Namespace) -> Streams:
     options.cache.mkdir(parents=True, exist_ok=True)
-    name = f"made-{options.streams}x{options.scenes}-{fingerprint_of_x_encoder(model.config)[:12]}.npz"
+    name = f"synthetic-{options.streams}x{options.scenes}-{fingerprint_of_x_encoder(model.config)[:12]}.npz"
     kept = options.cache / name
     if not kept.exists():
         np.savez(kept, **_encode_made(model, options))
@@ -106,7 +106,7 @@ def _encode_made(model: RuntimeModel, options: argparse.Namespace) -> dict[str, 
     folder = shared_data() / "flickr8k"
     names = (folder / "Flickr_8k.devImages.txt").read_text().split()
     chosen = random.choice(names, size=(options.streams, options.scenes), replace=False)
-    made: dict[str, Any] = {}
+    synthetic: dict[str, Any] = {}
     for number, row in enumerate(chosen):
         frames: list[np.ndarray] = []
         borders = []
@@ -121,9 +121,9 @@ def _encode_made(model: RuntimeModel, options: argparse.Namespace) -> dict[str, 
                     smallest=0.5,
                     random=random,
                 )
-        made[f"tokens{number}"] = model.x_encoder.encode(np.stack(frames)[:, np.newaxis])
-        made[f"borders{number}"] = np.array(borders[1:])
-    return made
+        synthetic[f"tokens{number}"] = model.x_encoder.encode(np.stack(frames)[:, np.newaxis])
+        synthetic[f"borders{number}"] = np.array(borders[1:])
+    return synthetic
 
 
 def _ward(stream: np.ndarray, shift: float) -> list[float]:

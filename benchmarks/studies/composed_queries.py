@@ -1,11 +1,11 @@
-"""Composed queries, such as dog + snow - person, beside the best that one text can do.
+"""Composed queries, such as dog + snow - person, compared with the best single text.
 
     python -m benchmarks.studies.composed_queries [--model nano] [--split test]
 
-Photographs of a Flickr8k split; what is in them is read off their captions: a thing is there if two of five
-captions name it, and not there if none does. Queries are all combinations of a who, a where and something that
-must not be there (any two of them, or all), as far as at least three photographs fit, and, for what is excluded,
-three more fit but for it. Recall@5: how many of the right photographs, at most five, are among the first five.
+The photographs are a split of Flickr8k. Their content is taken from their captions: a thing is present if two of five
+captions name it, and absent if none does. Queries combine a subject, a place and something to exclude (two of these,
+or all three), if at least three photographs match, and at least three more would match but for what is excluded.
+Recall@5 is the share of the matching photographs, at most five, among the first five results.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TOP = 5
 Encode = Callable[[str], np.ndarray]
 
 
-class Made(NamedTuple):
-    """One query: this, perhaps that too, and perhaps not a third thing."""
+class Composition(NamedTuple):
+    """One query: a thing, optionally a second one, and optionally one to exclude."""
 
     one: str
     two: str | None
@@ -42,13 +42,13 @@ class Made(NamedTuple):
 
 
 def main() -> None:
-    """Make the queries, search in each way, print recall."""
+    """Make the queries, search with each method, print recall."""
     options = _arguments()
     model = load_model(options.model)
     folder = shared_data() / "flickr8k"
     names, captions = read_split(folder, options.split)
     images = predict(model, encode_photographs(model, [folder / "images" / f"{n}.webp" for n in names]))
-    queries = made_queries(captions)
+    queries = compositions(captions)
     known: dict[str, np.ndarray] = {}
 
     def encode(text: str) -> np.ndarray:
@@ -57,9 +57,10 @@ def main() -> None:
         return known[text]
 
     recalls = {
-        name: np.array([way(images, made, encode) for made in queries]) for name, way in _ways().items()
+        name: np.array([method(images, query, encode) for query in queries])
+        for name, method in _methods().items()
     }
-    kinds = np.array([(made.two is not None, made.without is not None) for made in queries])
+    kinds = np.array([(query.two is not None, query.without is not None) for query in queries])
     columns = {
         "all": np.ones(len(queries), bool),
         "a + b": (kinds == (True, False)).all(axis=1),
@@ -80,8 +81,8 @@ def main() -> None:
     print(save_result("composed_queries", {"model": options.model, "split": options.split, **figures}))
 
 
-def made_queries(captions: Sequence[Sequence[str]]) -> list[Made]:
-    """All combinations that enough photographs answer."""
+def compositions(captions: Sequence[Sequence[str]]) -> list[Composition]:
+    """All combinations that enough photographs match."""
     counts = {name: mentions(captions, words) for name, words in WORDS.items()}
     found = []
     for one in WHO:
@@ -97,43 +98,43 @@ def made_queries(captions: Sequence[Sequence[str]]) -> list[Made]:
                 absent = np.ones_like(both) if without is None else counts[without] == 0
                 matters = without is None or (both & ~absent).sum() >= FEWEST
                 if matters and (both & absent).sum() >= FEWEST:
-                    found.append(Made(one, two, without, both & absent))
+                    found.append(Composition(one, two, without, both & absent))
     return found
 
 
-def _ways() -> dict[str, Callable[[np.ndarray, Made, Encode], float]]:
-    """Ways to look for a made query."""
+def _methods() -> dict[str, Callable[[np.ndarray, Composition, Encode], float]]:
+    """Methods of searching for a composition."""
 
-    def text(template: str, with_minus: str = "") -> Callable[[np.ndarray, Made, Encode], float]:
-        def way(images: np.ndarray, made: Made, encode: Encode) -> float:
-            tail = with_minus.format(made.without) if made.without else ""
-            words = made.one if made.two is None else template.format(made.one, made.two)
-            return _recall(images @ encode(words + tail), made.right)
+    def text(template: str, with_minus: str = "") -> Callable[[np.ndarray, Composition, Encode], float]:
+        def method(images: np.ndarray, query: Composition, encode: Encode) -> float:
+            tail = with_minus.format(query.without) if query.without else ""
+            words = query.one if query.two is None else template.format(query.one, query.two)
+            return _recall(images @ encode(words + tail), query.right)
 
-        return way
+        return method
 
-    def best_single(images: np.ndarray, made: Made, encode: Encode) -> float:
-        words = [word for word in (made.one, made.two) if word]
-        return max(_recall(images @ encode(word), made.right) for word in words)
+    def best_single(images: np.ndarray, query: Composition, encode: Encode) -> float:
+        words = [word for word in (query.one, query.two) if word]
+        return max(_recall(images @ encode(word), query.right) for word in words)
 
-    def composed(images: np.ndarray, made: Made, encode: Encode) -> float:
-        query = Query.text(made.one)
-        if made.two is not None:
-            query = query + made.two
-        if made.without is not None:
-            query = query - made.without
-        terms = soften(join_texts(query.terms))
+    def composed(images: np.ndarray, query: Composition, encode: Encode) -> float:
+        composition = Query.text(query.one)
+        if query.two is not None:
+            composition = composition + query.two
+        if query.without is not None:
+            composition = composition - query.without
+        terms = soften(join_texts(composition.terms))
         vectors = np.stack([encode(str(term.source)) for term in terms])
         vector, _ = compose(vectors, [term.weight for term in terms])
-        return _recall(images @ vector, made.right)
+        return _recall(images @ vector, query.right)
 
-    def plain_sum(images: np.ndarray, made: Made, encode: Encode) -> float:
-        total = encode(made.one)
-        if made.two:
-            total = total + encode(made.two)
-        if made.without:
-            total = total - encode(made.without)
-        return _recall(images @ total, made.right)
+    def plain_sum(images: np.ndarray, query: Composition, encode: Encode) -> float:
+        total = encode(query.one)
+        if query.two:
+            total = total + encode(query.two)
+        if query.without:
+            total = total - encode(query.without)
+        return _recall(images @ total, query.right)
 
     return {
         "the better of the two words, with hindsight": best_single,

@@ -1,17 +1,18 @@
-"""Embedding against token prediction: the paper's controlled comparison at the scale of two cores.
+"""Does predicting embeddings learn faster than predicting tokens? The paper's controlled comparison, on two cores.
 
     python -m benchmarks.studies.embedding_vs_tokens [--seeds 3]   train both sides, score all, draw the curves
     python -m benchmarks.studies.embedding_vs_tokens --costs       time of a query over 1,000 clips, for both
 
-Both sides see the same batches in the same order: frozen EfficientNet-Lite0 tokens of Flickr8k's training photographs
-with one of their captions, and a quarter of Caltech-101 pictures with "a photo of a ...". Optimiser, schedule,
-precision and layers are the same. VL-JEPA (InfoNCE) predicts the frozen MiniLM embedding of the text, and a Y-Decoder
-that never saw a picture says it; the generator (cross-entropy) predicts the text's tokens. The generator trains as
-many weights as the Predictor and the Y-Decoder together; its word table begins as MiniLM's embeddings of the words.
+Both sides see the same batches in the same order: frozen EfficientNet-Lite0 tokens of Flickr8k's training
+photographs with one of their captions, and a quarter of Caltech-101 pictures with "a photo of a ...". Optimiser,
+schedule, precision and layers are the same. VL-JEPA (InfoNCE) predicts the frozen MiniLM embedding of the text, and
+a Y-Decoder that was never trained on pictures turns it into a sentence; the generator (cross-entropy) predicts the
+text's tokens. The generator trains as many weights as the Predictor and the Y-Decoder together; its word table
+begins as MiniLM's embeddings of the words.
 
 Measured are CIDEr of greedy captions (corpus: the references of the split), and top-5 accuracy on held-out pictures
 of the classes seen and on ImageNet classes never seen: by cosine for VL-JEPA, by perplexity for the generator.
-"Prior removed": less the same score for a picture that shows nothing.
+"Prior removed": minus the same score for a blank picture.
 
 Runs that are finished are kept in the work folder: an interrupted comparison goes on with the next.
 """
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def run(name: str, seed: int, settings: Settings, queries: int) -> dict[str, Any]:
-    """One side trained with one seed, or what is kept of it: its weights, and its scores at every checkpoint."""
+    """Train one side with one seed, or read its stored result: its weights, and its scores at every checkpoint."""
     kept = settings.work / f"{_file_name(name, seed, settings)}.json"
     if kept.exists():
         found: dict[str, Any] = json.loads(kept.read_text())
@@ -96,7 +97,7 @@ def run(name: str, seed: int, settings: Settings, queries: int) -> dict[str, Any
 
 
 def _costs(settings: Settings) -> None:
-    """Text to the scores of `POOL` clips: what it takes does not depend on what the weights have learnt."""
+    """From a text to the scores of `POOL` clips. The time does not depend on the training."""
     trainer = build_shared(settings, 0)
     measures, model = Measures(trainer), load_decoder(trainer, settings, 0)
     token, tokens = token_side(trainer, settings, 0), measures.tokens("captions")[:POOL]

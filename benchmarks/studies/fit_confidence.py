@@ -1,12 +1,12 @@
-"""Fit the constants that turn a hit's standing out into a confidence.
+"""Which constants turn the margin of a first hit over chance into a confidence?
 
     python -m benchmarks.studies.fit_confidence [--model nano]
 
-Libraries of 30 to 1,000 photographs are drawn from Flickr8k's dev split, each without some things. Texts are the
-names of things, in several phrases, and captions. A first hit is right for a name if at least two of its five
-captions name the thing; for a caption, if it is the caption's own photograph. Captions for what is absent are those
-of photographs that have one of the things that were left out. Names and captions weigh alike in the fit, and so do
-right hits and others: no more of one is expected beforehand. Statements: "there is a dog", of every photograph of
+Libraries of 30 to 1,000 photographs are drawn from Flickr8k's dev split, each without some things. Queries are the
+names of things, in several phrases, and captions. The first hit is right for a name if at least two of its five
+captions name the thing, and for a caption if it is the caption's own photograph. Absent captions are those of
+photographs that show one of the excluded things. Names and captions have equal weight in the fit, as have right and
+wrong hits: neither is more likely a priori. Statements such as "there is a dog" are tested on every photograph of
 the dev split. Pictures: photographs of Caltech-101 that are not in the library; right is a first hit of the same
 class. The logistic regressions go into `tasks/searching/calibration.py` and `tasks/asking/statements.py` by hand.
 Neither the test split nor any video is used; nor, for texts, what the model was trained on: it scores higher there.
@@ -50,7 +50,7 @@ CAPTIONS = 60  # searched for in a library, of what it has, and as many of what 
 
 
 class Found(NamedTuple):
-    """One search by text: how far its first hit stands out, whether it is right, and in what it was looked for."""
+    """One search by text: the margin of its first hit, whether it is right, and the size of the library."""
 
     value: float
     right: bool

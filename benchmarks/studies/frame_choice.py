@@ -1,10 +1,10 @@
-"""How much of a retrieval figure is which frames happen to be seen: Panda-70M samples, text to video.
+"""How much does a retrieval figure depend on which frames are seen? Panda-70M samples, text to video.
 
     python -m benchmarks.studies.frame_choice [--draws 50]
 
 `benchmarks.published.retrieval panda70m` shows the model 8 frames of each clip, evenly spread; through an index it
 sees 2 frames a second, and the predictions of 2 s windows are averaged. Here the frames are those of the index; 8 of
-them are drawn at random, one from each eighth of the clip, again and again.
+them are drawn at random, one from each eighth of the clip, many times.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How the texts that stand for a broad label should count: by name, by the nearest text, or all together.
+"""How should the texts of a broad label count: by its name, by the nearest text, or all together?.
 
     python -m benchmarks.studies.label_texts [--model nano]
 
-Caltech-101's photographs in ten groups of classes. Groups and texts were written on paper. nano is trained on
-these classes' names, but not on the groups' texts: the ways are compared here, and nothing else.
+Caltech-101's photographs in ten groups of classes. Groups and texts were written down before anything was measured.
+nano is trained on the names of these classes, but not on the groups' texts: this compares methods, not models.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TEXTS = {
 
 
 def main() -> None:
-    """Classify in each way, print accuracy and its mean over the groups."""
+    """Classify with each method, print accuracy and its mean over the groups."""
     options = _arguments()
     model = load_model(options.model)
     files = sorted((shared_data() / "caltech101" / "images").glob("*/*"))

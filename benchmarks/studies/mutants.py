@@ -9,7 +9,7 @@ folder. Then:
 - every file is, by name, exactly one of: indexed, indexed in part, failed with a reason, left out with a reason;
 - the index is sound, and a second run finds nothing to do;
 - a video that the index calls whole has at least four fifths of the seconds of the original. Those that have not are
-  listed: damage to a header may well say another duration.
+  listed: damage to a header may state another duration.
 
 The exit status is 1 if one of the first two does not hold. The same seed makes the same files.
 """
@@ -127,7 +127,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 @dataclass(slots=True)
 class Account:
-    """What became of the files of a folder, and what is wrong with that."""
+    """The state of each file of a folder, and what is wrong."""
 
     states: dict[str, str] = field(default_factory=dict)  # of each file, by name
     reasons: dict[str, str] = field(default_factory=dict)  # of files that failed or were left out
@@ -155,7 +155,7 @@ def make_mutants(folder: Path, *, count: int, seed: int) -> list[str]:
 
 
 def account(folder: Path, names: list[str], *, seconds: float) -> Account:
-    """Index the folder and compare what the index says of each file with the files themselves.
+    """Index the folder and compare the account of the index with the files themselves.
 
     Args:
         folder: holds the mutants.

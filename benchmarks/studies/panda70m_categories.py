@@ -2,9 +2,8 @@
 
     python -m benchmarks.studies.panda70m_categories [--model nano] [--index DIR]
 
-The label texts below were written once, on paper, from the eight names alone, before anything was measured with them,
-and were not changed since. A category has the probability of its texts together; the names alone are measured beside
-them.
+The label texts below were written once, from the eight names alone, before anything was measured with them, and have
+not been changed since. The probability of a category is the sum over its texts; the names alone are measured too.
 """
 
 from __future__ import annotations

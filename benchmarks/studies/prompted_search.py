@@ -1,9 +1,10 @@
-"""What a second look under a prompt costs and gains: search by caption, ranked again by `tasks.prompted`.
+"""What does ranking again under a prompt cost and gain? Captions search the Panda-70M samples.
 
     python -m benchmarks.studies.prompted_search [--model nano] [--index DIR]     on the 132 Panda-70M samples
     python -m benchmarks.studies.prompted_search --choose                         the weight, on Flickr8k dev
 
-The weight is chosen on Flickr8k dev; Panda-70M only reports. Prompts are general ones, the same for every caption.
+The weight is chosen on Flickr8k dev, for `tasks.searching.prompted`; Panda-70M is only reported. Prompts are
+general ones, the same for every caption.
 """
 
 from __future__ import annotations

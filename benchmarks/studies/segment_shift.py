@@ -1,10 +1,10 @@
-"""Where to cut a stream: the Ward distance that finds the borders of made streams best.
+"""Where to cut a stream: the Ward distance that finds the borders of synthetic streams best.
 
     python -m benchmarks.studies.segment_shift
 
-A made stream is a row of scenes; a scene is a Flickr8k photograph (dev split) seen through a slowly moving, zooming
-frame, one crop per window of the stream. Borders are known, so every distance gets precision, recall and F1. The
-default in `jepa_retrieval.tasks.encoding.segment` is chosen from this table and from nothing else.
+A synthetic stream is a sequence of scenes; a scene is a Flickr8k photograph (dev split) seen by a camera that
+slowly pans and zooms, one crop per window of the stream. Borders are known, so every distance gets precision,
+recall and F1. The default in `jepa_retrieval.tasks.encoding.segment` is chosen from this table alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_WINDOWS = 8  # of a scene: 16 seconds
 
 
 def main() -> None:
-    """Make streams, cut them at every distance, print one row each."""
+    """Make streams, cut them at every distance, print one row per distance."""
     options = _arguments()
     random = np.random.default_rng(0)
     model = load_model(options.model)
@@ -53,7 +53,7 @@ def _scenes(options: argparse.Namespace, random: np.random.Generator) -> list[li
 
 
 def _stream(model: Model, scenes: list[Path], random: np.random.Generator) -> tuple[np.ndarray, set[int]]:
-    """The embeddings of a made stream, and the windows at which its scenes begin, the first one left out."""
+    """The embeddings of a synthetic stream, and the windows at which its scenes begin, the first one left out."""
     frames: list[np.ndarray] = []
     borders: set[int] = set()
     for path in scenes:

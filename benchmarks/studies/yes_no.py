@@ -2,10 +2,10 @@
 
     python -m benchmarks.studies.yes_no [--model nano] [--split test]
 
-Photographs of a Flickr8k split; a thing is there if two of five captions name it, and not there if none does. Each of
-twenty questions ranks the photographs by the probability of yes: as the Predictor alone has it, as the question taken
-for a statement has it, and as `jepa ask` joins the two. Reported are average precision, the area under the ROC curve,
-and how often yes and no are right, both weighing alike.
+The photographs are a split of Flickr8k; a thing is present if two of five captions name it, and absent if none
+does. Each of twenty questions ranks the photographs by the probability of yes: from the Predictor alone, from the
+question turned into a statement, and from both, as `jepa ask` combines them. Reported are average precision, the
+area under the ROC curve, and how often yes and no are right, with equal weight.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def test_words_one_by_one_give_what_all_at_once_give(generator: TokenGenerator) 
         expected = generator(tokens, ids)
     past, found = generator.begin(tokens), []
     for place in range(6):
-        logits, past = generator.proceed(ids[:, place : place + 1], past)
+        logits, past = generator.advance(ids[:, place : place + 1], past)
         found.append(logits)
     torch.testing.assert_close(torch.cat(found, dim=1), expected, atol=1e-5, rtol=1e-5)
 
@@ -90,7 +90,7 @@ def test_pictures_are_told_apart_and_said(generator: TokenGenerator) -> None:
         generator.loss(tokens, ids, lengths).backward()
         optimizer.step()
     past = generator.eval().begin(tokens)
-    assert generator.say(past, most=6) == sentences
+    assert generator.generate(past, max_tokens=6) == sentences
     pairs = generator.log_likelihood(past.repeat(4), ids.repeat(4, 1), lengths.repeat(4)).view(4, 4)
     assert pairs.argmax(dim=1).tolist() == [0, 1, 2, 3]
 

@@ -39,7 +39,9 @@ def side() -> TokenSide:
     )
     torch.manual_seed(0)
     module = TokenGenerator(config, token_size=8)
-    return TokenSide(module, tokenizer, OptimConfig(learning_rate=2e-2, clip_norm=1.0), steps=60, most=40)
+    return TokenSide(
+        module, tokenizer, OptimConfig(learning_rate=2e-2, clip_norm=1.0), steps=60, max_tokens=40
+    )
 
 
 def test_sentences_become_padded_ids(side: TokenSide) -> None:
@@ -62,7 +64,7 @@ def test_it_learns_to_tell_and_to_say_its_pictures(side: TokenSide) -> None:
     assert losses[-1] < 0.3 * losses[0]
     stored = side.store(tokens)
     assert side.scores(stored, TEXTS).argmax(dim=1).tolist() == [0, 1, 2]
-    assert side.say(stored) == ["A red ball.", "Two dogs run on the grass.", "A man on a horse."]
+    assert side.caption(stored) == ["A red ball.", "Two dogs run on the grass.", "A man on a horse."]
 
 
 def test_scores_do_not_depend_on_how_many_are_asked_at_once(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.shared.made_vectors import make_vectors, mix
+from benchmarks.shared.synthetic_vectors import make_vectors, mix
 from benchmarks.speed.vector_engines import ENGINES, TOP, build, measure
 from indexes.vectors.exact import search_rows
 
@@ -17,7 +17,7 @@ def real():
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_made_vectors_have_the_mean_and_the_spread_of_real_ones(real):
+def test_synthetic_vectors_have_the_mean_and_the_spread_of_real_ones(real):
     made = mix(real, 20_000, np.random.default_rng(1))
     assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-5)
     difference = np.linalg.norm(made.mean(axis=0) - real.mean(axis=0))
@@ -26,7 +26,7 @@ def test_made_vectors_have_the_mean_and_the_spread_of_real_ones(real):
     assert np.linalg.norm(spread - wanted) < 0.2 * np.linalg.norm(wanted)
 
 
-def test_made_vectors_are_made_once(real, tmp_path):
+def test_synthetic_vectors_are_made_once(real, tmp_path):
     first = np.array(make_vectors(tmp_path / "v.f16", real, 1000))
     assert first.shape == (1000, SIZE) and first.dtype == np.float16
     assert np.array_equal(first, make_vectors(tmp_path / "v.f16", real[::-1], 1000))

@@ -1,4 +1,4 @@
-"""Indexes of made-up clips in any number, for measuring what does not depend on what the clips show."""
+"""Indexes of synthetic clips, of any size, for measurements that do not depend on what the clips show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLIP_SECONDS = 4.0
 
 
 def fill_index(library: Library, *, clips: int, seed: int = 0, tokens: bool = False) -> None:
-    """Store `clips` clips around a few hundred centres in the model's space, 20 to a file.
+    """Store `clips` clips around a few hundred centroids in the model's space, 20 to a file.
 
     With `tokens` each gets a frame's visual tokens of the model's size, which have nothing to do with its embedding.
     """

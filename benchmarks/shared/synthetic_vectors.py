@@ -1,12 +1,12 @@
-"""Any number of vectors that are spread as a model's own, for measuring search at scale.
+"""Any number of vectors that are distributed as a model's own, for measuring search at scale.
 
-Each made vector mixes three real ones, chosen by chance: with m the mean of the real vectors x,
+Each synthetic vector mixes three real ones, chosen at random: with m the mean of the real vectors x,
 
     y = m + sqrt(0.6) (x1 - m) + sqrt(0.25) (x2 - m) + sqrt(0.15) (x3 - m),    then scaled to unit length.
 
-The squares of the weights sum to 1, so before scaling the mean and the covariance are those of the real vectors: the
-gap between pictures and texts stays (it lies in the means), and so does how few directions most of the variance has.
-Queries are not made: they are texts.
+The squares of the weights sum to 1, so before scaling the mean and the covariance are those of the real vectors:
+the gap between pictures and texts stays (it lies in the means), and so does the concentration of the variance in
+few directions. Queries are not synthetic: they are texts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def make_vectors(path: Path, real: np.ndarray, count: int, *, seed: int = 0) -> 
 
 
 def mix(real: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """`count` made vectors, float32 [count, E]."""
+    """`count` synthetic vectors, float32 [count, E]."""
     mean = real.mean(axis=0)
     centred = real - mean
     made = np.tile(mean, (count, 1))
@@ -45,7 +45,7 @@ def mix(real: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray
 
 
 def describe(vectors: np.ndarray, queries: np.ndarray) -> dict[str, float]:
-    """What real and made vectors should have in common, from float32 [n, E] and queries, float32 [Q, E]."""
+    """Statistics that real and synthetic vectors should share, from float32 [n, E] and queries, float32 [Q, E]."""
     values = np.linalg.eigvalsh(np.cov(vectors.T))[::-1]
     share = np.cumsum(values) / values.sum()
     return {
