@@ -9,8 +9,7 @@ from typing import Any
 
 from benchmarks.controlled.measures import CIDER, RETRIEVAL, SEEN, UNSEEN, WITHOUT_PRIOR
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
-from benchmarks.datasets.location import REPOSITORY
-from benchmarks.shared.common import print_table
+from benchmarks.shared.common import RESULTS, print_table
 
 NAME = "embedding_vs_tokens"
 COLOURS = {EmbeddingSide.name: "tab:orange", TokenSide.name: "tab:blue"}
@@ -43,7 +42,7 @@ def print_tables(runs: Runs) -> None:
 
 def write_csv(runs: Runs) -> None:
     """`results/embedding_vs_tokens.csv`: every score of every run."""
-    path = REPOSITORY / "results" / f"{NAME}.csv"
+    path = RESULTS / f"{NAME}.csv"
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -78,7 +77,7 @@ def draw(runs: Runs) -> None:
         axes.set(title=title, xlabel="samples seen", xscale="log")
         axes.grid(alpha=0.3)
     panels[1].legend(fontsize=8)
-    figure.savefig(REPOSITORY / "results" / f"{NAME}.png", dpi=110)
+    figure.savefig(RESULTS / f"{NAME}.png", dpi=110)
 
 
 def _series(runs: Runs) -> list[tuple[str, int, dict[str, list[float]]]]:

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.datasets import registry
 from benchmarks.published.outcome import Outcome
 from benchmarks.shared.clips import frames_per_clip
-from benchmarks.shared.common import markdown_table, save_result
+from benchmarks.shared.common import RESULTS, markdown_table, save_result
 from benchmarks.shared.embedder import Embedder, Progress
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
@@ -56,7 +56,7 @@ class Settings:
     data: Path | None = None
     limit: int | None = None
     cache: Path | None = None
-    results: Path = Path("results")
+    results: Path = RESULTS
     variant: str = ""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.datasets import registry
 from benchmarks.datasets.location import shared_folder
 from benchmarks.published.runner import MODULES, Settings, report, run
+from benchmarks.shared.common import RESULTS
 from jepa_retrieval.errors import JepaError
 
 VARIANTS = {"retrieval": "through index", "hard-negatives": "tower"}
@@ -53,7 +54,7 @@ def _parser(task: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="folder of the data set, as it is published")
     parser.add_argument("--limit", type=int, help="take only so many clips, questions or triplets")
     parser.add_argument("--cache", type=Path, help="folder of cached embeddings")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder to write the result to")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write the result to")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     if task in VARIANTS:
         name = VARIANTS[task].replace(" ", "-")

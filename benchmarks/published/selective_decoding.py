@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.location import REPOSITORY
 from benchmarks.datasets.shapes import TimedSet
 from benchmarks.published.decoding_curves import (
     EMBEDDINGS,
@@ -46,7 +45,7 @@ from benchmarks.published.decoding_curves import (
     uncovered,
 )
 from benchmarks.published.outcome import Figures, Outcome
-from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.common import RESULTS, print_table, save_result, shared_data
 from benchmarks.shared.embedder import Embedder
 from benchmarks.shared.long_timed import TimedEvent, TimedStream, read_events, read_stream, read_streams
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
@@ -302,9 +301,8 @@ def _draw(curves: Sequence[tuple[str, Curve]]) -> None:
 
 
 def _results() -> Path:
-    folder = REPOSITORY / "results"
-    folder.mkdir(exist_ok=True)
-    return folder
+    RESULTS.mkdir(exist_ok=True)
+    return RESULTS
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import jepa_retrieval
 from benchmarks.datasets.location import REPOSITORY, shared_folder
+
+RESULTS = Path("results")  # in the working directory
 
 
 def shared_data() -> Path:
@@ -35,7 +38,9 @@ def machine() -> str:
 
 
 def code_version() -> str:
-    """The commit of this checkout, with "+" if files differ from it; "unknown" outside a checkout."""
+    """The commit of this checkout, with "+" if files differ from it; outside a checkout the installed version."""
+    if not (REPOSITORY / ".git").exists():
+        return f"jepa-retrieval {jepa_retrieval.__version__}"
     command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty=+"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
@@ -74,9 +79,8 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     print("\n".join(markdown_table(headings, rows)))
 
 
-def save_result(name: str, result: dict[str, object], *, folder: Path | None = None) -> Path:
-    """Write `FOLDER/NAME.json`, default `results` of the checkout, with the machine and the code version."""
-    folder = REPOSITORY / "results" if folder is None else folder
+def save_result(name: str, result: dict[str, object], *, folder: Path = RESULTS) -> Path:
+    """Write `FOLDER/NAME.json` with the machine and the code version."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     document = {"machine": machine(), "code": code_version(), **result}

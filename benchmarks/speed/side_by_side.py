@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.datasets.location import REPOSITORY
-from benchmarks.shared.common import print_table, save_result, timed
+from benchmarks.shared.common import RESULTS, print_table, save_result, timed
 from benchmarks.shared.joined_videos import joined_video, real_clips
 from benchmarks.shared.processes import run_ffmpeg, run_index
 from benchmarks.speed import query_latency, x_encoder_speed
@@ -55,7 +54,7 @@ def main() -> None:
         print_table(["", panel.unit, ""], [[name, f"{value:.4g}", note] for name, value, note in panel.bars])
     result = {panel.title: [bar._asdict() for bar in panel.bars] for panel in panels}
     print(save_result("side_by_side", {"minutes": options.minutes, "clips": options.clips, "panels": result}))
-    print(draw(panels, REPOSITORY / "results" / "side_by_side.png"))
+    print(draw(panels, RESULTS / "side_by_side.png"))
 
 
 def measure(folder: Path, *, minutes: int, clips: int, cold_runs: int = 9) -> list[Panel]:

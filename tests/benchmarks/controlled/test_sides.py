@@ -79,7 +79,7 @@ def test_scores_do_not_depend_on_how_many_are_asked_at_once(
 def test_the_report_shows_mean_and_spread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(report, "REPOSITORY", tmp_path)
+    monkeypatch.chdir(tmp_path)
     runs = [_run(side, seed, 10.0 + 2 * seed) for seed in range(2) for side in report.COLOURS]
     report.print_tables(runs)
     assert "| VL-JEPA         | 512          | 11.0 ± 1.4 |" in capsys.readouterr().out
