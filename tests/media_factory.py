@@ -36,6 +36,7 @@ def make_video(
     pixel_aspect: Fraction | None = None,
     start_time: float = 0.0,
     sound: bool = False,
+    sound_seconds: float | None = None,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
@@ -55,6 +56,7 @@ def make_video(
         pixel_aspect: width of a stored pixel by its height.
         start_time: seconds that all time stamps are moved by.
         sound: add a tone that begins at 0.
+        sound_seconds: how long that lasts, if not as long as the pictures.
         options: of the encoder.
         container_options: of the muxer.
     """
@@ -82,7 +84,32 @@ def make_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if tone is not None:
-            _add_tone(container, tone, length + start_time)
+            _add_tone(container, tone, length + start_time if sound_seconds is None else sound_seconds)
+    return path
+
+
+def join_recordings(path: Path, *, scenes: Sequence[tuple[Colour, float]], seconds: float = 2.0) -> Path:
+    """Write recordings behind each other byte by byte, each of one colour with a clock that begins at its time.
+
+    Args:
+        path: where to; its suffix is one of formats that allow this: .ts, .vob, .mpg.
+        scenes: colour and start time, seconds, of each recording.
+        seconds: of each recording.
+    """
+    codec = "libx264" if path.suffix == ".ts" else "mpeg2video"
+    parts = [
+        make_video(
+            path.with_name(f"{number}{path.suffix}"),
+            seconds=seconds,
+            scenes=[scene],
+            start_time=start,
+            codec=codec,
+        )
+        for number, (scene, start) in enumerate(scenes)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
     return path
 
 

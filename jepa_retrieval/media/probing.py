@@ -33,8 +33,8 @@ def probe(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo
 
 
 def _probe_video(path: Path) -> MediaInfo:
-    from jepa_retrieval.media.video.container import VideoFile
     from jepa_retrieval.media.video.frames import Appearance
+    from jepa_retrieval.media.video.video_file import VideoFile
 
     with VideoFile(path, threads=1) as file:
         frame = file.first_frame()

@@ -16,6 +16,7 @@ NO_VIDEO = "has no video stream"
 
 _NOT_MEDIA_MESSAGES = (
     "Invalid data found",
+    "Invalid argument",  # a format that is not allowed
     "End of file",
     "Input/output error",
     "Not yet implemented",

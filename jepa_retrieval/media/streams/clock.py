@@ -5,11 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# ffmpeg's own limit (-dts_delta_threshold) for formats whose stamps may jump.
-JUMP_SECONDS = 10.0
-# A frame that is at most this much older than the last one is late, not a clock that was set back.
-LATE_SECONDS = 1.0
-_FIRST_STEP = 1 / 25
+from jepa_retrieval.media.video.packet_clock import JUMP_SECONDS, LATE_SECONDS
+
 # A millisecond, the coarsest clock of a container: steps that are smaller would vanish beside large times.
 _SHORTEST_STEP = 1e-3
 
@@ -24,17 +21,25 @@ class StreamClock:
         live: whether the wall clock is the measure.
         jumps_forward: whether a gap of more than `JUMP_SECONDS` is a clock that was set, not a picture that stands
             still for so long.
+        frame_step: seconds between two frames, until it was seen, and of a stream without stamps.
         now: the wall clock, seconds.
     """
 
-    def __init__(self, *, live: bool, jumps_forward: bool, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        live: bool,
+        jumps_forward: bool,
+        frame_step: float = 1 / 25,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._live = live
         self._jumps_forward = jumps_forward
         self._now = now
         self._offset: float | None = None if live else 0.0  # None: the next frame's stamp sets it
         self._began: float | None = None  # wall clock at time 0 of a live stream
         self._last: float | None = None
-        self._step = _FIRST_STEP  # between two frames
+        self._step = frame_step  # between two frames
         self.jumps = 0
 
     @property

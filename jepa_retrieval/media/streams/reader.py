@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_WAITING = 48  # windows
-_STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
 _MISSING_SECONDS = 2.0  # a source of known length that ends this much too early has been cut off
 
 
@@ -122,38 +121,39 @@ class StreamReader:
         ) as connection:
             length = known_length(connection.video)
             clock, resume = self._begin(connection.video, length)
+            connection.video.corrects_clock = not self.counters.live  # a live one is set by the wall clock
             for stamp, frame in connection.frames():
                 if resume is not None and stamp is not None and stamp <= resume:
                     continue
                 time = clock.time(stamp)
-                self.counters.clock_jumps = clock.jumps
+                self.counters.clock_jumps = clock.jumps + connection.video.clock_jumps
                 if time is not None:
                     self._catch_up.measure(time)
                     self._tell_of_return()
                     self._deliver(self._sampler.take(time, frame))
                 if self._stop.is_set():
                     return True
+            sound_end = connection.video.sound_end
         if clock.last is None:
             raise UnreadableMediaError(request.source.name, NO_FRAME)
         self._deliver(self._sampler.end_slot())
         was_cut_off = length is not None and clock.last < length - _MISSING_SECONDS
         if self.counters.live or (request.source.kind == "network" and was_cut_off):
             return False
-        self._finish_windows()
+        self._finish_windows(sound_end)
         return True
 
     def _begin(self, video: Video, length: float | None) -> tuple[StreamClock, float | None]:
         """Prepare for a new connection: the clock, and where a source of known length has to go on, seconds."""
         self._sampler.connect(video)
         self._catch_up.restart()
-        self._frame_step = 1 / (video.frame_rate or 25.0)
+        self._frame_step = video.frame_step
         if self._clock is None:
             kind = self._request.source.kind
             endless = kind == "camera" or (kind == "network" and length is None)
             live = endless if self._request.live is None else self._request.live
             self.counters.live = self._queue.drop_oldest = live
-            jumps = live or bool(video.container.format.flags & _STAMPS_MAY_JUMP)
-            self._clock = StreamClock(live=live, jumps_forward=jumps)
+            self._clock = StreamClock(live=live, jumps_forward=live, frame_step=video.frame_step)
             return self._clock, None
         self._clock.reconnected()
         if self.counters.live or self._clock.last is None:
@@ -165,11 +165,11 @@ class StreamReader:
         if (after := self._retry.succeeded()) is not None:
             self._queue.put(Returned(after), size=0)
 
-    def _finish_windows(self) -> None:
-        """Deliver what is left before a gap or the end."""
+    def _finish_windows(self, sound_end: float | None = None) -> None:
+        """Deliver what is left before a gap or the end; with sound, the last picture stays until that ends."""
         if self._clock is not None:
             end = (self._clock.last or 0.0) + min(self._clock.step, self._frame_step)
-            self._deliver(self._sampler.finish(end))
+            self._deliver(self._sampler.finish(max(end, sound_end or 0.0)))
 
     def _deliver(self, windows: Iterable[MediaWindow]) -> None:
         for window in windows:

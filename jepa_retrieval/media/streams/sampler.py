@@ -43,7 +43,7 @@ class StreamSampler:
         self._squeezer: Squeezer | None = None
         self._aspect = 1.0
         self._slot = sys.maxsize  # of the last frame; none yet
-        if self._plan.may_skip_unreferenced(video.frame_rate):
+        if self._plan.may_skip_unreferenced(video.frame_rate) and not video.is_unstamped:
             video.stream.codec_context.skip_frame = "NONREF"
 
     def take(self, time: float, frame: VideoFrame) -> Iterator[MediaWindow]:

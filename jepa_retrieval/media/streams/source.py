@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.video.formats import (
+    FILE_FORMATS,
+    FILE_PROTOCOLS,
+    NETWORK_FORMATS,
+    NETWORK_PROTOCOLS,
+)
 
 if TYPE_CHECKING:
     from jepa_retrieval.media.video.container import Video
@@ -21,10 +27,6 @@ SourceKind = Literal["file", "network", "camera"]
 
 _CAMERA = "camera:"
 _SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "tcp")
-# What a network source may lead to: an address in a playlist must not open a local file.
-_NETWORK_PROTOCOLS = (
-    "http,https,httpproxy,tcp,tls,crypto,data,rtp,udp,rtsp,rtsps,srt,srtp,rtmp,rtmps,rtmpt,rtmpts"
-)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _PASSWORD = re.compile(r"^([^/@:]*):([^/@]*)@")
 _CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
@@ -118,12 +120,13 @@ class StreamSource:
         if self.kind == "camera":
             return _camera(self.address)
         if self.kind == "network":
-            options = {"protocol_whitelist": _NETWORK_PROTOCOLS}
+            options = {"protocol_whitelist": NETWORK_PROTOCOLS, "format_whitelist": NETWORK_FORMATS}
             if self.address.lower().startswith("rtsp"):
                 options["rtsp_transport"] = "tcp"  # UDP loses packets, and many networks block it
             return self.address, None, options
         following = {"follow": "1", "seekable": "0"} if self.follow else {}
-        return "file:" + os.path.abspath(self.address), None, {"protocol_whitelist": "file", **following}
+        options = {"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS, **following}
+        return "file:" + os.path.abspath(self.address), None, options
 
 
 def _camera(address: str) -> tuple[str, str, dict[str, str]]:

@@ -7,7 +7,6 @@ import itertools
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,25 +15,31 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, size_problem
-from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO, check_regular_file, library_reason
+from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, MAX_UNDECIDED_BYTES, size_problem
+from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO
+from jepa_retrieval.media.video.packet_clock import PacketClock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-av.logging.set_level(None)  # libav says a lot about damaged files; what matters is raised
+av.logging.set_level(None)  # libav logs a lot about damaged files; what matters is raised
 
-_MOST_FRAME_RATE = 1000.0  # what lies above is a clock's tick that libav took for a frame
+_MAX_FRAME_RATE = 1000.0  # what lies above is a clock's tick that libav took for a frame
+_MAX_STATED_RATE = 300.0  # of a raw stream; what lies above is the unit of a clock
+_DEFAULT_FRAME_RATE = 25.0
+_UNSTAMPED_FORMATS = ("h264", "hevc", "vvc", "obu")
+_STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
+_MIN_SOUND_LONGER = 1.0  # seconds; sound that ends a little later than the pictures is usual
 _SEEK_MARGINS = (0.0, 1.0, 10.0, 60.0)  # seconds before the goal that are tried in turn
-_PLAYLISTS = ("hls", "dash", "concat", "concatf", "imf", "sdp", "rtsp", "lrc")
 _PICTURE_CODECS = ("ansi", "bintext", "xbin", "idf")  # text that libav draws as pictures
 
 
 class Video:
     """An open container: the stream of pictures that a player would show, its packets and its clock.
 
-    Use as a context manager. Times are seconds of presentation time since the container's start time.
+    Use as a context manager. Times are seconds of presentation time since the container's start time, and run on
+    where the stamps of a file begin anew.
 
     Args:
         name: what errors call it.
@@ -55,6 +60,7 @@ class Video:
         try:
             self.stream = self._choose_stream()
             self._prepare_decoder(threads, deblock=deblock)
+            self._prepare_clock()
         except BaseException:
             self.container.close()
             raise
@@ -66,6 +72,25 @@ class Video:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.container.close()
+
+    @property
+    def clock_jumps(self) -> int:
+        """How often the stamps of the packets that were read have begun anew."""
+        return self._clock.jumps
+
+    def _prepare_clock(self) -> None:
+        stream = self.stream
+        self.time_base = float(stream.time_base or 0) or 1.0 / av.time_base
+        starts = [stream.start_time * self.time_base] if stream.start_time is not None else []
+        if self.container.start_time is not None:
+            starts.append(self.container.start_time / av.time_base)
+        self.origin = min(starts, default=0.0)
+        self.corrects_clock = True
+        self._may_jump = bool(self.container.format.flags & _STAMPS_MAY_JUMP)
+        self._skip_until: float | None = None
+        self._clock = PacketClock(
+            time_base=self.time_base, frame_step=self.frame_step, jumps_forward=self._may_jump
+        )
 
     def _choose_stream(self) -> VideoStream:
         """The stream that a player would show; cover art of music is none."""
@@ -93,35 +118,70 @@ class Video:
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS.value), **unfiltered}
         stream.thread_type = "AUTO"
         # more threads hold more pictures: few for large ones
-        most = 2 if width * height > 2**24 else 4
-        stream.codec_context.thread_count = threads or min(most, os.cpu_count() or 1)
+        limit = 2 if width * height > 2**24 else 4
+        stream.codec_context.thread_count = threads or min(limit, os.cpu_count() or 1)
         for other in self.container.streams:
             if other.index != stream.index:
                 other.discard = av.stream.Discard.all
-        self.time_base = float(stream.time_base or 0) or 1.0 / av.time_base
-        starts = [stream.start_time * self.time_base] if stream.start_time is not None else []
-        if self.container.start_time is not None:
-            starts.append(self.container.start_time / av.time_base)
-        self.origin = min(starts, default=0.0)
+
+    @property
+    def is_unstamped(self) -> bool:
+        """Whether its packets carry no stamps: the times of frames are told by counting."""
+        return self.container.format.name in _UNSTAMPED_FORMATS
 
     @property
     def frame_rate(self) -> float | None:
         """Mean frames per second, as the header says; None if it does not."""
+        if self.is_unstamped:  # libav guesses these; the stream itself may know
+            stated = self.stream.codec_context.framerate
+            if stated and float(stated) <= _MAX_STATED_RATE:
+                return float(stated)
         for rate in (self.stream.average_rate, self.stream.guessed_rate):
-            if rate and 0 < float(rate) <= _MOST_FRAME_RATE:
+            if rate and 0 < float(rate) <= _MAX_FRAME_RATE:
                 return float(rate)
         return None
 
     @property
-    def duration(self) -> float | None:
-        """Seconds from 0 to where the header says that the video ends; None if it says nothing believable."""
+    def frame_step(self) -> float:
+        """Seconds from frame to frame: 1 / 25 if the header does not say."""
+        return 1.0 / (self.frame_rate or _DEFAULT_FRAME_RATE)
+
+    @property
+    def picture_end(self) -> float | None:
+        """Seconds from 0 to where the header says that the last picture ends; None if it says nothing believable."""
         stream = self.stream
-        found: float | None = None
         if stream.duration:
-            found = (stream.start_time or 0) * self.time_base + stream.duration * self.time_base - self.origin
-        elif self.container.duration:
-            found = self.container.duration / av.time_base
-        return found if found is not None and math.isfinite(found) and 0 < found < MAX_DURATION else None
+            return _believable(
+                (stream.start_time or 0) * self.time_base + stream.duration * self.time_base - self.origin
+            )
+        return _believable(self.container.duration / av.time_base) if self.container.duration else None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that a player shows it for, as the header says."""
+        return self.sound_end or self.picture_end
+
+    @property
+    def sound_end(self) -> float | None:
+        """Seconds from 0 to where sound ends that goes on well after the pictures: the last of these stays on screen.
+
+        None if there is no such sound, as far as the header says.
+        """
+        ends = [
+            ((sound.start_time or 0) + sound.duration) * float(sound.time_base or 0) - self.origin
+            for sound in self.container.streams.audio
+            if sound.duration
+        ]
+        pictures = self.picture_end
+        sound_end = _believable(max(ends, default=0.0))
+        if (
+            pictures is None
+            or sound_end is None
+            or sound_end - pictures < _MIN_SOUND_LONGER
+            or self.clock_jumps
+        ):
+            return None
+        return sound_end
 
     @property
     def pixel_aspect(self) -> float:
@@ -145,11 +205,20 @@ class Video:
 
     def seek(self, time: float) -> None:
         """Go to a key frame at or before `time`, or to the beginning if there is none before."""
+        self._clock.restart()
+        self._skip_until = None
+        if self._may_jump:  # no stamp says where in the file that is: packets before are read and dropped
+            with contextlib.suppress(av.error.FFmpegError):
+                self.container.seek(0, unsupported_byte_offset=True)
+            self._skip_until = time
+            return
         for margin in _SEEK_MARGINS:
             if self._seek(time - margin) and self._key_frame_by(time) and self._seek(time - margin):
+                self._clock.restart()
                 return
         if not self._seek(-1.0):
             self._seek(0.0)
+        self._clock.restart()
 
     def _seek(self, time: float) -> bool:
         try:
@@ -159,29 +228,57 @@ class Video:
         return True
 
     def _key_frame_by(self, time: float) -> bool:
-        """Whether the next key frame comes by `time`: transport streams may land behind it."""
+        """Whether the next key frame comes by `time`: some containers land behind it."""
         with contextlib.suppress(av.error.FFmpegError):
-            for packet in itertools.islice(self.packets(), 100):
+            for packet in itertools.islice(self._demuxed(), 100):
                 found = self.packet_time(packet)
                 if found is not None and packet.is_keyframe:
                     return found <= time + 1e-6
         return False
 
     def packets(self) -> Iterator[Packet]:
-        """The stream's packets in order of decoding, without the empty one that marks the end."""
+        """The stream's packets in order of decoding, without the empty one that marks the end.
+
+        Stamps that begin anew are moved, unless `corrects_clock` is False.
+        """
+        packets = self._on_one_clock() if self.corrects_clock else self._demuxed()
+        if self._skip_until is not None:
+            return self._from_group_at(self._skip_until, packets)
+        return packets
+
+    def _on_one_clock(self) -> Iterator[Packet]:
+        for packet in self._demuxed():
+            if packet.dts is not None:
+                packet.dts, packet.pts = self._clock.move(packet.dts, packet.pts)
+            yield packet
+
+    def _from_group_at(self, time: float, packets: Iterator[Packet]) -> Iterator[Packet]:
+        """Leave out packets before the last key frame before `time`."""
+        group: list[Packet] = []
+        size = 0
+        for packet in packets:
+            due = self.decode_time(packet)
+            shown = self.packet_time(packet)
+            if packet.is_keyframe and (shown is None or shown <= time):
+                group, size = [], 0
+            group.append(packet)
+            size += packet.size
+            if due is None or due >= time or size > MAX_UNDECIDED_BYTES:
+                break
+        yield from group
+        yield from packets
+
+    def _demuxed(self) -> Iterator[Packet]:
         packets = self.container.demux(self.stream)
         while True:
             try:
                 packet = next(packets)
-            except (
-                StopIteration,
-                IndexError,
-            ):  # at the end PyAV stumbles over streams that appeared on the way
-                return
+            except (StopIteration, IndexError):
+                return  # at the end PyAV stumbles over streams that appeared on the way
             if packet.size:
                 yield packet
 
-    def first_frame(self, *, most_packets: int = 500) -> VideoFrame:
+    def first_frame(self, *, max_packets: int = 500) -> VideoFrame:
         """Decode just far enough to have a picture.
 
         Raises:
@@ -199,7 +296,7 @@ class Video:
                     problem, frames = error, []
                 if frames:
                     return frames[0]
-                if fed >= most_packets:
+                if fed >= max_packets:
                     break
             frames = context.decode(None)
             if frames:
@@ -209,31 +306,5 @@ class Video:
         raise UnreadableMediaError(self.name, NO_FRAME) from problem
 
 
-class VideoFile(Video):
-    """An open video file; see `Video`.
-
-    Args:
-        path: the file.
-        threads: see `Video`.
-        deblock: see `Video`.
-
-    Raises:
-        UnreadableMediaError: it cannot be opened, has no video, or its pictures are too large.
-    """
-
-    def __init__(self, path: Path, *, threads: int | None = None, deblock: bool = True) -> None:
-        self.path = path
-        check_regular_file(path)
-        try:
-            # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
-            container: InputContainer = av.open(
-                "file:" + os.path.abspath(path),
-                metadata_errors="replace",
-                options={"protocol_whitelist": "file"},
-            )
-        except Exception as error:
-            raise UnreadableMediaError(path, library_reason(error)) from error
-        if container.format.name in _PLAYLISTS:
-            container.close()
-            raise UnreadableMediaError(path, "is a playlist, not a video")
-        super().__init__(path, container, threads=threads, deblock=deblock)
+def _believable(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) and 0 < seconds < MAX_DURATION else None

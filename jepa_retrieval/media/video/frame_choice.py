@@ -89,7 +89,11 @@ class FrameChooser:
         size = 0
         whole = False  # whether the last packet belonged to a group that is decoded whole
         for packet in packets:
-            if self._plan.keys_only:
+            if packet.pts is None and packet.dts is None:
+                yield Step(
+                    packet, alone=False
+                )  # its time is known only once all frames before it are decoded
+            elif self._plan.keys_only:
                 if packet.is_keyframe:
                     yield Step(packet, alone=True)
             elif packet.is_keyframe and self._plan.key_gap >= 0:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.decoders import not_installed
-from jepa_retrieval.media.video.container import VideoFile
+from jepa_retrieval.media.video.video_file import VideoFile
 
 
 class FrameSource(Protocol):

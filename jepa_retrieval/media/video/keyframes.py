@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import av
 from av.video.frame import PictureType
 
-from jepa_retrieval.media.video.container import VideoFile
+from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from av.packet import Packet

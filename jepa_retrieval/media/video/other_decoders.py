@@ -16,12 +16,12 @@ from av.video.frame import VideoFrame
 from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
-from jepa_retrieval.media.video.container import VideoFile
 from jepa_retrieval.media.video.frame_choice import FrameChooser
 from jepa_retrieval.media.video.frame_sources import SOURCES, FrameSource
 from jepa_retrieval.media.video.frames import Appearance, Picture, Squeezer
 from jepa_retrieval.media.video.keyframes import FalseKeyFrameError, KeyFrameDecoders
 from jepa_retrieval.media.video.packet_reader import PacketReader
+from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from av.packet import Packet

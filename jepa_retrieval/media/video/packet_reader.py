@@ -11,17 +11,21 @@ import av
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import ReadReport
-from jepa_retrieval.media.video.container import VideoFile
+from jepa_retrieval.media.video.transport_stream import bytes_without_sync
+from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
-_MIN_CUT_SECONDS = 1.0  # that must be missing at the end before a file is called cut off
-_MIN_CUT_SHARE = 0.02  # of the duration that must be missing too
+_MIN_MISSING_SECONDS = 1.0  # less than this is not worth a word
+_MIN_LOST_BYTES, _MIN_LOST_SHARE = 1024, 1e-4  # of a transport stream; recorders begin within a packet
+_MIN_MISSING_SHARE = (
+    0.02  # of the duration that must be missing at the end too before a file is called cut off
+)
 
 
 class PacketReader:
-    """Reads packets in order of decoding, and notes how far they reach.
+    """Reads packets in order of decoding, and notes how far they reach and what is missing.
 
     Args:
         file: the open video.
@@ -39,10 +43,14 @@ class PacketReader:
         on_tick: Callable[[], None] | None = None,
     ) -> None:
         self._file = file
+        self._whole = start <= 0 and end == math.inf
         self._end = end
         self._on_tick = on_tick
-        self._seen_end = 0.0  # seconds: the latest end of a packet
-        self.errors = 0  # packets that could not be read
+        self._seen_end = 0.0  # seconds: the latest end of a packet or frame
+        self._broke_off = False  # whether reading ended with an error
+        self._last_due: float | None = None  # decoding time of the last packet
+        self._damaged = 0  # packets that libav calls corrupt
+        self._gaps = 0.0  # seconds between packets, beyond the usual
         if start > 0:
             file.seek(start)
 
@@ -64,25 +72,63 @@ class PacketReader:
                 due = self._file.packet_time(packet) if packet.is_keyframe else self._file.decode_time(packet)
                 if due is not None and due > self._end:
                     return  # whatever follows is later still
-                time = self._file.packet_time(packet)
-                if time is not None:
-                    length = (packet.duration or 0) * self._file.time_base
-                    self._seen_end = max(self._seen_end, time + length)
+                self._note(packet)
                 yield packet
         except av.error.InvalidDataError:
-            self.errors += 1
+            self._broke_off = True
         except av.error.FFmpegError as error:
             raise UnreadableMediaError(self._file.path, library_reason(error)) from error
 
+    def _note(self, packet: Packet) -> None:
+        step = (packet.duration or 0) * self._file.time_base or self._file.frame_step
+        time = self._file.packet_time(packet)
+        if time is not None:
+            self.note_end(time + step)
+        self._damaged += packet.is_corrupt
+        due = self._file.decode_time(packet)
+        if due is not None and self._last_due is not None and due - self._last_due > _MIN_MISSING_SECONDS:
+            self._gaps += due - self._last_due - step
+        self._last_due = due
+
+    def note_end(self, time: float) -> None:
+        """Note that the video lasts until `time`, seconds, at least."""
+        self._seen_end = max(self._seen_end, time)
+
     def write_report(self, report: ReadReport, *, decoding_errors: int = 0) -> None:
-        """Say how far the video reaches and what of it could not be read."""
-        header = self._file.duration
-        to_the_end = self._end == math.inf
-        report.duration = self._seen_end if to_the_end else header or self._seen_end
-        if errors := self.errors + decoding_errors:
-            what = "1 packet" if errors == 1 else f"{errors} packets"
-            report.warnings.append(f"{what} could not be decoded")
-        if to_the_end and header and self._file.stream.duration:
-            missing = header - self._seen_end
-            if missing > max(_MIN_CUT_SECONDS, _MIN_CUT_SHARE * header):
+        """Say how far the video reaches and what of it could not be read.
+
+        Args:
+            report: to be written to.
+            decoding_errors: packets that could not be decoded.
+        """
+        if self._end == math.inf:
+            cut = self._is_cut_off()
+            report.duration = self._seen_end if cut else max(self._seen_end, self._file.sound_end or 0.0)
+            if cut:
+                header = self._file.picture_end
                 report.partial.append(f"is cut off: {self._seen_end:.1f} of {header:.1f} seconds are there")
+            elif self._broke_off and not self._file.picture_end:
+                report.partial.append(f"is damaged: only {self._seen_end:.1f} seconds could be read")
+        else:
+            report.duration = self._file.duration or self._seen_end
+        if self._damaged and self._gaps > _MIN_MISSING_SECONDS:
+            report.partial.append(f"is damaged: {self._gaps:.1f} seconds in the middle are missing")
+        errors = max(decoding_errors, self._damaged)
+        if decoding_errors * self._file.frame_step > _MIN_MISSING_SECONDS:
+            report.partial.append(f"is damaged: {decoding_errors} frames could not be decoded")
+        elif errors:
+            report.warnings.append(f"{'1 packet is' if errors == 1 else f'{errors} packets are'} damaged")
+        if self._whole and self._file.container.format.name == "mpegts":
+            self._check_transport_stream(report)
+
+    def _is_cut_off(self) -> bool:
+        header = self._file.picture_end
+        if not header or not self._file.stream.duration or self._file.clock_jumps:
+            return False
+        return header - self._seen_end > max(_MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header)
+
+    def _check_transport_stream(self, report: ReadReport) -> None:
+        lost, size = bytes_without_sync(self._file.path, on_tick=self._on_tick)
+        if lost > max(_MIN_LOST_BYTES, _MIN_LOST_SHARE * size):
+            share = max(lost / size, 0.001)
+            report.partial.append(f"is damaged: {share:.1%} of its transport stream has no sync bytes")

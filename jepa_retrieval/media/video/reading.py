@@ -11,10 +11,10 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.decoders import resolve_decoder
 from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
-from jepa_retrieval.media.video.container import VideoFile
 from jepa_retrieval.media.video.frames import Appearance, Picture, Squeezer
 from jepa_retrieval.media.video.other_decoders import UnsuitableError, read_with
 from jepa_retrieval.media.video.sampled import SampledVideo
+from jepa_retrieval.media.video.video_file import VideoFile
 
 Tick = Callable[[], None]
 

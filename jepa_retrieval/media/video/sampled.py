@@ -15,10 +15,10 @@ import av
 
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import ReadReport
-from jepa_retrieval.media.video.container import VideoFile
 from jepa_retrieval.media.video.frame_choice import FrameChooser, Step
 from jepa_retrieval.media.video.keyframes import FalseKeyFrameError, KeyFrameDecoders
 from jepa_retrieval.media.video.packet_reader import PacketReader
+from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -96,11 +96,16 @@ class SampledVideo:
         picker: SlotPicker[VideoFrame] = SlotPicker(self._plan, self._start)
         on_screen: tuple[float, VideoFrame] | None = None
         found = False
-        step = 1.0 / (self._file.frame_rate or 25.0)
-        time = self._start - step
-        for frame in self._decoded():
+        step = self._file.frame_step
+        for number, frame in enumerate(self._decoded()):
             stamp = self._file.frame_time(frame)
-            time = time + step if stamp is None else stamp
+            if stamp is None:  # a raw stream: its frames are counted
+                time = number * step
+                self._reader.note_end(time + step)
+                if self._plan.keys_only and not frame.key_frame:
+                    continue
+            else:
+                time = stamp
             if time < self._start:
                 on_screen = (time, frame)
                 continue

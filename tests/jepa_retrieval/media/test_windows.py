@@ -15,10 +15,21 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, MediaWindow, ReadReport, probe, read_windows
 from jepa_retrieval.media.video.frames import Squeezer
 from tests.jepa_retrieval.media.conftest import SIZE, Read
-from tests.media_factory import BLUE, GREEN, RED, YELLOW, Colour, draw, make_timelapse, make_video
+from tests.media_factory import (
+    BLUE,
+    GREEN,
+    RED,
+    YELLOW,
+    Colour,
+    draw,
+    join_recordings,
+    make_timelapse,
+    make_video,
+)
 
 Times = Callable[[list[MediaWindow]], list[float]]
 SCENES = (RED, GREEN, BLUE, YELLOW)
+HEVC = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}
 
 
 def colour_of(frame: np.ndarray) -> Colour:
@@ -148,7 +159,7 @@ def test_key_frames_that_are_none_are_not_trusted(tmp_path: Path, read: Read, fr
         ("odd.mkv", {"codec": "ffv1", "size": (161, 97), "pixel_format": "yuv420p"}),
         (
             "hevc.mkv",
-            {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}},
+            HEVC,
         ),
         ("vp9.webm", {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}),
         ("grey.mkv", {"codec": "ffv1", "pixel_format": "gray"}),
@@ -280,6 +291,71 @@ def test_a_part_past_the_end_is_refused(tmp_path: Path) -> None:
     video = make_video(tmp_path / "a.mp4", seconds=2)
     with pytest.raises(UnreadableMediaError, match="no frame between 50 s and 60 s"):
         list(read_windows(DecodeRequest(video, image_size=SIZE, start=50, end=60)))
+
+
+JOINED = [(RED, 0.0), (GREEN, 0.0), (BLUE, 40_000.0), (YELLOW, 3.0)]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".vob"])
+@pytest.mark.parametrize("sampling", ["auto", "keyframes", 2.0])
+def test_time_runs_on_where_the_stamps_begin_anew(
+    tmp_path: Path, read: Read, suffix: str, sampling: object
+) -> None:
+    video = join_recordings(tmp_path / f"a{suffix}", scenes=JOINED)
+    report = ReadReport()
+    request = DecodeRequest(video, image_size=SIZE, sampling=sampling)  # type: ignore[arg-type]
+    windows = list(read_windows(request, report=report))
+    assert_covers(windows, 0, 8)
+    assert report.duration == pytest.approx(8, abs=0.3) and report.partial == []
+    seen = [colour_of(window.frames[len(window.frames) // 2]) for window in windows[:4]]
+    assert seen == list(SCENES)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".vob"])
+def test_an_interval_behind_a_stamp_that_begins_anew(tmp_path: Path, read: Read, suffix: str) -> None:
+    video = join_recordings(tmp_path / f"a{suffix}", scenes=JOINED)
+    for number, scene in enumerate(SCENES):
+        (window,) = read(video, start=2 * number + 0.5, end=2 * number + 1.5)
+        assert {colour_of(frame) for frame in window.frames} == {scene}
+        assert all(0.5 <= time - 2 * number < 1.5 for time in window.times)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.h264", {}),
+        ("a.264", {"options": {"bf": "0"}}),
+        ("a.h265", HEVC),
+        ("slow.hevc", {**HEVC, "fps": 10.0}),
+        ("a.m2v", {"codec": "mpeg2video"}),
+        ("a.mjpeg", {"codec": "mjpeg", "pixel_format": "yuvj420p"}),
+        ("a.ivf", {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}),
+    ],
+)
+@pytest.mark.parametrize("sampling", ["auto", "keyframes", 2.0])
+def test_raw_streams_last_as_long_as_they_are(
+    tmp_path: Path, name: str, options: dict[str, object], sampling: object
+) -> None:
+    suffix = Path(name).suffix
+    form = {".264": ".h264", ".h265": ".hevc"}.get(suffix, suffix)
+    video = make_video(tmp_path / f"made{form}", seconds=8, gop=25, **options).rename(tmp_path / name)  # type: ignore[arg-type]
+    report = ReadReport()
+    request = DecodeRequest(video, image_size=SIZE, sampling=sampling)  # type: ignore[arg-type]
+    windows = list(read_windows(request, report=report))
+    assert report.duration == pytest.approx(8, abs=0.1)
+    assert_covers(windows, 0, 8)
+    for window in windows:
+        for time, frame in zip(window.times, window.frames, strict=True):
+            assert colour_of(frame) == SCENES[min(3, int((time + 0.05) / 2))]
+
+
+def test_the_last_picture_stays_while_there_is_sound(tmp_path: Path, read: Read) -> None:
+    video = make_video(tmp_path / "a.mp4", seconds=0.04, sound=True, sound_seconds=20.0)
+    assert probe(video).duration == pytest.approx(20, abs=0.1)
+    (window,) = read(video)
+    assert (window.start, window.end) == (0, pytest.approx(20, abs=0.1))
+    usual = make_video(tmp_path / "b.mp4", seconds=4, sound=True, sound_seconds=4.3)
+    assert probe(usual).duration == pytest.approx(4)
 
 
 def test_one_frame_is_enough(tmp_path: Path, read: Read) -> None:

@@ -15,7 +15,7 @@ from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import Lost, Returned, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
 from tests.jepa_retrieval.media.streams.stream_server import serve, serve_rtsp, trickle
-from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
+from tests.media_factory import BLUE, GREEN, RED, YELLOW, join_recordings, make_video
 
 SIZE = 32
 
@@ -72,18 +72,30 @@ def test_thumbnails_only_on_demand(tmp_path: Path) -> None:
     assert (read(path, thumbnails=True)[0][0].thumbnail or b"").startswith(b"\xff\xd8")
 
 
-def test_a_clock_that_jumps_in_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".ts", ".vob"])
+def test_a_clock_that_jumps_in_a_file(tmp_path: Path, suffix: str) -> None:
     """Recordings that were joined byte by byte: the clock goes back, then far ahead."""
-    joined = tmp_path / "joined.ts"
-    parts = [(RED, 0.0), (GREEN, 0.0), (BLUE, 40_000.0), (YELLOW, 3.0)]
-    with joined.open("wb") as file:
-        for number, (scene, start) in enumerate(parts):
-            part = make_video(tmp_path / f"{number}.ts", seconds=2, scenes=[scene], start_time=start)
-            file.write(part.read_bytes())
+    scenes = [(RED, 0.0), (GREEN, 0.0), (BLUE, 40_000.0), (YELLOW, 3.0)]
+    joined = join_recordings(tmp_path / f"joined{suffix}", scenes=scenes)
     windows, _, reader = read(joined)
     assert windows[-1].end == pytest.approx(8.0, abs=0.3)
     assert [colour(window) for window in windows[1::4]] == [RED, GREEN, BLUE, YELLOW]
     assert reader.counters.clock_jumps == 3
+
+
+@pytest.mark.parametrize("name", ["a.h264", "a.hevc"])
+def test_a_stream_without_stamps(tmp_path: Path, name: str) -> None:
+    options: dict[str, Any] = {}
+    if name == "a.hevc":
+        options = {"codec": "libx265", "options": {"x265-params": "log-level=none"}}
+    windows, _, _ = read(make_video(tmp_path / name, seconds=8, **options))
+    assert windows[-1].end == pytest.approx(8)
+    assert [colour(window) for window in windows[1::4]] == [RED, GREEN, BLUE, YELLOW]
+
+
+def test_the_last_picture_stays_while_there_is_sound(tmp_path: Path) -> None:
+    windows, _, _ = read(make_video(tmp_path / "a.mp4", seconds=0.04, sound=True, sound_seconds=20.0))
+    assert times(windows) == [(0, pytest.approx(20, abs=0.1))]
 
 
 def test_a_damaged_stream_goes_on_behind_the_damage(tmp_path: Path) -> None:

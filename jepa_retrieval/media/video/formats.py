@@ -1,0 +1,26 @@
+"""Which container formats and protocols libav may use.
+
+Left out is what leads to other files or addresses (playlists, scripts, session descriptions, numbered pictures), what
+is no video, and what only old games use.
+"""
+
+from __future__ import annotations
+
+FILE_FORMATS = ",".join((
+    "apng", "asf", "av1", "avi", "avs2", "avs3", "cavsvideo", "dhav", "dirac", "dv", "evc", "flv", "gif", "gxf",
+    "h261", "h263", "h264", "hevc", "ivf", "kux", "lmlm4", "m4v", "matroska", "mjpeg", "mjpeg_2000", "mlv", "mov",
+    "mpeg", "mpegts", "mpegvideo", "mxf", "nsv", "nut", "nuv", "obu", "ogg", "pva", "rm", "smjpeg", "ty", "vc1",
+    "vc1test", "vivo", "vvc", "webm", "webp", "wtv", "xmv", "yuv4mpegpipe",
+    "aac", "aiff", "amr", "flac", "mp3", "wav",  # sound, so that it is refused as such
+))  # fmt: skip
+"""Formats of video files, by libav's names."""
+
+NETWORK_FORMATS = FILE_FORMATS + ",hls,dash,live_flv,mpjpeg,rtp,rtsp,sdp"
+"""Formats of network streams: playlists lead to other addresses there, never to a file."""
+
+FILE_PROTOCOLS = "file"
+
+NETWORK_PROTOCOLS = (
+    "http,https,httpproxy,tcp,tls,crypto,data,rtp,udp,rtsp,rtsps,srt,srtp,rtmp,rtmps,rtmpt,rtmpts"
+)
+"""What a network source may lead to: an address in a playlist must not open a local file."""

@@ -1,0 +1,78 @@
+"""How much of an MPEG transport stream is not where its packets should be: libav passes over that in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.reasons import os_reason
+
+_SYNC = 0x47  # ISO/IEC 13818-1, 2.4.3.3
+_SIZES = (188, 192, 204)  # bytes of a packet: plain, with a time code, with error correction
+_AGREEING = 5  # sync bytes in a row that make a packet size believable
+_BLOCK_PACKETS = 1 << 14
+_SEARCH_BYTES = 1 << 16
+
+
+def bytes_without_sync(path: Path, *, on_tick: Callable[[], None] | None = None) -> tuple[int, int]:
+    """The bytes of a transport stream that belong to no packet, and all its bytes.
+
+    Raises:
+        UnreadableMediaError: the file cannot be read.
+    """
+    try:
+        data = np.memmap(path, np.uint8, mode="r")
+    except (OSError, ValueError) as error:
+        raise UnreadableMediaError(
+            path, os_reason(error) if isinstance(error, OSError) else "is empty"
+        ) from error
+    return _lost_bytes(data, on_tick or _nothing), len(data)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _lost_bytes(data: np.ndarray, on_tick: Callable[[], None]) -> int:
+    position = lost = 0
+    while (found := _find_packets(data, position, on_tick)) is not None:
+        start, size = found
+        lost += start - position
+        position = start
+        while position < len(data):
+            on_tick()
+            syncs = data[position : position + size * _BLOCK_PACKETS : size]
+            wrong = np.flatnonzero(syncs != _SYNC)
+            if not len(wrong):
+                position += size * len(syncs)
+                continue
+            position += size * int(wrong[0])
+            following = data[position + size : position + size * (_AGREEING + 1) : size]
+            if len(following) == 0 or (following != _SYNC).any():
+                break  # the packets are elsewhere from here on
+            lost += size
+            position += size
+        if position >= len(data):
+            return lost
+    return lost + len(data) - position
+
+
+def _find_packets(data: np.ndarray, position: int, on_tick: Callable[[], None]) -> tuple[int, int] | None:
+    """Where the next packets begin, from `position` on, and their size; None if there are none."""
+    for low in range(position, len(data), _SEARCH_BYTES):
+        on_tick()
+        candidates = low + np.flatnonzero(data[low : low + _SEARCH_BYTES] == _SYNC)
+        best: tuple[int, int] | None = None
+        for size in _SIZES:
+            offsets = candidates[:, None] + size * np.arange(_AGREEING)
+            inside = candidates[offsets[:, -1] < len(data)]
+            offsets = offsets[: len(inside)]
+            agreeing = inside[(data[offsets] == _SYNC).all(axis=1)]
+            if len(agreeing) and (best is None or agreeing[0] < best[0]):
+                best = int(agreeing[0]), size
+        if best is not None:
+            return best
+    return None
