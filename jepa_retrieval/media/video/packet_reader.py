@@ -123,9 +123,14 @@ class PacketReader:
 
     def _is_cut_off(self) -> bool:
         header = self._file.picture_end
-        if not header or not self._file.stream.duration or self._file.clock_jumps:
+        if not header or self._file.clock_jumps:
             return False
-        return header - self._seen_end > max(_MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header)
+        if header - self._seen_end <= max(_MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header):
+            return False
+        # Matroska, WebM and FLV state one duration for all streams: sound may well end later than the pictures.
+        return bool(self._file.stream.duration) or not self._file.other_streams_reach(
+            header - _MIN_MISSING_SECONDS, on_tick=self._on_tick
+        )
 
     def _check_transport_stream(self, report: ReadReport) -> None:
         lost, size = bytes_without_sync(self._file.path, on_tick=self._on_tick)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +35,33 @@ class VideoFile(Video):
     def __init__(self, path: Path, *, threads: int | None = None, deblock: bool = True) -> None:
         self.path = path
         check_regular_file(path)
-        try:
-            # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
-            container: InputContainer = av.open(
-                "file:" + os.path.abspath(path),
-                metadata_errors="replace",
-                options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
-            )
-        except Exception as error:
-            raise UnreadableMediaError(path, library_reason(error)) from error
-        super().__init__(path, container, threads=threads, deblock=deblock)
+        super().__init__(path, _open(path), threads=threads, deblock=deblock)
+
+    def other_streams_reach(self, time: float, *, on_tick: Callable[[], None] | None = None) -> bool:
+        """Whether sound or another stream beside the pictures goes on after `time`, seconds.
+
+        Headers do not always say so, and not every format can be searched by the time of sound: the file is read once
+        more. `on_tick` is called for every packet.
+        """
+        with contextlib.suppress(av.error.FFmpegError, UnreadableMediaError), _open(self.path) as container:
+            others = [stream for stream in container.streams if stream.index != self.stream.index]
+            if not others:
+                return False
+            for packet in container.demux(others):
+                if on_tick is not None:
+                    on_tick()
+                if packet.pts is not None and packet.pts * float(packet.time_base) - self.origin > time:
+                    return True
+        return False
+
+
+def _open(path: Path) -> InputContainer:
+    try:
+        # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
+        return av.open(
+            "file:" + os.path.abspath(path),
+            metadata_errors="replace",
+            options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
+        )
+    except Exception as error:
+        raise UnreadableMediaError(path, library_reason(error)) from error

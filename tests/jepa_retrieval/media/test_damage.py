@@ -102,6 +102,27 @@ def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
     assert reason_of(tmp_path / "head.mp4") == "no frame could be decoded (damaged or truncated)"
 
 
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_one_duration_for_all_streams_tells_that_a_file_is_cut_off(
+    tmp_path: Path, suffix: str, sound: bool
+) -> None:
+    whole = make_video(tmp_path / f"whole.{suffix}", seconds=8, gop=25, sound=sound)
+    data = whole.read_bytes()
+    (tmp_path / f"cut.{suffix}").write_bytes(data[: len(data) * 6 // 10])
+    report = ReadReport()
+    list(read_windows(DecodeRequest(tmp_path / f"cut.{suffix}", image_size=SIZE), report=report))
+    assert [reason.partition(":")[0] for reason in report.partial] == ["is cut off"]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_sound_that_ends_later_is_no_cut(tmp_path: Path, suffix: str) -> None:
+    video = make_video(tmp_path / f"a.{suffix}", seconds=3, sound=True, sound_seconds=9.0)
+    report = ReadReport()
+    list(read_windows(DecodeRequest(video, image_size=SIZE), report=report))
+    assert report.partial == []
+
+
 @pytest.mark.parametrize("sampling", [2.0, "auto", "keyframes"])
 def test_damage_in_the_middle_costs_only_the_middle(tmp_path: Path, sampling: object) -> None:
     video = make_video(tmp_path / "a.ts", seconds=12, gop=25, size=(320, 240))
