@@ -10,6 +10,8 @@ import numpy as np
 from av.filter import Graph
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
+from jepa_retrieval.media.video.tone_mapping import is_hdr, to_sdr
+
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
@@ -41,6 +43,7 @@ class Appearance:
         width: as shown, pixels.
         height: as shown, pixels.
         guessed_bt709: the video does not say which matrix its colours were made with, and its size says BT.709.
+        is_hdr: it has a high dynamic range.
         knows_colours: its colour space is one that libav converts, or it does not say which it is.
     """
 
@@ -48,6 +51,7 @@ class Appearance:
     width: int
     height: int
     guessed_bt709: bool
+    is_hdr: bool
     knows_colours: bool
 
     @classmethod
@@ -61,6 +65,7 @@ class Appearance:
             width=width,
             height=height,
             guessed_bt709=not marked and not frame.format.is_rgb and frame.height >= _HD_HEIGHT,
+            is_hdr=is_hdr(frame.color_trc),
             knows_colours=marked or frame.colorspace == _UNSPECIFIED,
         )
 
@@ -79,6 +84,8 @@ class Appearance:
         """What of it decord and TorchCodec would show differently; None if nothing."""
         if self.matrix is not None and np.linalg.det(self.matrix.astype(float)) < 0:
             return "it does not mirror video"
+        if self.is_hdr:
+            return "it does not map a high dynamic range"
         if not self.knows_colours:
             return "it does not know the colour space"
         return None
@@ -98,11 +105,12 @@ class Squeezer:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """Return uint8 [S, S, 3], rotated and mirrored as a player shows the frame.
+        """Return uint8 [S, S, 3], in sRGB, rotated and mirrored as a player shows the frame.
 
         Raises:
             av.error.FFmpegError: libav cannot convert the frame's pixel format.
         """
+        hdr = is_hdr(frame.color_trc)
         space = None
         if frame.colorspace not in _CONVERTIBLE:  # unmarked, or damaged
             space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
@@ -110,12 +118,13 @@ class Squeezer:
             frame,
             self._size,
             self._size,
-            "rgb24",
+            "rgb48le" if hdr else "rgb24",
             src_colorspace=space,
             interpolation=_SCALER,
             threads=1,
         )
-        return orient(small.to_ndarray(), self._matrix)
+        pixels = small.to_ndarray()
+        return orient(to_sdr(pixels, frame.color_trc) if hdr else pixels, self._matrix)
 
 
 def display_matrix(frame: VideoFrame) -> np.ndarray | None:
