@@ -77,6 +77,8 @@ def _write_video(
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
         stream.codec_context.thread_count = 1
+        if codec == "libx264":  # with its look-ahead it does not always write the same
+            stream.codec_context.options = {"preset": "ultrafast", "bf": "2"}
         stream.codec_context.gop_size = FRAMES_PER_SECOND
         stream.codec_context.time_base = Fraction(1, FRAMES_PER_SECOND)
         for number, picture in enumerate(frames):

@@ -33,6 +33,7 @@ from jepa_retrieval.tasks.indexing.report import IndexReport
 
 Mutation = Callable[[bytearray, np.random.Generator, bytes], bytearray]
 ORIGINALS = 3  # of each format
+SECONDS = 6.0  # of each video
 WHOLE = 0.8  # of the original's seconds are there in a file that is called whole
 STATES = ("ok", "partial", "failed", "left out")
 
@@ -154,14 +155,8 @@ def make_mutants(folder: Path, *, count: int, seed: int) -> list[str]:
     return names
 
 
-def account(folder: Path, names: list[str], *, seconds: float) -> Account:
-    """Index the folder and compare the account of the index with the files themselves.
-
-    Args:
-        folder: holds the mutants.
-        names: of the files.
-        seconds: duration of the videos that the mutants were made from.
-    """
+def account(folder: Path, names: list[str]) -> Account:
+    """Index the folder and compare the account of the index with the files themselves."""
     result = Account()
     library = Library.create(folder)
     report = library.index()
@@ -171,8 +166,8 @@ def account(folder: Path, names: list[str], *, seconds: float) -> Account:
     for name, state in result.states.items():
         if state == "ok" and name.rpartition(".")[2] in VIDEOS:
             ends = [clip.end for clip in clips if clip.path == name and clip.end is not None]
-            if ends and max(ends) < WHOLE * seconds:
-                result.shorter.append(f"{name}: {max(ends):.1f} of {seconds:.1f} s")
+            if ends and max(ends) < WHOLE * SECONDS:
+                result.shorter.append(f"{name}: {max(ends):.1f} of {SECONDS:.1f} s")
     result.problems += [f"verify: {problem}" for problem in library.verify()]
     again = library.index()
     if again.indexed or again.removed or again.moved:
@@ -211,7 +206,10 @@ def _originals(seed: int) -> dict[str, list[bytes]]:
     with tempfile.TemporaryDirectory() as folder:
         for index, kind in enumerate(FORMATS):
             random = np.random.default_rng([seed, index, 1])
-            paths = [make_media(Path(folder) / f"{n}.{kind}", random=random) for n in range(ORIGINALS)]
+            paths = [
+                make_media(Path(folder) / f"{n}.{kind}", random=random, seconds=SECONDS)
+                for n in range(ORIGINALS)
+            ]
             found[kind] = [path.read_bytes() for path in paths]
     return found
 
@@ -230,7 +228,7 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         names = make_mutants(folder, count=options.count, seed=options.seed)
-        result = account(folder, names, seconds=3.0)
+        result = account(folder, names)
     _print_tables(result)
     for title, lines in (
         ("Shorter than the original, without a word", result.shorter),
