@@ -17,6 +17,7 @@ from benchmarks.controlled.generator import TokenGenerator
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
 from benchmarks.datasets import imagenet_samples
 from benchmarks.shared.common import shared_data
+from benchmarks.shared.text_tower import MINILM
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig, YDecoderConfig
 from jepa_retrieval.models.modules.y_decoder import YDecoder
@@ -42,16 +43,6 @@ from jepa_retrieval.training.stages import build_trainer
 
 TEMPLATE = "a photo of a {}."
 EVERY = 5  # of ImageNet's classes that are evaluated: the generator scores every class for every picture
-MINILM: dict[str, Any] = {
-    "kind": "bert",
-    "source": "package:all_minilm_l6_v2",
-    "tokenizer": "package:all_minilm_l6_v2",
-    "vocabulary": 30522,
-    "width": 384,
-    "layers": 6,
-    "heads": 12,
-    "mlp_width": 1536,
-}
 WARM_UP = 20  # steps
 LAYERS = 2  # of the Predictor
 # One layer more makes the generator's trained weights as many as the Predictor's and the Y-Decoder's together.

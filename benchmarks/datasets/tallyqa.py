@@ -13,7 +13,7 @@ from benchmarks.datasets.files import MediaFolder, read_json, require
 from benchmarks.datasets.shapes import QuestionSet
 
 SOURCE = "github.com/manoja328/TallyQA_dataset"
-MOST = 15  # the largest count in the data set
+MAX_COUNT = 15  # the largest count in the data set
 
 
 def parse(path: Path) -> list[Asked]:
@@ -33,6 +33,6 @@ def load(folder: Path) -> QuestionSet:
         "TallyQA test",
         rows,
         MediaFolder(folder, source=SOURCE),
-        candidates=tuple(str(count) for count in range(MOST + 1)),
-        note=f"candidates are the numbers 0 to {MOST}",
+        candidates=tuple(str(count) for count in range(MAX_COUNT + 1)),
+        note=f"candidates are the numbers 0 to {MAX_COUNT}",
     )

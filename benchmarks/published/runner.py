@@ -49,7 +49,7 @@ class Settings:
         limit: use only so many clips, questions or triplets, evenly spread.
         cache: folder of cached embeddings; None for the user's cache.
         results: folder that the result is written to.
-        variant: another way to measure: "through index" (retrieval), "tower" (hard negatives); "" for the usual.
+        variant: another protocol: "through index" (retrieval), "tower" (hard negatives); "" for the usual.
     """
 
     model: str = "nano"

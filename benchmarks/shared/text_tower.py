@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,17 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.registry import LOCAL, trained_folder
 
 BATCH = 64
+# all-MiniLM-L6-v2 as a section of a model's config.
+MINILM: dict[str, Any] = {
+    "kind": "bert",
+    "source": "package:all_minilm_l6_v2",
+    "tokenizer": "package:all_minilm_l6_v2",
+    "vocabulary": 30522,
+    "width": 384,
+    "layers": 6,
+    "heads": 12,
+    "mlp_width": 1536,
+}
 
 
 def tower_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:

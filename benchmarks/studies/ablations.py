@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.text_tower import MINILM
 from jepa_retrieval.training.config import (
     EvaluateConfig,
     LossConfig,
@@ -43,16 +44,6 @@ from jepa_retrieval.training.config import (
 )
 
 METRICS = {"classification": "classes.accuracy", "retrieval": "dev.recall@1", "VQA": "answers.accuracy"}
-MINILM: dict[str, Any] = {
-    "kind": "bert",
-    "source": "package:all_minilm_l6_v2",
-    "tokenizer": "package:all_minilm_l6_v2",
-    "vocabulary": 30522,
-    "width": 384,
-    "layers": 6,
-    "heads": 12,
-    "mlp_width": 1536,
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from jepa_retrieval.tasks.searching.query import Query, compose
 WHO = ("dog", "person", "child", "woman", "man")
 WHERE = ("snow", "water", "beach", "grass", "ball", "bicycle", "street", "mountain", "skateboard")
 PEOPLE = ("child", "woman", "man")
-FEWEST = 3
+MIN_PHOTOGRAPHS = 3
 TOP = 5
 
 Encode = Callable[[str], np.ndarray]
@@ -96,8 +96,8 @@ def compositions(captions: Sequence[Sequence[str]]) -> list[Composition]:
                 ):
                     continue
                 absent = np.ones_like(both) if without is None else counts[without] == 0
-                matters = without is None or (both & ~absent).sum() >= FEWEST
-                if matters and (both & absent).sum() >= FEWEST:
+                matters = without is None or (both & ~absent).sum() >= MIN_PHOTOGRAPHS
+                if matters and (both & absent).sum() >= MIN_PHOTOGRAPHS:
                     found.append(Composition(one, two, without, both & absent))
     return found
 

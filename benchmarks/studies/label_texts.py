@@ -62,13 +62,14 @@ def main() -> None:
 
     each = scores([Candidate(text, (text,)) for texts in TEXTS.values() for text in texts])
     first = np.cumsum([0, *(len(texts) for texts in TEXTS.values())][:-1])
-    ways = {
+    methods = {
         "the group's name": scores([Candidate(name, (name.lower(),)) for name in TEXTS]),
         "nearest text": np.maximum.reduceat(each, first, axis=1),
         "texts together": scores([Candidate(name, texts) for name, texts in TEXTS.items()]),
     }
     rows = [
-        [way, *(f"{100 * value:.1f}" for value in _accuracy(found, truth))] for way, found in ways.items()
+        [method, *(f"{100 * value:.1f}" for value in _accuracy(found, truth))]
+        for method, found in methods.items()
     ]
     print(f"{options.model}: {len(kept)} photographs of Caltech-101 in {len(TEXTS)} groups")
     print_table(["labels", "right, %", "mean over groups, %"], rows)

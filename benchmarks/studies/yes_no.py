@@ -22,8 +22,8 @@ from benchmarks.studies.abstention import THINGS
 from jepa_retrieval.models import load_model
 from jepa_retrieval.tasks.asking.yes_no import YES_NO, StatementEvidence
 
-WAYS = ("Predictor alone", "statement alone", "both, as jepa ask has it")
-FEWEST = 4
+METHODS = ("Predictor alone", "statement alone", "both, as in jepa ask")
+MIN_PHOTOGRAPHS = 4
 
 
 def main() -> None:
@@ -39,14 +39,16 @@ def main() -> None:
     for thing, words in THINGS.items():
         count = mentions(captions, words)
         sure, there = count != 1, count >= 2
-        if there.sum() < FEWEST:
+        if there.sum() < MIN_PHOTOGRAPHS:
             continue
         question = f"Are there {thing}?" if thing.endswith("players") else f"Is there {thing}?"
         answered = predict(model, tokens, [question] * len(tokens)) @ (yes - no) / model.temperature
         told = StatementEvidence(question, model).log_odds(plain)
         figures.append([_figures(odds[sure], there[sure]) for odds in (answered, told, answered + told)])
     means = np.mean(figures, axis=0)
-    rows = [[way, *(f"{value:.3f}" for value in mean)] for way, mean in zip(WAYS, means, strict=True)]
+    rows = [
+        [method, *(f"{value:.3f}" for value in mean)] for method, mean in zip(METHODS, means, strict=True)
+    ]
     print(
         f"{options.model}, Flickr8k {options.split}: {len(figures)} questions of {len(names)} photographs each"
     )
