@@ -75,6 +75,9 @@ class SourceConfig:
     part: Literal["kept", "held-out"] = "kept"  # which side of `hold_out` to use
     max_answer_words: Count = 0  # questions with longer answers are dropped; 0: none are
     limit: Count = 0  # use only the first so many examples; 0: all
+    # webdataset: read the shards as a stream, for sets that are too large to list; needs tokens.mode = "online"
+    stream: bool = False
+    shuffle_buffer: Annotated[int, Within(1, 10**6)] = 1000  # samples that each reader of a stream shuffles
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ class RunConfig:
     checkpoint_every: Interval = 500
     evaluate_every: Interval = 500
     best: str = ""  # "EVALUATION.METRIC" whose highest value chooses the model; "": the last
+    recompute: bool = False  # activations of layers in the backward pass, in place of keeping them in memory
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,7 @@ def check(config: TrainConfig, *, where: str) -> None:
     for source in (*config.sources, *config.evaluate):
         if any("{}" not in template for template in source.templates):
             raise UsageError(f"{where}: source {source.name!r}: every template needs {{}} for the class name")
+        _check_stream(source, config, where=where)
     _check_loss(config.loss, where=where)
     config.optim.check_steps(config.total_steps, where=where)
     asking = [source.name for source in config.sources]
@@ -241,6 +246,18 @@ def check(config: TrainConfig, *, where: str) -> None:
     evaluation, _, metric = config.run.best.partition(".")
     if config.run.best and (not metric or evaluation not in [part.name for part in config.evaluate]):
         raise UsageError(f"{where}: run.best must be EVALUATION.METRIC with the name of an [[evaluate]]")
+
+
+def _check_stream(source: SourceConfig, config: TrainConfig, *, where: str) -> None:
+    if not source.stream:
+        return
+    name = f"{where}: source {source.name!r}"
+    if source.format != "webdataset" or isinstance(source, EvaluateConfig):
+        raise UsageError(f'{name}: stream = true is for training sources of format = "webdataset"')
+    if config.tokens.mode != "online":
+        raise UsageError(f'{name}: stream = true needs tokens.mode = "online"')
+    if source.limit:
+        raise UsageError(f"{name}: a stream has no limit: name fewer shards")
 
 
 def _check_loss(loss: LossConfig, *, where: str) -> None:

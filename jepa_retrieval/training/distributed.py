@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
+
+MAX_WAIT = timedelta(days=30)
 
 
 def is_distributed() -> bool:
@@ -27,6 +33,33 @@ def gather(local: Tensor) -> Tensor:
         dist.all_gather(parts, local.contiguous())
         return torch.cat(parts)
     return torch.cat(all_gather(local.contiguous()))
+
+
+@cache
+def patient_group() -> Any:
+    """All processes once more, connected over gloo, for waits of any length; all must call this at one place first.
+
+    Operations of the usual group end with an error after ten minutes: so they notice a process that hangs. A process
+    that decodes media or evaluates for an hour is no such one.
+    """
+    return dist.new_group(backend="gloo", timeout=MAX_WAIT)
+
+
+def wait_for_all() -> None:
+    """Return when all processes have come here, however long that takes."""
+    if is_distributed():
+        dist.barrier(group=patient_group())
+
+
+@contextmanager
+def main_process_first() -> Iterator[None]:
+    """Inside, the process of rank 0 runs alone, and the others after it, together."""
+    is_main = not is_distributed() or dist.get_rank() == 0
+    if not is_main:
+        wait_for_all()
+    yield
+    if is_main:
+        wait_for_all()
 
 
 def process_count() -> int:

@@ -6,6 +6,7 @@ import logging
 import math
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,12 +21,12 @@ from torch.utils.data import DataLoader, Subset
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.storage import write_model
-from jepa_retrieval.training.batches import Batch, PhaseBatches
+from jepa_retrieval.training.batches import Batch, PhaseBatches, PhaseParts, StreamStates
 from jepa_retrieval.training.checkpoint import Checkpoint
 from jepa_retrieval.training.config import MIN_TEMPERATURE, PhaseConfig, Stage, TrainConfig
 from jepa_retrieval.training.curves import Curves
 from jepa_retrieval.training.data.mixing import Mixer
-from jepa_retrieval.training.distributed import average_gradients
+from jepa_retrieval.training.distributed import average_gradients, wait_for_all
 from jepa_retrieval.training.evaluate import evaluate
 from jepa_retrieval.training.grad_cache import backward
 from jepa_retrieval.training.learner import Learner
@@ -93,6 +94,7 @@ class Trainer:
         self.step = 0
         self.best: dict[str, Any] = {"value": -math.inf, "step": 0, "metrics": {}}
         self._losses: list[Tensor] = []  # since the last row of the curves
+        self._streams: StreamStates = {}  # where the streams of the present phase are
         self._resume()
         self.curves = Curves(self.output, keep_until=self.step)
         self._first_step, self._begin, self._samples = self.step, time.monotonic(), 0
@@ -109,6 +111,8 @@ class Trainer:
             if self.step < start + phase.config.steps:
                 self._run_phase(index, phase, start)
             start += phase.config.steps
+            if self.step == start:
+                self._streams = {}  # the next phase reads its sources anew
         seconds = time.monotonic() - self._begin
         return TrainReport(
             model=self.output / ("best" if self.config.run.best else "last"),
@@ -120,14 +124,41 @@ class Trainer:
 
     def _run_phase(self, index: int, phase: PreparedPhase, start: int) -> None:
         batches = self.batches(index)
-        todo = Subset(batches, range(self.step - start, phase.config.steps))
-        # A generator of its own, so that making the loader draws nothing from the one that dropout uses.
-        loader = DataLoader(todo, batch_size=None, generator=torch.Generator())
-        for batch in loader:
-            self._losses.append(self.train_step(batch, micro_batch=phase.config.micro_batch))
+        for parts in self._loaded(batches, phase.config, first=self.step - start):
+            self._losses.append(self.train_step(parts, micro_batch=phase.config.micro_batch))
+            for part in parts:
+                self._streams |= part.streams
             self.step += 1
             self._samples += phase.config.batch_size
             self._after_step(phase.config)
+
+    def _loaded(self, batches: PhaseBatches, phase: PhaseConfig, *, first: int) -> Iterator[list[Batch]]:
+        """The parts of every batch from step `first` on; what has to be decoded comes from other processes."""
+        # A generator of its own, so that making the loader draws nothing from the one that dropout uses.
+        options: dict[str, Any] = {"batch_size": None, "generator": torch.Generator()}
+        share = phase.batch_size // self.processes
+        if not batches.is_decoded:
+            for batch in DataLoader(Subset(batches, range(first, phase.steps)), **options):
+                yield [batch]
+            return
+        size = min(phase.micro_batch or share, share)
+        parts = PhaseParts(batches, size=size, share=share, readers=self.readers)
+        options |= {
+            "num_workers": self.config.tokens.workers,
+            "pin_memory": self.learner.device.type == "cuda",
+        }
+        loader = DataLoader(Subset(parts, range(first * parts.parts, len(parts))), **options)
+        of_step: list[Batch] = []
+        for part in loader:
+            of_step.append(part)
+            if len(of_step) == parts.parts:
+                yield of_step
+                of_step = []
+
+    @property
+    def readers(self) -> int:
+        """How many processes beside this one decode its batches."""
+        return max(1, self.config.tokens.workers)
 
     def batches(self, index: int) -> PhaseBatches:
         """This process's batches of a phase, by their number in `config.phases`."""
@@ -139,7 +170,7 @@ class Trainer:
             )
         seed = self.config.run.seed * 1000 + index
         mixer = Mixer(
-            [len(source.examples) for source in self.prepared.sources],
+            [None if source.stream else len(source.examples) for source in self.prepared.sources],
             [source.share for source in self.config.sources],
             active=phase.active,
             batch_size=phase.config.batch_size,
@@ -148,17 +179,23 @@ class Trainer:
         return PhaseBatches(
             self.prepared.sources,
             phase.banks,
-            self.prepared.table,
             mixer,
             steps=phase.config.steps,
             positives=self.config.loss.positives,
             seed=seed,
             rank=self.rank,
             processes=self.processes,
+            readers=self.readers,
+            streams=self._streams,
         )
 
-    def train_step(self, batch: Batch, *, micro_batch: int = 0) -> Tensor:
-        """One update of the weights; returns the loss of the joint batch, detached."""
+    def train_step(self, batch: Batch | Sequence[Batch], *, micro_batch: int = 0) -> Tensor:
+        """One update of the weights; returns the loss of the joint batch, detached.
+
+        Args:
+            batch: this process's part of it, whole or in parts.
+            micro_batch: visuals that go through the networks at once; 0: all of a part.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.backward(batch, micro_batch=micro_batch)
         parameters = list(self.named.values())
@@ -173,12 +210,17 @@ class Trainer:
             self.average.update()
         return loss
 
-    def backward(self, batch: Batch, *, micro_batch: int = 0) -> Tensor:
+    def backward(self, batch: Batch | Sequence[Batch], *, micro_batch: int = 0) -> Tensor:
         """Put the gradients of the joint batch into the weights; returns its loss, detached."""
-        chunks = [partial(self._embed, part) for part in batch.split(micro_batch)]
+        whole = [batch] if isinstance(batch, Batch) else batch
+        parts = [self._with_tokens(part) for some in whole for part in some.split(micro_batch)]
+        chunks = [partial(self._embed, part) for part in parts]
+        target_ids = torch.cat([part.target_ids for part in parts]).to(self.learner.device)
         features = None
         if self.config.loss.soft_target_weight:
-            features = nn.functional.normalize(self._text_features(batch), dim=-1)
+            features = nn.functional.normalize(
+                torch.cat([self._text_features(part) for part in parts]), dim=-1
+            )
 
         def loss(predicted: Tensor, targets: Tensor) -> Tensor:
             # A loss for each member of the Predictor: their mean is only worth something if they learn on their own.
@@ -186,7 +228,7 @@ class Trainer:
                 joint_loss(
                     of_member,
                     its_targets,
-                    batch.target_ids.to(predicted.device),
+                    target_ids,
                     self.log_scale.exp(),
                     self.config.loss,
                     text_features=features,
@@ -203,8 +245,17 @@ class Trainer:
         average_gradients(list(self.named.values()))
         return value
 
+    def _with_tokens(self, batch: Batch) -> Batch:
+        """The same with its frames as visual tokens: the frozen X-Encoder sees them once, the other parts twice."""
+        at_once = self.config.tokens.batch_size
+        visuals = [
+            part if part.is_floating_point() else self.learner.encode_frames(part, batch_size=at_once)
+            for part in batch.visuals
+        ]
+        return replace(batch, visuals=visuals)
+
     def _embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        tokens = batch.tokens.to(self.learner.device, torch.float32)
+        tokens = torch.cat([part.to(self.learner.device, torch.float32) for part in batch.visuals])
         if self.config.tokens.noise:
             tokens = tokens + self.config.tokens.noise * torch.randn_like(tokens) * self.prepared.std.to(
                 tokens
@@ -271,8 +322,7 @@ class Trainer:
             if last or time.monotonic() - self._drawn > SECONDS_BETWEEN_PICTURES:
                 self._drawn = time.monotonic()
                 self.curves.draw()
-        if self.processes > 1:
-            dist.barrier()
+        wait_for_all()
 
     def _keep(self, metrics: dict[str, float], *, last: bool) -> None:
         wanted = self.config.run.best
@@ -300,13 +350,16 @@ class Trainer:
     # --- State --------------------------------------------------------------------------------------------
 
     def _save_checkpoint(self) -> None:
-        states: list[Any] = [random_state()]
+        states: list[Any] = [(random_state(), self._streams)]
         if self.processes > 1:
             states = [None] * self.processes
-            dist.all_gather_object(states, random_state())
+            dist.all_gather_object(states, (random_state(), self._streams))
         if self.is_main:
             losses = torch.stack(self._losses) if self._losses else torch.empty(0)
-            self._checkpoint.save(self.step, random=states, best=self.best, losses=losses)
+            random, streams = zip(*states, strict=True)
+            self._checkpoint.save(
+                self.step, random=random, best=self.best, losses=losses, streams=list(streams)
+            )
 
     def _resume(self) -> None:
         state = self._checkpoint.resume()
@@ -314,5 +367,6 @@ class Trainer:
             return
         self.step, self.best = state["step"], state["extra"]["best"]
         self._losses = list(state["extra"]["losses"].to(self.learner.device))
+        self._streams = state["extra"]["streams"][self.rank]
         set_random_state(state["random"][self.rank])
         logger.info("continuing from step %d", self.step)

@@ -75,6 +75,24 @@ class Learner:
             return [embeddings]
         return split_members(embeddings, members=len(predictor.members), size=predictor.size)
 
+    @property
+    def standardises(self) -> bool:
+        """Whether the Predictor scales its visual tokens by the statistics of the training set."""
+        predictor = self.model.predictor
+        return isinstance(predictor, Predictor) and any(m.vision_input.standardise for m in predictor.members)
+
+    @torch.no_grad()
+    def encode_frames(self, frames: Tensor, *, batch_size: int) -> Tensor:
+        """Uint8 [B, T, S, S, 3] to S_V in half precision [B, N, D] on the model's device, a few visuals at a time."""
+        parts = frames.split(batch_size)
+        if self.device.type == "cpu":
+            return torch.cat([self.vision.tokens(part) for part in parts])
+        with torch.autocast(self.device.type, torch.bfloat16):
+            found = [
+                self.model.encode_frames(part.to(self.device, non_blocking=True)).bfloat16() for part in parts
+            ]
+        return torch.cat(found)
+
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """What the text tower gives, pooled, float [M, F]; no gradient flows back."""
         if self._features is not None and all(text in self._rows for text in texts):

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.training.batches import TextTable
 from jepa_retrieval.training.config import QUESTION_FORMATS, PhaseConfig, TrainConfig
 from jepa_retrieval.training.data.examples import Source
 from jepa_retrieval.training.data.sources import read_source
@@ -24,6 +23,7 @@ from jepa_retrieval.training.progress import OnProgress, TrainProgress, seconds_
 from jepa_retrieval.training.token_cache import (
     OnlineTokens,
     SharedTokens,
+    StreamTokens,
     TokenBank,
     VisionSpec,
     open_tokens,
@@ -57,7 +57,6 @@ class Prepared:
     sources: tuple[Source, ...]
     phases: tuple[PreparedPhase, ...]
     evaluations: tuple[Evaluation, ...]
-    table: TextTable
     mean: torch.Tensor  # float32 [D], of the channels of S_V
     std: torch.Tensor
 
@@ -102,7 +101,7 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
             partial(learner.remember_texts, texts, folder=Path(config.tokens.folder)),
             on_progress,
         )
-    mean, std = channel_statistics(list(banks.values()), spec)
+    mean, std = _statistics(config, learner, list(banks.values()), spec)
     phases = tuple(
         PreparedPhase(
             phase,
@@ -113,7 +112,18 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
         )
         for phase in config.phases
     )
-    return Prepared(tuple(sources), phases, evaluations, TextTable(sources), mean, std)
+    return Prepared(tuple(sources), phases, evaluations, mean, std)
+
+
+def _statistics(
+    config: TrainConfig, learner: Learner, banks: list[TokenBank], spec: VisionSpec
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each channel of S_V; 0 and 1 where nothing depends on them."""
+    if learner.standardises or config.tokens.noise:
+        if any(isinstance(bank, StreamTokens) for bank in banks):
+            logger.warning("the mean and deviation of visual tokens are measured without the streams")
+        return channel_statistics(banks, spec)
+    return torch.zeros(spec.token_size), torch.ones(spec.token_size)
 
 
 def _shared_tokens(
@@ -121,6 +131,8 @@ def _shared_tokens(
 ) -> TokenBank | None:
     """Tokens that another source with all of this source's visuals already has."""
     for (row, of_frames), bank in banks.items():
+        if source.stream is not None or sources[row].stream is not None:
+            continue
         known = {visual: place for place, visual in enumerate(sources[row].visuals)}
         if of_frames == frames and all(visual in known for visual in source.visuals):
             return SharedTokens(bank, np.array([known[visual] for visual in source.visuals]))
@@ -155,7 +167,7 @@ def _without_unreadable(sources: list[Source], banks: dict[tuple[int, int], Toke
         examples = tuple(example for example in source.examples if example.visual not in bad)
         if bad:
             logger.warning("source %s: %d media cannot be read and are left out", source.name, len(bad))
-        if not examples:
+        if not examples and source.stream is None:
             raise UsageError(f"source {source.name!r}: none of its media can be read")
         result.append(replace(source, examples=examples))
     return result
@@ -203,6 +215,8 @@ def channel_statistics(banks: list[TokenBank], spec: VisionSpec) -> tuple[torch.
     """Mean and standard deviation of each channel of S_V, float32 [D], over evenly spaced visuals of each source."""
     total, squares, count = torch.zeros(spec.token_size).double(), torch.zeros(spec.token_size).double(), 0
     for bank in banks:
+        if not bank.rows:
+            continue  # a stream
         max_rows = ONLINE_STATISTICS_ROWS if isinstance(bank, OnlineTokens) else STATISTICS_ROWS
         rows = np.unique(np.linspace(0, bank.rows - 1, min(bank.rows, max_rows)).astype(int))
         for start in range(0, len(rows), 64):

@@ -22,11 +22,13 @@ from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, tr
 from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
+from jepa_retrieval.training.distributed import is_distributed, main_process_first, patient_group
 from jepa_retrieval.training.engine import Trainer, TrainReport
 from jepa_retrieval.training.frozen import is_frozen
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.preparation import Prepared, prepare, read_examples
 from jepa_retrieval.training.progress import OnProgress, TrainProgress
+from jepa_retrieval.training.recompute import recompute_layers
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,8 @@ def build_trainer(
     on_progress: OnProgress | None = None,
 ) -> Trainer:
     """Everything ready for the first step."""
+    if is_distributed():
+        patient_group()
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     torch.manual_seed(config.run.seed)
@@ -61,9 +65,11 @@ def build_trainer(
     _prepare_output(output, restart=restart and state.is_main_process)
     learner = Learner(build_model(config.model), device=state.device)
     _check_loss(config, learner)
+    if config.run.recompute:
+        recompute_layers(learner.model)
     report = on_progress if on_progress is not None and state.is_main_process else _ignore
     # The first process fills the caches, the others find them full.
-    with state.main_process_first():
+    with main_process_first():
         prepared = prepare(config, examples, learner, report)
     _standardise_tokens(learner, prepared)
     # Dropout must differ between processes; everything before must not.

@@ -7,20 +7,26 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.training.config import TokensConfig
 from jepa_retrieval.training.data.examples import Source, Visual
-from jepa_retrieval.training.data.shards import version_of
-from jepa_retrieval.training.data.visuals import augment, load_frames
+from jepa_retrieval.training.data.shard_stream import ShardStream
+from jepa_retrieval.training.data.shards import ShardSample, version_of
+from jepa_retrieval.training.data.visuals import augment, frames_of_bytes, load_frames
 from jepa_retrieval.training.row_cache import RowCache, fingerprint_of
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STILL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 
@@ -35,6 +41,10 @@ class VisionSpec:
     token_size: int  # D
     tokens_per_frame: int
     framewise: bool
+
+    def tokens(self, frames: Tensor) -> Tensor:
+        """Uint8 [B, T, S, S, 3] to S_V float16 [B, N, D], as a cache holds it."""
+        return torch.from_numpy(self.encode(frames.numpy()).astype(np.float16))
 
 
 class TokenBank:
@@ -86,13 +96,38 @@ class OnlineTokens(TokenBank):
 
     def get(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
         """Decoded and encoded now; raises UnreadableMediaError for a medium that cannot be read."""
-        tokens = []
-        for start in range(0, len(rows), self._at_once):
-            part = slice(start, start + self._at_once)
-            frames = list(self._views.pool.map(self._views.one, rows[part].tolist(), views[part].tolist()))
-            # float16, as in a cache: a batch of 24,576 pictures has 12 GB of tokens even so.
-            tokens.append(torch.from_numpy(self._spec.encode(np.stack(frames)).astype(np.float16)))
-        return torch.cat(tokens)
+        starts = range(0, len(rows), self._at_once)
+        parts = [slice(start, start + self._at_once) for start in starts]
+        return torch.cat([self._spec.tokens(self.frames(rows[part], views[part])) for part in parts])
+
+    def frames(self, rows: np.ndarray, views: np.ndarray) -> Tensor:
+        """Decoded now, uint8 [B, T, S, S, 3]; raises UnreadableMediaError for a medium that cannot be read."""
+        return torch.from_numpy(np.stack(self._views.map(self._views.one, rows.tolist(), views.tolist())))
+
+
+class StreamTokens(TokenBank):
+    """Frames of a source that is read as a stream."""
+
+    def __init__(self, source: Source, spec: VisionSpec, config: TokensConfig, *, frames: int) -> None:
+        assert source.stream is not None
+        self.shards = source.stream
+        self._maker = ViewMaker((), spec, config, frames=frames)
+        self.rows, self.views = 0, self._maker.count
+
+    def take(self, stream: ShardStream, views: Sequence[int]) -> tuple[Tensor, list[str]]:
+        """The next samples that can be read, in the given views: frames uint8 [B, T, S, S, 3] and their texts."""
+        frames: list[np.ndarray] = []
+        texts: list[str] = []
+        while len(frames) < len(views):
+            wanted = views[len(frames) :]
+            samples = [stream.take() for _ in wanted]
+            for sample, found in zip(
+                samples, self._maker.map(self._maker.of_sample, samples, wanted), strict=True
+            ):
+                if found is not None:
+                    frames.append(found)
+                    texts.append(sample.text)
+        return torch.from_numpy(np.stack(frames)), texts
 
 
 class ViewMaker:
@@ -106,7 +141,17 @@ class ViewMaker:
         self._flip = config.flip
         self._frames = frames
         self.count = 1 + config.flip + config.augmented
-        self.pool = ThreadPoolExecutor(config.workers)
+        self._workers = config.workers
+
+    def map(self, function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
+        """In threads; one after the other in a process of a data loader, of which there are several already."""
+        if get_worker_info() is not None:
+            return list(map(function, *arguments))
+        return list(self._threads.map(function, *arguments))
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._workers)
 
     def one(self, row: int, view: int) -> np.ndarray:
         """Uint8 [T, S, S, 3]."""
@@ -121,18 +166,29 @@ class ViewMaker:
             return None
         return np.stack([self._view(frames, row, view) for view in range(self.count)])
 
+    def of_sample(self, sample: ShardSample, view: int) -> np.ndarray | None:
+        """Uint8 [T, S, S, 3] of a medium in memory, or None if it cannot be read."""
+        size, visual = self._spec.image_size, sample.visual
+        try:
+            frames = frames_of_bytes(sample.data, visual, image_size=size, frames=self._frames)
+        except UnreadableMediaError as error:
+            logger.warning("left out: %s: %s", visual.path, error)
+            return None
+        return self._in_view(frames, visual.name, view)
+
     def _load(self, row: int) -> np.ndarray:
         return load_frames(self._visuals[row], image_size=self._spec.image_size, frames=self._frames)
 
     def _view(self, frames: np.ndarray, row: int, view: int) -> np.ndarray:
+        return self._in_view(frames, self._visuals[row].name, view)
+
+    def _in_view(self, frames: np.ndarray, name: str, view: int) -> np.ndarray:
         if view == 0:
             return frames
         if view == 1 and self._flip:
             return frames[:, :, ::-1]
-        return augment(
-            frames,
-            np.random.default_rng([view, zlib.crc32(self._visuals[row].name.encode(errors="surrogatepass"))]),
-        )
+        seed = [view, zlib.crc32(name.encode(errors="surrogatepass"))]
+        return augment(frames, np.random.default_rng(seed))
 
 
 def open_tokens(
@@ -147,6 +203,8 @@ def open_tokens(
     if source.ready_tokens is not None:
         data = np.load(source.ready_tokens, mmap_mode="r")
         return StoredTokens(data, repeat=_repeats(data.shape[2], wanted, spec)), lambda: iter(())
+    if source.stream is not None:
+        return StreamTokens(source, spec, config, frames=frames), lambda: iter(())
     if config.mode == "online":
         return OnlineTokens(source, spec, config, frames=frames), lambda: iter(())
     still = all(
@@ -164,7 +222,7 @@ def open_tokens(
     )
 
     def compute(rows: list[int]) -> np.ndarray:
-        views = list(maker.pool.map(maker.every, rows))
+        views = maker.map(maker.every, rows)
         result = np.full((len(rows), *cache.data.shape[1:]), np.nan, dtype=np.float16)
         good = [place for place, view in enumerate(views) if view is not None]
         for view in range(maker.count):

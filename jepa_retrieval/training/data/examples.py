@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,12 +35,36 @@ class Example:
 
 
 @dataclass(frozen=True)
+class StreamedShards:
+    """WebDataset shards that are read as a stream, in training alone."""
+
+    shards: tuple[str, ...]
+    query: str = ""
+    buffer: int = 1000  # samples that each reader shuffles
+    names: frozenset[str] | None = None  # file names or stems of media; None: all
+    hold_out: float = 0.0
+    part: str = "kept"
+
+    @property
+    def chooses_all(self) -> bool:
+        """Whether every sample is used."""
+        return self.names is None and not self.hold_out
+
+    def wants(self, name: str) -> bool:
+        """Whether a medium is one of those that `names` and `hold_out` choose."""
+        return is_chosen(name, names=self.names, hold_out=self.hold_out, part=self.part)
+
+
+@dataclass(frozen=True)
 class Source:
     """The examples of one source."""
 
     name: str
     visuals: tuple[Visual, ...]
     examples: tuple[Example, ...]
+    stream: StreamedShards | None = (
+        None  # shards that are read as a stream; there is no list of examples then
+    )
     ready_tokens: Path | None = None  # a .npy of S_V [visuals, views, N, D], when there is nothing to decode
 
 
@@ -72,12 +96,7 @@ def select(source: Source, *, names: set[str] | None, hold_out: float, part: str
     """
     if source.ready_tokens is not None and (names is not None or hold_out):
         raise UsageError(f"source {source.name!r}: ready-made tokens have no media names to select by")
-    wanted = [
-        names is None or visual.name in names or Path(visual.name).stem in names for visual in source.visuals
-    ]
-    if hold_out:
-        held = [held_out(visual.name, hold_out) for visual in source.visuals]
-        wanted = [want and (out == (part == "held-out")) for want, out in zip(wanted, held, strict=True)]
+    wanted = [is_chosen(visual.name, names=names, hold_out=hold_out, part=part) for visual in source.visuals]
     examples = [example for example in source.examples if wanted[example.visual]]
     examples = examples[:limit] if limit else examples
     if not examples:
@@ -90,6 +109,13 @@ def select(source: Source, *, names: set[str] | None, hold_out: float, part: str
         tuple(source.visuals[row] for row in rows),
         tuple(replace(example, visual=rows[example.visual]) for example in examples),
     )
+
+
+def is_chosen(name: str, *, names: Set[str] | None, hold_out: float, part: str) -> bool:
+    """Whether a media file is one of `names` (file names or stems) and on the right side of `hold_out`."""
+    if names is not None and name not in names and Path(name).stem not in names:
+        return False
+    return not hold_out or held_out(name, hold_out) == (part == "held-out")
 
 
 def held_out(name: str, fraction: float) -> bool:

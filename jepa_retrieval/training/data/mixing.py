@@ -36,12 +36,13 @@ class Mixer:
     """Draws batches from several sources.
 
     Every source is walked through in a new random order each epoch, on its own: a small source comes round more
-    often. `lengths` and `shares` are per source; `active` are the rows of the sources that take part.
+    often. `lengths` and `shares` are per source (a length of None: a stream, whose samples are
+    numbered in the order of drawing); `active` are the rows of the sources that take part.
     """
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Sequence[int | None],
         shares: Sequence[float],
         *,
         active: Sequence[int],
@@ -59,13 +60,17 @@ class Mixer:
         draws = []
         for source, count in zip(self._active, self.counts, strict=True):
             for position in range(step * count, (step + 1) * count):
-                epoch, place = divmod(position, self._lengths[source])
-                draws.append(Draw(source, int(self._order(source, epoch)[place])))
+                length = self._lengths[source]
+                if length is None:
+                    draws.append(Draw(source, position))
+                    continue
+                epoch, place = divmod(position, length)
+                draws.append(Draw(source, int(self._order(source, epoch, length)[place])))
         return draws
 
-    def _order(self, source: int, epoch: int) -> np.ndarray:
+    def _order(self, source: int, epoch: int, length: int) -> np.ndarray:
         known_epoch, order = self._orders.get(source, (-1, np.empty(0, dtype=np.int64)))
         if known_epoch != epoch:
-            order = np.random.default_rng([self._seed, source, epoch]).permutation(self._lengths[source])
+            order = np.random.default_rng([self._seed, source, epoch]).permutation(length)
             self._orders[source] = (epoch, order)
         return order

@@ -10,11 +10,11 @@ import itertools
 import logging
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
@@ -22,11 +22,13 @@ from jepa_retrieval.text_files import MAX_LINE_BYTES, decode_text, parse_json
 from jepa_retrieval.training.config import SourceConfig, url_scheme
 from jepa_retrieval.training.data.examples import Source, SourceBuilder, Visual
 from jepa_retrieval.training.data.numbers import interval
+from jepa_retrieval.training.data.tar_headers import QuickInfo
 
 logger = logging.getLogger(__name__)
 
 MEDIA_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "mp4", "webm", "mkv", "avi", "mov")
 TEXT_ENDINGS = ("txt", "json")
+READ_AHEAD = 1 << 20  # bytes at once of a shard that is read from front to back
 MAX_SHARDS = 1_000_000  # that a pattern may stand for
 MAX_WARNINGS = 10  # samples that are named in the log, for each source
 
@@ -43,7 +45,7 @@ def read_webdataset(config: SourceConfig) -> Source:
     """
     builder = SourceBuilder(config.name)
     problems: list[str] = []
-    for shard in _expand(config.path):
+    for shard in expand(config.path):
         for sample in _samples(shard):
             try:
                 _add(builder, shard, sample, config.query)
@@ -62,7 +64,7 @@ def read_webdataset(config: SourceConfig) -> Source:
     return source
 
 
-def _expand(pattern: str) -> list[str]:
+def expand(pattern: str) -> list[str]:
     """The shards that a brace pattern stands for."""
     import braceexpand
 
@@ -104,10 +106,82 @@ def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> tarfile.TarInfo
     return file.read(MAX_LINE_BYTES + 1) if file is not None else b""
 
 
+class ShardSample(NamedTuple):
+    """A medium with its text, both read."""
+
+    visual: Visual
+    text: str
+    data: bytes  # of the medium's file
+
+
+def read_samples(shard: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, ShardSample]]:
+    """The samples of a shard in its order, with their numbers; those that are not `wanted` by number are passed over.
+
+    Samples without both a medium and a text are left out, as are those whose text cannot be read, with a warning.
+
+    Raises:
+        UsageError: the shard cannot be read.
+    """
+    with _open_tar(shard, buffering=READ_AHEAD) as archive:
+        for place, sample in enumerate(_grouped(archive)):
+            if not wanted(place):
+                continue
+            contents = {
+                ending: _read(archive, info, shard, limit=MAX_LINE_BYTES + 1)
+                if ending in TEXT_ENDINGS
+                else info
+                for ending, info in sample.items()
+            }
+            try:
+                parsed = _parse(shard, contents)
+            except UsageError as error:
+                logger.warning("left out: %s", error)
+                continue
+            if parsed is not None:
+                visual, text, info = parsed
+                yield place, ShardSample(visual, text, _read(archive, info, shard))
+
+
+def _grouped(archive: tarfile.TarFile) -> Iterator[dict[str, tarfile.TarInfo]]:
+    """Neighbouring files that share a stem, by ending."""
+    last: str | None = None
+    sample: dict[str, tarfile.TarInfo] = {}
+    for info in _files(archive):
+        stem, ending = _split(info.name)
+        if stem != last and sample:
+            yield sample
+            sample = {}
+        last = stem
+        sample[ending] = info
+    if sample:
+        yield sample
+
+
+def _read(archive: tarfile.TarFile, info: tarfile.TarInfo, shard: str, *, limit: int | None = None) -> bytes:
+    """A file's bytes, straight from the archive: `extractfile` takes longer than the reading."""
+    file = archive.fileobj
+    assert file is not None
+    file.seek(info.offset_data)
+    size = info.size if limit is None else min(info.size, limit)
+    data = file.read(size)
+    if len(data) < size:
+        raise UsageError(f"{shard}: is cut short in {info.name}")
+    return data
+
+
 def _add(builder: SourceBuilder, shard: str, sample: dict[str, tarfile.TarInfo | bytes], query: str) -> None:
+    parsed = _parse(shard, sample)
+    if parsed is not None:
+        builder.add(parsed[0], query, [parsed[1]])
+
+
+def _parse(
+    shard: str, sample: dict[str, tarfile.TarInfo | bytes]
+) -> tuple[Visual, str, tarfile.TarInfo] | None:
+    """The medium, its text and its entry; None for a sample that lacks one."""
     medium = next((sample[ending] for ending in MEDIA_ENDINGS if ending in sample), None)
     if not isinstance(medium, tarfile.TarInfo):
-        return
+        return None
     where = f"{shard}: {_split(medium.name)[0]}"
     details: Any = {}
     if isinstance(content := sample.get("json"), bytes):
@@ -119,10 +193,11 @@ def _add(builder: SourceBuilder, shard: str, sample: dict[str, tarfile.TarInfo |
     if isinstance(content := sample.get("txt"), bytes):
         _check_size(content, f"{where}.txt")
         text = decode_text(content, where=f"{where}.txt")
-    if text:
-        start, end = _first_clip(details.get("clips"))
-        visual = Visual(shard, member=medium.name, start=start, end=end)
-        builder.add(visual, query, [str(text)])
+    words = " ".join(str(text).split()) if text else ""
+    if not words:
+        return None
+    start, end = _first_clip(details.get("clips"))
+    return Visual(shard, member=medium.name, start=start, end=end), words, medium
 
 
 def _check_size(content: bytes, where: str) -> None:
@@ -183,9 +258,12 @@ def _remote_version(path: str) -> str:
 
 
 @contextmanager
-def _open_tar(shard: str) -> Iterator[tarfile.TarFile]:
+def _open_tar(shard: str, *, buffering: int = -1) -> Iterator[tarfile.TarFile]:
     try:
-        with _open(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        with (
+            _open(shard, buffering=buffering) as file,
+            tarfile.open(fileobj=file, mode="r:", tarinfo=QuickInfo) as archive,
+        ):
             yield archive
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
         raise UsageError(
@@ -194,12 +272,12 @@ def _open_tar(shard: str) -> Iterator[tarfile.TarFile]:
 
 
 @contextmanager
-def _open(shard: str) -> Iterator[IO[bytes]]:
+def _open(shard: str, *, buffering: int = -1) -> Iterator[IO[bytes]]:
     """A shard for reading, from any place in it."""
     scheme = url_scheme(shard)
     if scheme is None:
         try:
-            with Path(shard).open("rb") as file:
+            with Path(shard).open("rb", buffering) as file:
                 yield file
         except OSError as error:
             raise UsageError(f"{shard}: cannot be read ({error.strerror or error})") from error

@@ -11,10 +11,10 @@ from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.caption_questions import questions_from_captions
 from jepa_retrieval.training.data.captions import read_captions, read_jsonl
 from jepa_retrieval.training.data.classes import read_classes
-from jepa_retrieval.training.data.examples import Source, select
+from jepa_retrieval.training.data.examples import Source, StreamedShards, select
 from jepa_retrieval.training.data.questions import read_daquar, read_vqa
 from jepa_retrieval.training.data.ready_tokens import read_ready_tokens
-from jepa_retrieval.training.data.shards import read_webdataset
+from jepa_retrieval.training.data.shards import expand, read_webdataset
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,21 @@ _READERS: dict[str, Callable[[SourceConfig], Source]] = {
 
 def read_source(config: SourceConfig) -> Source:
     """The selected examples of one source; UsageError names the file at fault."""
+    names = _read_names(config.names) if config.names else None
+    if config.stream:
+        stream = StreamedShards(
+            tuple(expand(config.path)),
+            query=config.query,
+            buffer=config.shuffle_buffer,
+            names=None if names is None else frozenset(names),
+            hold_out=config.hold_out,
+            part=config.part,
+        )
+        logger.info("source %s: a stream of %d shards", config.name, len(stream.shards))
+        return Source(config.name, (), (), stream=stream)
     source = select(
         _READERS[config.format](config),
-        names=_read_names(config.names) if config.names else None,
+        names=names,
         hold_out=config.hold_out,
         part=config.part,
         limit=config.limit,

@@ -20,8 +20,14 @@ def load_frames(visual: Visual, *, image_size: int, frames: int) -> np.ndarray:
     """
     if not visual.member:
         return _read(Path(visual.path), visual, image_size, frames)
+    data = read_member(visual.path, visual.member)
+    return frames_of_bytes(data, visual, image_size=image_size, frames=frames)
+
+
+def frames_of_bytes(data: bytes, visual: Visual, *, image_size: int, frames: int) -> np.ndarray:
+    """As `load_frames`, of a medium whose file has been read."""
     with tempfile.NamedTemporaryFile(suffix=Path(visual.member).suffix) as file:
-        file.write(read_member(visual.path, visual.member))
+        file.write(data)
         file.flush()
         return _read(Path(file.name), visual, image_size, frames)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from jepa_retrieval.training.config import LossConfig
 from jepa_retrieval.training.losses import first_occurrences
 from tests.conftest import REPOSITORY
-from tests.jepa_retrieval.training import joint_batch, shared_loss
+from tests.jepa_retrieval.training import joint_batch, long_work, shared_loss
 from tests.jepa_retrieval.training.conftest import Recipe
 
 
@@ -123,3 +123,13 @@ def _run(case: dict[str, Any], folder: Path, *, processes: int) -> list[dict[str
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(processes)]
+
+
+def test_a_process_may_work_alone_for_longer_than_operations_may_take(tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, long_work.__file__, str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]

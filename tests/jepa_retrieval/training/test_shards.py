@@ -14,6 +14,8 @@ from typing import Any
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from jepa_retrieval.errors import UsageError
@@ -21,6 +23,7 @@ from jepa_retrieval.training.config import SourceConfig, TrainConfig, load_confi
 from jepa_retrieval.training.data.examples import Source
 from jepa_retrieval.training.data.shards import MAX_SHARDS, read_member
 from jepa_retrieval.training.data.sources import read_source
+from jepa_retrieval.training.data.tar_headers import QuickInfo
 from jepa_retrieval.training.data.visuals import load_frames
 from tests.jepa_retrieval.training.conftest import Recipe
 
@@ -174,3 +177,37 @@ def test_what_is_no_tar_is_named(tmp_path: Path, damage: str) -> None:
 def test_a_pattern_stands_for_a_bounded_number_of_shards(pattern: str) -> None:
     with pytest.raises(UsageError, match=f"more than {MAX_SHARDS:,} shards|braces|cannot be read"):
         read(pattern)
+
+
+@given(
+    name=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=180),
+    size=st.integers(0, 10**12),
+    kind=st.sampled_from([tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE]),
+    form=st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+    damage=st.none() | st.integers(0, 511),
+)
+def test_quick_headers_are_what_the_library_reads(
+    name: str, size: int, kind: bytes, form: int, damage: int | None
+) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    try:
+        header = info.tobuf(form, "utf-8", "surrogateescape")
+    except ValueError:  # the name is too long for the format
+        return
+    block = bytearray(header[-512:])
+    if damage is not None:
+        block[damage] ^= 0x55
+    expected: object
+    try:
+        plain = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        expected = (plain.name, plain.size, plain.type in (tarfile.REGTYPE, tarfile.AREGTYPE), plain.isdir())
+    except tarfile.TarError as error:
+        expected = type(error)
+    found: object
+    try:
+        quick = QuickInfo.frombuf(block, "utf-8", "surrogateescape")
+        found = (quick.name, quick.size, quick.type in (tarfile.REGTYPE, tarfile.AREGTYPE), quick.isdir())
+    except tarfile.TarError as error:
+        found = type(error)
+    assert found == expected
