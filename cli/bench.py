@@ -17,6 +17,7 @@ from cli.options import JsonOption
 from cli.paths import parse_path
 
 MIN_SECONDS_BETWEEN_LINES = 5.0
+MAX_LIMIT = 1_000_000_000  # it is part of the name of the results
 
 app = App(help="Evaluate a model on published data sets, with the protocols of the VL-JEPA paper.")
 
@@ -38,7 +39,13 @@ DataOption = Annotated[
 ]
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", min=1, metavar="N", help="Use only N clips, questions or triplets."),
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        callback=lambda number: number and min(number, MAX_LIMIT),
+        help="Use only N clips, questions or triplets.",
+    ),
 ]
 CacheOption = Annotated[
     Path | None,

@@ -28,6 +28,8 @@ class Settings:
 
 settings = Settings()
 
+MAX_ERROR_CHARACTERS = 1_500  # an error that repeats a value of many kilobytes is shortened
+
 # Characters that could move the cursor, start an escape sequence, end the line, change the direction of the text, or
 # that cannot be seen. Joiners (U+200C, U+200D) are left alone: Persian and emoji need them.
 _UNPRINTABLE = re.compile(
@@ -46,6 +48,13 @@ def printable(text: str) -> str:
         return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
 
     return _UNPRINTABLE.sub(escape, text)
+
+
+def shortened(text: str, longest: int = MAX_ERROR_CHARACTERS) -> str:
+    """`text` with its middle left out if it is longer than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest * 2 // 3]} ... {text[-(longest // 3) :]}"
 
 
 def result(text: str = "") -> None:
@@ -111,12 +120,12 @@ def note_row(*cells: object) -> None:
 
 def warning(text: str) -> None:
     """Report a problem that did not stop the command."""
-    _write_line(f"Warning: {text}")
+    _write_line(f"Warning: {shortened(text)}")
 
 
 def error(text: str) -> None:
     """Report in one sentence why the command stopped."""
-    _write_line(f"Error: {text}")
+    _write_line(f"Error: {shortened(text)}")
 
 
 def traceback_lines(text: str) -> None:

@@ -10,11 +10,9 @@ import typer
 
 from cli import console
 from cli.options import DeviceOption, JsonOption, ModelOption, file_option, text_option
-from cli.paths import parse_path_text
+from cli.paths import parse_path_text, require_file
 from cli.values import parse_interval
-from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
-from jepa_retrieval.user_paths import is_existing_file
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.explain import Explanation
@@ -56,8 +54,7 @@ def explain(
 
     intervals = [parse_interval(text) for text in clips]
     for path in (before, after):
-        if not is_existing_file(path):
-            raise UsageError(f"{path}: no such file")
+        require_file(path)
     queries = [VideoQuery(*interval) for interval in intervals]
     loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
     found = find_explanation(before, after, queries, loaded, prompt=prompt)

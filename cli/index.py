@@ -82,7 +82,10 @@ def index(
         bool, typer.Option("--follow", help="Keep running and index changes in PATH until Ctrl-C.")
     ] = False,
     interval: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="With --follow: time between scans for changes.")
+        float,
+        typer.Option(
+            min=0.1, max=86400, metavar="SECONDS", help="With --follow: time between scans for changes."
+        ),
     ] = 5.0,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry unchanged files that failed in an earlier run.")

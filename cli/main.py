@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -167,8 +168,18 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error} (this is a bug in jepa; --debug shows where it happened)"
 
 
+_PYDANTIC = re.compile(
+    r": (?:Value error, |Input should be (?:a valid )?(?P<must>.*?)(?:, unable to parse .*? as an? \w+)?$)"
+)
+
+
+def _plain(match: re.Match[str]) -> str:
+    """What pydantic says of a value, in plain words: `must be an integer`."""
+    return ": " if match["must"] is None else f": must be {match['must']}"
+
+
 def _usage_sentence(error: typer.TyperException) -> str:
-    text = error.format_message().strip().replace(": Value error, ", ": ")  # pydantic's prefix
+    text = _PYDANTIC.sub(_plain, error.format_message().strip())
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "jepa"
     return f"{text}{'' if text[-1] in '.?!' else '.'} See '{command} --help'."

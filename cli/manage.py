@@ -111,7 +111,13 @@ def optimize(
     ] = None,
     recall: Annotated[
         float | None,
-        typer.Option("--recall", metavar="R", help="Share of the true ten best clips to find, such as 0.98."),
+        typer.Option(
+            "--recall",
+            min=0.0,
+            max=1.0,
+            metavar="R",
+            help="Share of the true ten best clips to find, such as 0.98.",
+        ),
     ] = None,
     kind: Annotated[
         str | None,

@@ -12,6 +12,7 @@ from cli import console
 from cli.progress import indexing_progress
 from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library, VideoQuery
@@ -32,7 +33,7 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         whole = start is None and end is None
         requested.append(path if whole else VideoQuery(path, start, end))
     named = [parse_interval(text)[0] for text in paths]
-    library = _library_around(next((path for path in named if path.exists()), named[0]), index)
+    library = _library_around(next((path for path in named if exists(path)), named[0]), index)
     if model is not None and library is not None and model != library.records.manifest.model:
         library = None
     if library is None:
@@ -69,4 +70,7 @@ def given_candidates(listed: str | None, file: Path | None, *, option: str) -> l
         return read_candidates(file)
     if listed is None:
         return None
-    return parse_candidates([name.strip() for name in listed.split(",") if name.strip()])
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--{option} is empty: give at least one, with commas between several")
+    return parse_candidates(names)

@@ -12,8 +12,7 @@ import typer
 from cli import console
 from cli.help import App
 from cli.options import JsonOption, file_option
-from cli.paths import parse_path
-from jepa_retrieval.errors import UsageError
+from cli.paths import parse_path, require_file
 
 app = App(help="List, show and import models.")
 
@@ -79,8 +78,7 @@ def import_command(
     """
     from jepa_retrieval.models.importers.open_vljepa import import_open_vljepa
 
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+    require_file(path)
     folder = to or path.with_suffix("")
     report = import_open_vljepa(path, folder)
     if json:

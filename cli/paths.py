@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.user_paths import user_path
+from jepa_retrieval.user_paths import exists, is_existing_file, user_path
 
 
 def parse_path(text: str) -> Path:
@@ -16,7 +16,23 @@ def parse_path(text: str) -> Path:
         raise ValueError(str(error)) from error
 
 
+def require_file(path: Path) -> Path:
+    """`path`, if it is a file.
+
+    Raises:
+        UsageError: there is nothing, or something else.
+    """
+    if not exists(path):
+        raise UsageError(f"{path}: no such file")
+    if not is_existing_file(path):
+        raise UsageError(
+            f"{path}: is not a file, but {'a folder' if path.is_dir() else 'a pipe or a device'}"
+        )
+    return path
+
+
 def parse_path_text(text: str) -> str:
     """A path argument that stays as it was written, because it may be a pattern or have an interval behind it."""
-    parse_path(text)
+    if not text or "\0" in text:
+        parse_path(text)
     return text

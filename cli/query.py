@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.paths import require_file
 from cli.values import parse_interval, parse_weighted
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import is_existing_file
@@ -102,8 +103,7 @@ def _of_file(library: Library, value: str) -> Query:
     from jepa_retrieval.tasks.searching.query import Query
 
     path, start, end = parse_interval(value)
-    if is_existing_file(path):
-        return Query.image(path) if start is None and end is None else Query.clip(path, start, end)
-    if library.records.clips_of(str(path)):
+    if not is_existing_file(path) and library.records.clips_of(str(path)):
         return Query.moment(str(path), start, end)
-    raise UsageError(f"{path}: no such file")
+    require_file(path)
+    return Query.image(path) if start is None and end is None else Query.clip(path, start, end)

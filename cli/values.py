@@ -8,24 +8,39 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from cli import console
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import user_path
 
-_CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)")
-_WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.DOTALL)
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[kMGT]?)(?P<binary>i?)B?", re.IGNORECASE)
-_SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+")
+MAX_SECONDS = 10 * 366 * 86400  # ten years: more is a mistake, and far more is no finite number
+
+_CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)", re.ASCII)
+_WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.ASCII | re.DOTALL)
+_SIZE = re.compile(
+    r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[kMGT]?)(?P<binary>i?)B?", re.ASCII | re.IGNORECASE
+)
+_SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 
 
 def parse_time(text: str) -> float:
-    """The number of seconds in `90`, `90.5`, `1:30` or `1:02:03.5`."""
+    """The number of seconds in `90`, `90.5`, `1:30` or `1:02:03.5`.
+
+    Raises:
+        UsageError: the text is none of these, or more than ten years.
+    """
     cleaned = text.strip()
-    if _SECONDS.fullmatch(cleaned):
-        return float(cleaned)
     clock = _CLOCK.fullmatch(cleaned)
-    if clock is None:
+    if clock is None and not _SECONDS.fullmatch(cleaned):
         raise UsageError(f"'{text}' is not a time: use seconds (90.5) or hours:minutes:seconds (1:02:03.5)")
-    return int(clock["hours"] or 0) * 3600 + int(clock["minutes"]) * 60 + float(clock["seconds"])
+    parts = [cleaned] if clock is None else [clock["hours"] or "0", clock["minutes"], clock["seconds"]]
+    seconds = 0.0
+    for part in parts:
+        seconds = seconds * 60 + float(part)
+    if not seconds <= MAX_SECONDS:
+        raise UsageError(
+            f"'{console.shortened(text, 100)}' is not a time in a video: it is longer than ten years"
+        )
+    return seconds
 
 
 def parse_size(text: str) -> float:
@@ -45,9 +60,8 @@ def parse_interval(text: str) -> tuple[Path, float | None, float | None]:
     Raises:
         UsageError: the path is empty; the interval is not one, or ends before it starts.
     """
-    whole = user_path(text)
-    if "@" not in text or os.path.lexists(whole):
-        return whole, None, None
+    if "@" not in text or os.path.lexists(os.path.expanduser(text)):  # noqa: PTH111
+        return user_path(text), None, None
     name, _, bounds = text.rpartition("@")
     start_text, dash, end_text = bounds.partition("-")
     if not dash or not (start_text or end_text):

@@ -51,12 +51,17 @@ def watch(
     ] = 0.35,
     max_silence: Annotated[
         float,
-        typer.Option("--max-silence", metavar="SECONDS", help="Describe the scene at least this often."),
+        typer.Option(
+            "--max-silence", min=1, max=600, metavar="SECONDS", help="Describe the scene at least this often."
+        ),
     ] = 30.0,
     threshold: Annotated[
         float | None,
         typer.Option(
-            metavar="VARIANCE", help="Minimum local variance that counts as a shift in meaning, 0 to 1."
+            min=0.0,
+            max=1.0,
+            metavar="VARIANCE",
+            help="Minimum local variance that counts as a shift in meaning.",
         ),
     ] = None,
     midpoint: Annotated[
@@ -112,7 +117,9 @@ def watch(
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(min=0.1, metavar="SECONDS", help="Reconnect if the source sends nothing for this long."),
+        typer.Option(
+            min=0.1, max=86400, metavar="SECONDS", help="Reconnect if the source sends nothing for this long."
+        ),
     ] = 10.0,
     give_up: Annotated[
         float | None,

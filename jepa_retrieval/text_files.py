@@ -5,6 +5,7 @@ Each function takes the kind of error to raise; its message begins with the file
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import tomllib
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.user_paths import is_endless
 
 MAX_LIST_BYTES = 1 << 30  # of a list; a bank of ten million captions fits
 MAX_SETTINGS_BYTES = 1 << 20  # of a file of settings; the largest of ours has 5 KB
+NOT_REGULAR = "is not a regular file"
 MAX_LINE_BYTES = 1 << 24  # of one line, or one JSON document, among many
 
 
@@ -33,6 +36,8 @@ def read_text(
     Raises:
         error: the file cannot be read, is too large, or is not UTF-8.
     """
+    if is_endless(path):
+        raise error(f"{path}: {NOT_REGULAR}")
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
@@ -48,9 +53,14 @@ def read_text(
 def decode_text(content: bytes, *, where: str, error: type[JepaError] = UsageError) -> str:
     """Bytes in UTF-8 as text; `where` begins the message of the error."""
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise error(f"{where}: not a text file in UTF-8 ({problem.reason})") from problem
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        reason = "it is in UTF-16" if utf16 else problem.reason
+        raise error(f"{where}: not a text file in UTF-8 ({reason})") from problem
+    if "\0" in text:  # as in UTF-16 without a byte order mark
+        raise error(f"{where}: not a text file in UTF-8 (it contains null characters)")
+    return text
 
 
 def read_lines(path: Path) -> list[str]:
@@ -72,6 +82,8 @@ def iterate_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         UsageError: the file cannot be read, or a line is too long or not UTF-8.
     """
+    if is_endless(path):
+        raise UsageError(f"{path}: {NOT_REGULAR}")
     try:
         with path.open("rb") as file:
             for number, line in enumerate(_bounded_lines(file, path), start=1):

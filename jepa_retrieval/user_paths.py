@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
+
+MAX_NAME_BYTES = 255  # of one name, on the usual file systems
+MAX_PATH_BYTES = 4095  # of a whole path, on Linux
+_SHOWN = 60  # characters of a text that is far too long
 
 
 def user_path(path: Path | str) -> Path:
@@ -14,14 +19,18 @@ def user_path(path: Path | str) -> Path:
     An empty text usually comes from a variable that is not set. `Path("")` would silently mean the working directory.
 
     Raises:
-        UsageError: the path is empty, or contains a null character.
+        UsageError: the path is empty, contains a null character, or is too long, as a sentence may be.
     """
     text = os.fspath(path)
     if not text:
         raise UsageError("the path is empty")
     if "\0" in text:
         raise UsageError(f"{text!r}: a path cannot contain a null character")
-    return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, it keeps ~ of unknown users
+    expanded = Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, it keeps ~ of unknown users
+    longest = max((len(os.fsencode(part)) for part in expanded.parts), default=0)
+    if longest > MAX_NAME_BYTES or len(os.fsencode(expanded)) > MAX_PATH_BYTES:
+        raise UsageError(f"'{text[:_SHOWN]}...' is too long for a file name")
+    return expanded
 
 
 def absolute(path: Path | str) -> Path:
@@ -41,3 +50,17 @@ def is_existing_file(path: Path | str) -> bool:
 def exists(path: Path | str) -> bool:
     """Whether there is anything at `path`. False for a text that is no possible path, such as a long sentence."""
     return os.path.exists(path)  # noqa: PTH110 - as above
+
+
+def is_endless(path: Path | str) -> bool:
+    """Whether reading `path` might never end: a named pipe without a writer, a device such as /dev/zero.
+
+    Standard input and the pipes that a shell makes for `<(command)` end with their writer.
+    """
+    if os.fspath(path) == "/dev/stdin" or os.fspath(path).startswith(("/dev/fd/", "/proc/self/fd/")):
+        return False
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - as above
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -152,6 +152,8 @@ class _Walker:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 folders.append((root, status))
+            elif not stat.S_ISREG(status.st_mode):
+                yield ScanProblem(Path(root), "is not a regular file")
             else:
                 self._named.add(root)
                 yield FoundFile(Path(root), status.st_size, status.st_mtime_ns)

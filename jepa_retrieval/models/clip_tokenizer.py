@@ -12,7 +12,7 @@ import regex
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.tokenizer import TokenIds, open_tokenizer
+from jepa_retrieval.models.tokenizer import TokenIds, check_texts, open_tokenizer
 
 START, END = "<start_of_text>", "<end_of_text>"
 # Split by `regex` as in open_clip, and not inside `tokenizers`, whose tables of letters are of another Unicode.
@@ -34,7 +34,12 @@ class ClipTokenizer:
         self._length = length
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:
-        """B texts to ids [B, L], zero after the end mark. The tower needs no mask, which is 1 throughout."""
+        """B texts to ids [B, L], zero after the end mark. The tower needs no mask, which is 1 throughout.
+
+        Raises:
+            UsageError: a text is not valid Unicode.
+        """
+        check_texts(texts)
         ids = np.zeros((len(texts), self._length), dtype=np.int64)
         words = [_WORDS.findall(_clean(text)) for text in texts]
         encoded = self._tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)

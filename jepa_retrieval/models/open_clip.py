@@ -24,7 +24,7 @@ from jepa_retrieval.models.config import (
 )
 from jepa_retrieval.models.fingerprint import digest_of_files
 from jepa_retrieval.models.sources import locate
-from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds
+from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds, check_texts
 
 if TYPE_CHECKING:
     from jepa_retrieval.models import clip_tokenizer
@@ -181,6 +181,7 @@ class OpenClipTokenizer:
         """B texts to ids and mask [B, L]; the tower needs no mask, which is 1 throughout."""
         if self._plain is not None:
             return self._plain(texts)
+        check_texts(texts)
         ids = self._tokenizer(list(texts)).numpy().astype(np.int64)
         return TokenIds(ids, np.ones_like(ids))
 

@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from indexes.reasons import first_line
-from jepa_retrieval.errors import ModelError
+from jepa_retrieval.errors import ModelError, UsageError
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -35,6 +35,21 @@ def open_tokenizer(path: Path | str) -> Tokenizer:
         raise ModelError(f"{path}: not a readable tokenizer.json ({first_line(error)})") from error
 
 
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse texts with lone surrogates, as Python makes them of bytes that are not UTF-8.
+
+    Raises:
+        UsageError: a text is not valid Unicode.
+    """
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{text[:100]!r} is not valid text: it contains bytes that are not UTF-8"
+            ) from None
+
+
 class TextTokenizer:
     """A `tokenizer.json` file; texts are cut to `max_tokens` and padded on the right to the longest."""
 
@@ -46,7 +61,12 @@ class TextTokenizer:
         self._tokenizer.no_padding()
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:
-        """B texts to ids and mask [B, L]; L is the longest text's length and at least 1."""
+        """B texts to ids and mask [B, L]; L is the longest text's length and at least 1.
+
+        Raises:
+            UsageError: a text is not valid Unicode.
+        """
+        check_texts(texts)
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         length = max([1, *map(len, encoded)])
         ids = np.zeros((len(encoded), length), dtype=np.int64)

@@ -29,7 +29,7 @@ def path_parameters() -> Iterator[tuple[list[str], Any]]:
 
 @pytest.mark.parametrize(
     ("words", "parameter"),
-    path_parameters(),
+    list(path_parameters()),
     ids=lambda value: getattr(value, "name", None) or "-".join(value),
 )
 def test_an_empty_path_is_an_error_everywhere(

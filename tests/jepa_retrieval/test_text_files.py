@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,13 @@ def test_toml_that_is_none_is_named(tmp_path: Path, content: str, message: str) 
         read_toml(tmp_path / "recipe.toml")
 
 
-def test_a_file_without_an_end_is_refused_in_bounded_memory() -> None:
-    with pytest.raises(UsageError, match=r"/dev/zero: is larger than"):
-        read_json(Path("/dev/zero"))
-    with pytest.raises(UsageError, match=r"/dev/zero:1: the line is longer than 16 MB"):
-        next(iterate_lines(Path("/dev/zero")))
+def test_a_huge_file_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UsageError, match=r"sparse: is larger than"):
+        read_json(tmp_path / "sparse")
+    with pytest.raises(UsageError, match=r"sparse:1: the line is longer than 16 MB"):
+        next(iterate_lines(tmp_path / "sparse"))
 
 
 def test_lines_are_numbered_and_a_bad_one_is_named(tmp_path: Path) -> None:
@@ -84,3 +87,21 @@ def test_any_bytes_are_json_or_refused(content: bytes) -> None:
         parse_json(content, where="a.json")
     except UsageError as error:
         assert str(error).startswith("a.json: not valid JSON")
+
+
+def test_what_never_ends_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="is not a regular file"):
+            read_lines(path)
+        with pytest.raises(UsageError, match="is not a regular file"):
+            list(iterate_lines(path))
+
+
+def test_pipes_of_the_shell_are_read() -> None:
+    """`--labels-file <(command)` names /dev/fd/N, a pipe that ends with its writer."""
+    reading, writing = os.pipe()
+    os.write(writing, b"dog\ncat\n")
+    os.close(writing)
+    assert read_lines(Path(f"/dev/fd/{reading}")) == ["dog", "cat"]
+    os.close(reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.asking.classify import Classification
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot, same_name
+from jepa_retrieval.text_files import read_text
 from jepa_retrieval.user_paths import exists
 
 
@@ -48,13 +50,11 @@ def read_true_labels(path: Path, *, media_root: MediaRoot, labels: Sequence[str]
     Raises:
         UsageError: the file cannot be read, a line has no two columns, or a label is no candidate.
     """
+    text = read_text(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise UsageError(f"{path}: not a CSV file ({error})") from error
     truth: dict[str, str] = {}
     for number, row in enumerate(rows):
         if len(row) < 2:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jepa_retrieval.errors import ModelError, UsageError
+from jepa_retrieval.user_paths import is_endless
 
 MAX_SENTENCES = 60  # of one text: more are sampled evenly, so that they fit a small model's context
 _MAX_KEPT = 16 * MAX_SENTENCES  # sentences kept of a stream
@@ -30,6 +31,8 @@ class Narrator:
     def __init__(self, path: Path | str) -> None:
         """`path`: a GGUF file. Raises UsageError if it is not one, ModelError without the extra `voice`."""
         self.path = Path(path)
+        if is_endless(path):
+            raise UsageError(f"{path}: is not a regular file")
         try:
             with self.path.open("rb") as file:
                 magic = file.read(4)

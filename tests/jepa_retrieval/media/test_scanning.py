@@ -252,3 +252,11 @@ def test_unknown_suffixes_are_taken_by_content(tmp_path: Path) -> None:
         "webp.tmp",
     }
     assert {item.path.name for item in found.left_out} == {"sound.x", "noise", "empty"}
+
+
+def test_a_named_pipe_is_a_problem_not_a_file(tmp_path: Path) -> None:
+    """Opening it would wait for a writer that may never come."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (problem,) = scan([tmp_path / "pipe.mp4"])
+    assert isinstance(problem, ScanProblem)
+    assert problem.reason == "is not a regular file"

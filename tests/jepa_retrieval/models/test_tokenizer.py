@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jepa_retrieval.errors import ModelError
+from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.tokenizer import TextTokenizer
 
 
@@ -35,3 +35,10 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match=r"bad\.json: not a readable tokenizer\.json"):
         TextTokenizer(tmp_path / "bad.json", max_tokens=4)
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "\ud83d", "a\udfff b"])
+def test_text_that_is_no_unicode_is_refused_by_name(tokenizer_file: Path, text: str) -> None:
+    """Python makes lone surrogates of bytes on the command line that are not UTF-8."""
+    with pytest.raises(UsageError, match="is not valid text"):
+        TextTokenizer(tokenizer_file, max_tokens=16)(["a dog", text])
