@@ -27,6 +27,7 @@ from jepa_retrieval.media.types import (
 )
 from jepa_retrieval.media.windows import read_windows
 from jepa_retrieval.media.workers.pool import DecodePool
+from jepa_retrieval.media.workers.single import decode_windows
 
 __all__ = [
     "DecodePool",
@@ -48,6 +49,7 @@ __all__ = [
     "ScanProblem",
     "content_hash",
     "decode_path",
+    "decode_windows",
     "encode_path",
     "probe",
     "read_windows",

@@ -43,6 +43,11 @@ class BoundedQueue(Generic[Item]):
             self._changed.notify_all()
             return True
 
+    def put_back(self, item: Item) -> None:
+        """Put an item of size 0 before all others: it was taken too early."""
+        with self._changed:
+            self._items.appendleft((item, 0))
+
     def get(self, timeout: float | None = None) -> Item | None:
         """Take the oldest item, waiting for it; None if there is none within `timeout` seconds."""
         with self._changed:

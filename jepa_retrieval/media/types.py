@@ -46,6 +46,7 @@ class DecodeRequest:
         start: where reading starts; windows are counted from here. None: the beginning.
         end: where reading ends. None: the end.
         thumbnails: whether windows carry a JPEG.
+        hash_content: whether a worker process reads all of the file for `Finished.content_hash`.
         decoder: which library decodes videos: "pyav" reads everything; "decord" (Linux x86_64) and "torchcodec" give
             the same frames, and leave to PyAV what they would show differently; "auto": the one that $JEPA_DECODER
             names, or PyAV. Photographs and animated pictures are always read with Pillow.
@@ -59,6 +60,7 @@ class DecodeRequest:
     start: float | None = None
     end: float | None = None
     thumbnails: bool = True
+    hash_content: bool = True
     decoder: Decoder = "auto"
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class Finished:
     """All windows of the file were delivered."""
 
     request: DecodeRequest
-    content_hash: str  # xxh3_128 of the whole file, hexadecimal
+    content_hash: str  # xxh3_128 of the whole file, hexadecimal; empty if it was not asked for
     duration: float | None = None  # seconds, as found while reading; None for still pictures
     warnings: tuple[str, ...] = ()  # one sentence each, of what does no harm
     partial: str | None = None  # why windows are missing, in a few words without the path; None if none is

@@ -21,6 +21,7 @@ class StreamClock:
         live: whether the wall clock is the measure.
         jumps_forward: whether a gap of more than `JUMP_SECONDS` is a clock that was set, not a picture that stands
             still for so long.
+        start: time of the first frame of a live stream.
         frame_step: seconds between two frames, until it was seen, and of a stream without stamps.
         now: the wall clock, seconds.
     """
@@ -30,11 +31,13 @@ class StreamClock:
         *,
         live: bool,
         jumps_forward: bool,
+        start: float = 0.0,
         frame_step: float = 1 / 25,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._live = live
         self._jumps_forward = jumps_forward
+        self._start = start
         self._now = now
         self._offset: float | None = None if live else 0.0  # None: the next frame's stamp sets it
         self._began: float | None = None  # wall clock at time 0 of a live stream
@@ -85,12 +88,12 @@ class StreamClock:
         """Take `stamp` for now (live) or for the moment after the last frame, and count on from there."""
         time = self._after_last()
         if self._live and self._began is not None:
-            time = max(time, self._now() - self._began)
+            time = max(time, self._start + self._now() - self._began)
         self._offset = time - stamp
         return self._set(time)
 
     def _after_last(self) -> float:
-        return 0.0 if self._last is None else self._last + self._step
+        return self._start if self._last is None else self._last + self._step
 
     def _set(self, time: float) -> float:
         self._last = time

@@ -8,8 +8,10 @@ a clock that jumps is corrected. Memory does not grow with time.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterable, Iterator
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +36,10 @@ _MAX_WAITING = 48  # windows
 _MISSING_SECONDS = 2.0  # a source of known length that ends this much too early has been cut off
 
 
+class _End:
+    """Marks the end of the events."""
+
+
 class StreamReader:
     """Reads one stream in a thread of its own. Use as a context manager, and iterate once.
 
@@ -43,7 +49,9 @@ class StreamReader:
     def __init__(self, request: StreamRequest) -> None:
         self.counters = StreamCounters()
         self._request = request
-        self._queue: BoundedQueue[StreamEvent | BaseException | None] = BoundedQueue(_MAX_WAITING)
+        self._queue: BoundedQueue[StreamEvent | BaseException | _End] = BoundedQueue(_MAX_WAITING)
+        self._progress_at = monotonic()
+        self.ended = False  # whether all events were taken
         self._stop = threading.Event()
         self._clock: StreamClock | None = None  # None until the first connection
         self._frame_step = (
@@ -75,10 +83,31 @@ class StreamReader:
         self._thread.join(timeout=1.0)
 
     def __iter__(self) -> Iterator[StreamEvent]:
-        while (event := self._queue.get()) is not None:
-            if isinstance(event, BaseException):
-                raise event
-            yield event
+        while not self.ended:
+            yield from self.take(1)
+
+    def take(self, limit: int, *, timeout: float | None = None) -> list[StreamEvent]:
+        """Take events that are ready, `limit` at most; waits for the first, at most `timeout` seconds.
+
+        Sets `ended` once there are no more.
+        """
+        events: list[StreamEvent] = []
+        while len(events) < limit and (item := self._queue.get(0 if events else timeout)) is not None:
+            if isinstance(item, BaseException):
+                if events:  # these first
+                    self._queue.put_back(item)
+                    break
+                raise item
+            if isinstance(item, _End):
+                self.ended = True
+                break
+            events.append(item)
+        return events
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the reader last got anywhere; 0 while it waits for the consumer."""
+        return 0.0 if self.waiting >= _MAX_WAITING else monotonic() - self._progress_at
 
     @property
     def waiting(self) -> int:
@@ -91,12 +120,13 @@ class StreamReader:
         except BaseException as error:  # whoever iterates must hear of it
             self._queue.put(error, size=0)
         finally:
-            self._queue.put(None, size=0)
+            self._queue.put(_End(), size=0)
 
     def _read_to_the_end(self) -> None:
         """Connect and read, again and again, until the source has truly ended."""
         source = self._request.source
         while not self._stop.is_set():
+            self._progress_at = monotonic()
             try:
                 if self._read_connection():
                     return
@@ -122,10 +152,15 @@ class StreamReader:
             length = known_length(connection.video)
             clock, resume = self._begin(connection.video, length)
             connection.video.corrects_clock = not self.counters.live  # a live one is set by the wall clock
+            limit = request.seconds
             for stamp, frame in connection.frames():
+                self._progress_at = monotonic()
                 if resume is not None and stamp is not None and stamp <= resume:
                     continue
                 time = clock.time(stamp)
+                if time is not None and limit is not None and time >= limit:
+                    self._finish_windows(at=limit)
+                    return True
                 self.counters.clock_jumps = clock.jumps + connection.video.clock_jumps
                 if time is not None:
                     self._catch_up.measure(time)
@@ -140,7 +175,7 @@ class StreamReader:
         was_cut_off = length is not None and clock.last < length - _MISSING_SECONDS
         if self.counters.live or (request.source.kind == "network" and was_cut_off):
             return False
-        self._finish_windows(sound_end)
+        self._finish_windows(sound_end=sound_end)
         return True
 
     def _begin(self, video: Video, length: float | None) -> tuple[StreamClock, float | None]:
@@ -153,7 +188,9 @@ class StreamReader:
             endless = kind == "camera" or (kind == "network" and length is None)
             live = endless if self._request.live is None else self._request.live
             self.counters.live = self._queue.drop_oldest = live
-            self._clock = StreamClock(live=live, jumps_forward=live, frame_step=video.frame_step)
+            self._clock = StreamClock(
+                live=live, jumps_forward=live, frame_step=video.frame_step, start=self._request.elapsed
+            )
             return self._clock, None
         self._clock.reconnected()
         if self.counters.live or self._clock.last is None:
@@ -165,11 +202,16 @@ class StreamReader:
         if (after := self._retry.succeeded()) is not None:
             self._queue.put(Returned(after), size=0)
 
-    def _finish_windows(self, sound_end: float | None = None) -> None:
-        """Deliver what is left before a gap or the end; with sound, the last picture stays until that ends."""
+    def _finish_windows(self, *, at: float | None = None, sound_end: float | None = None) -> None:
+        """Deliver what is left before a gap or the end, which lies `at` seconds or follows the last picture.
+
+        With sound, the last picture stays until that ends.
+        """
         if self._clock is not None:
-            end = (self._clock.last or 0.0) + min(self._clock.step, self._frame_step)
-            self._deliver(self._sampler.finish(max(end, sound_end or 0.0)))
+            if at is None:
+                at = (self._clock.last or 0.0) + min(self._clock.step, self._frame_step)
+                at = max(at, min(sound_end or 0.0, self._request.seconds or math.inf))
+            self._deliver(self._sampler.finish(at))
 
     def _deliver(self, windows: Iterable[MediaWindow]) -> None:
         for window in windows:

@@ -27,6 +27,8 @@ class StreamRequest:
         max_delay: maximum seconds between two attempts.
         give_up: seconds without a picture after which a lost source is given up.
         max_lag: seconds behind a live source above which key frames alone are decoded.
+        seconds: of the stream to read; None for all of it.
+        elapsed: seconds of a live stream that went by before; times go on from there.
     """
 
     source: StreamSource
@@ -41,10 +43,14 @@ class StreamRequest:
     max_delay: float = 30.0
     give_up: float = math.inf
     max_lag: float = 5.0
+    seconds: float | None = None
+    elapsed: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 60:
             raise UsageError(f"rate must be above 0 and at most 60 windows a second, not {self.rate:g}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise UsageError(f"seconds must be above 0, not {self.seconds:g}")
         for name in ("timeout", "first_delay", "max_delay", "give_up"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be seconds above 0, not {getattr(self, name):g}")

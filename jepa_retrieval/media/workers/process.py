@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jepa_retrieval.errors import MediaError
+from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import DecodeRequest
 
 logger = logging.getLogger(__name__)
@@ -69,8 +70,8 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
-    def send(self, request: DecodeRequest) -> None:
-        """Ask for a file. Raises OSError if the process has ended."""
+    def send(self, request: DecodeRequest | StreamRequest | int) -> None:
+        """Ask for a file, a stream, or some events of a stream. Raises OSError if the process has ended."""
         assert self._process.stdin is not None
         pickle.dump(request, self._process.stdin, protocol=5)
         self._process.stdin.flush()

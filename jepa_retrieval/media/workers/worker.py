@@ -1,10 +1,15 @@
-"""A decoder process: `python -m jepa_retrieval.media.workers.worker`, started by `DecodePool`.
+"""A decoder process: `python -m jepa_retrieval.media.workers.worker`, started by `WorkerProcess`.
 
-It reads pickled requests from standard input and writes pickled messages to standard output, each a list of items:
-`("ready",)` once; then per request `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
+It reads pickled requests from standard input and writes pickled messages to standard output, each a list of items. An
+empty list says that it is alive. It ends when standard input does, so it never outlives its owner.
+
+First `("ready",)`. Then per `DecodeRequest` `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
 `("finished", hash, duration, warnings, partial)`, `("failed", reason)` or, if no file can be read as it asks,
-`("unusable", reason)`. An empty list says that it is alive. It ends when
-standard input does, so it never outlives its parent.
+`("unusable", reason)`.
+
+After a `StreamRequest` the owner asks for a number of events again and again; each time it gets
+`("events", [StreamEvent, ...], StreamCounters, windows that are ready)`, or at last `("ended", StreamCounters)`,
+`("failed", reason)` or, if the request makes no sense here, `("refused", sentence)`.
 """
 
 from __future__ import annotations
@@ -15,61 +20,19 @@ import pickle
 import queue
 import signal
 import threading
-import time
 import traceback
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError
+from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError, UsageError
 from jepa_retrieval.media.limits import WORKER_ADDRESS_SPACE
+from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
+from jepa_retrieval.media.workers.outbox import Outbox
 
-_BATCH_BYTES = 2 * 2**20  # a message is sent when it holds this much,
-_BATCH_SECONDS = 0.25  # or when the last one is this old
-_MOST_WAITING = 4  # messages
-_ALIVE_SECONDS = 1.0  # between signs of life where there is nothing to send
+_POLL_SECONDS = 0.5
+_PATIENCE = 20.0  # seconds without progress in a stream, beyond what it may wait for a connection
 
-Item = tuple[Any, ...]
-
-
-class Outbox:
-    """Collects items and sends them in batches: many small pictures make few messages.
-
-    A thread does the writing, so that decoding goes on while the parent is too busy to read; `flush` waits once
-    `_MOST_WAITING` messages are unsent.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._items: list[Item] = []
-        self._bytes = 0
-        self._sent_at = time.monotonic()
-        self._waiting: queue.Queue[list[Item]] = queue.Queue(_MOST_WAITING)
-        threading.Thread(target=_send, args=(stream, self._waiting), daemon=True).start()
-
-    def add(self, item: Item, size: int = 0) -> None:
-        """Queue an item of about `size` bytes."""
-        self._items.append(item)
-        self._bytes += size
-        if self._bytes >= _BATCH_BYTES or time.monotonic() - self._sent_at >= _BATCH_SECONDS:
-            self.flush()
-
-    def tick(self) -> None:
-        """Show a sign of life if none was sent for a while."""
-        if time.monotonic() - self._sent_at >= _ALIVE_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what is queued, be it nothing."""
-        self._waiting.put(self._items)
-        self._items, self._bytes, self._sent_at = [], 0, time.monotonic()
-
-
-def _send(stream: BinaryIO, messages: queue.Queue[list[Item]]) -> None:
-    """Write messages; end the process if the parent no longer reads."""
-    with contextlib.suppress(OSError):
-        while True:
-            pickle.dump(messages.get(), stream, protocol=5)
-            stream.flush()
-    os._exit(0)
+Requests = queue.SimpleQueue[DecodeRequest | StreamRequest | int]
 
 
 def serve(request: DecodeRequest, outbox: Outbox) -> None:
@@ -101,7 +64,7 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     report = ReadReport()
     for window in read_windows(request, report=report, on_tick=outbox.tick):
         outbox.add(("windows", [window]), _bytes_of(window))
-    digest = content_hash(request.path, on_tick=outbox.tick)
+    digest = content_hash(request.path, on_tick=outbox.tick) if request.hash_content else ""
     after = check_regular_file(request.path)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise UnreadableMediaError(request.path, "was changed while it was read")
@@ -109,11 +72,38 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     outbox.add(("finished", digest, report.duration, tuple(report.warnings), partial))
 
 
+def serve_stream(request: StreamRequest, asked: Requests, outbox: Outbox) -> None:
+    """Read a stream, and send its events as they are asked for."""
+    from jepa_retrieval.media.streams.reader import StreamReader
+
+    patience = request.max_delay + 2 * request.timeout + _PATIENCE
+    try:
+        with StreamReader(request) as reader:
+            limit = asked.get()
+            assert isinstance(limit, int)
+            while not reader.ended:
+                if events := reader.take(limit, timeout=_POLL_SECONDS):
+                    outbox.add(("events", events, reader.counters, reader.waiting))
+                    outbox.flush()
+                    asked.get()
+                elif reader.idle < patience:
+                    outbox.tick()
+            outbox.add(("ended", reader.counters))
+    except UnreadableMediaError as error:
+        outbox.add(("failed", error.reason))
+    except UsageError as error:
+        outbox.add(("refused", str(error)))
+    except Exception as error:
+        traceback.print_exc()
+        outbox.add(("failed", f"unexpected {type(error).__name__} while decoding"))
+    outbox.flush()
+
+
 def _bytes_of(window: MediaWindow) -> int:
     return window.frames.nbytes + len(window.thumbnail or b"")
 
 
-def _receive(stream: BinaryIO, requests: queue.SimpleQueue[DecodeRequest]) -> None:
+def _receive(stream: BinaryIO, requests: Requests) -> None:
     """Pass requests on; end the process, whatever it is doing, when the parent has closed the pipe or died."""
     with contextlib.suppress(Exception):
         while True:
@@ -152,13 +142,16 @@ def main() -> None:
     import av  # noqa: F401 - while the parent is still busy preparing
     import numpy  # noqa: F401
 
-    requests: queue.SimpleQueue[DecodeRequest] = queue.SimpleQueue()
+    requests: Requests = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(incoming, requests), daemon=True).start()
     while True:
         request = requests.get()
         with contextlib.suppress(OSError):
-            os.ftruncate(2, 0)  # keep only the noise of the file at hand
-        serve(request, outbox)
+            os.ftruncate(2, 0)  # keep only what is printed about the file at hand
+        if isinstance(request, StreamRequest):
+            serve_stream(request, requests, outbox)
+        elif isinstance(request, DecodeRequest):
+            serve(request, outbox)
 
 
 if __name__ == "__main__":

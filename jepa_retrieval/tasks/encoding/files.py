@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, read_windows
+from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, decode_windows
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
 from jepa_retrieval.times import check_interval
@@ -29,6 +29,7 @@ def decode_request(
     start: float | None = None,
     end: float | None = None,
     thumbnails: bool = False,
+    hash_content: bool = True,
     decoder: Decoder = "auto",
 ) -> DecodeRequest:
     """How a file, or an interval of it, is decoded for a model.
@@ -46,6 +47,7 @@ def decode_request(
         start=start,
         end=end,
         thumbnails=thumbnails,
+        hash_content=hash_content,
         decoder=decoder,
     )
 
@@ -65,7 +67,7 @@ def encode_interval(
     Raises:
         UnreadableMediaError: the file cannot be decoded, or has no frame there.
     """
-    windows = read_windows(decode_request(path, model, start=start, end=end))
+    windows = decode_windows(decode_request(path, model, start=start, end=end, hash_content=False))
     return encode_windows(windows, model, prompt=prompt)
 
 
@@ -90,5 +92,5 @@ def first_frame(path: Path, model: Model) -> np.ndarray:
     Raises:
         UnreadableMediaError: the file cannot be decoded.
     """
-    frames: np.ndarray = next(iter(read_windows(decode_request(path, model)))).frames[0]
+    frames: np.ndarray = next(decode_windows(decode_request(path, model, hash_content=False))).frames[0]
     return frames

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from jepa_retrieval.media import MediaWindow
-from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import StreamRequest
+from jepa_retrieval.media.workers.stream import StreamProcess
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import WINDOW_SECONDS
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
@@ -36,7 +36,7 @@ def encode_stream(path: Path, model: Model, *, rate: float) -> VideoStream:
     encoder = WindowEncoder(model)
     times: list[tuple[float, float]] = []
     embeddings: list[np.ndarray] = []
-    with StreamReader(stream_request(StreamSource("file", str(path)), model, rate=rate)) as reader:
+    with StreamProcess(stream_request(StreamSource("file", str(path)), model, rate=rate)) as reader:
         windows = (event for event in reader if isinstance(event, MediaWindow))
         while batch := list(itertools.islice(windows, STREAM_BATCH_FRAMES)):
             embeddings.append(encoder.encode(batch).embeddings)
@@ -53,8 +53,9 @@ def stream_request(
     live: bool | None = None,
     timeout: float = 10.0,
     give_up: float = float("inf"),
+    seconds: float | None = None,
 ) -> StreamRequest:
-    """How a model's windows are read from a stream; `StreamRequest` describes the last three.
+    """How a model's windows are read from a stream; `StreamRequest` describes the last four.
 
     A frame-wise X-Encoder sees one frame a window. Another needs `frames_per_window` frames over some seconds: its
     windows overlap.
@@ -80,4 +81,5 @@ def stream_request(
         live=live,
         timeout=timeout,
         give_up=give_up,
+        seconds=seconds,
     )

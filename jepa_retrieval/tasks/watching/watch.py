@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.streams.reader import StreamReader
 from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters
 from jepa_retrieval.media.types import MediaWindow
+from jepa_retrieval.media.workers.stream import StreamProcess
 from jepa_retrieval.models.parts import Model, YDecoder
 from jepa_retrieval.tasks.encoding.streams import STREAM_BATCH_FRAMES, stream_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
@@ -140,6 +140,7 @@ class Watcher:
             live=options.live,
             timeout=options.timeout,
             give_up=options.give_up,
+            seconds=options.seconds,
         )
         self._segmenter = OnlineSegmenter(options.rate, options.shifts)
         self._alerts = AlertWatch(options.alerts, model, confidence=options.alert_confidence)
@@ -152,15 +153,13 @@ class Watcher:
             UnreadableMediaError: the source cannot be opened, has no picture, or was given up.
         """
         began = time.monotonic()
-        with StreamReader(self._request) as reader:
+        with StreamProcess(self._request) as reader:
             self.counters.stream = reader.counters
             for item in _batches(reader, max(1, STREAM_BATCH_FRAMES // self._frames_per_window)):
                 self.counters.elapsed = time.monotonic() - began
                 if isinstance(item, list):
                     self._note_lag(reader)
                     yield from self._take(item)
-                    if self._options.seconds is not None and (item[-1].end or 0.0) >= self._options.seconds:
-                        break
                     continue
                 if isinstance(item, Lost):
                     self.counters.losses += 1
@@ -178,7 +177,7 @@ class Watcher:
     def _frames_per_window(self) -> int:
         return self._request.frames_per_step * (2 * self._request.reach + 1)
 
-    def _note_lag(self, reader: StreamReader) -> None:
+    def _note_lag(self, reader: StreamProcess) -> None:
         if reader.counters.live:
             self.counters.lag = reader.counters.lag + reader.waiting / self._options.rate
             self.counters.max_lag = max(self.counters.max_lag, self.counters.lag)
@@ -213,7 +212,7 @@ class Watcher:
             )
 
 
-def _batches(reader: StreamReader, max_windows: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
+def _batches(reader: StreamProcess, max_windows: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
     """Windows in batches: full ones of a file, whatever is there of a live stream."""
     batch: list[MediaWindow] = []
     for event in reader:
