@@ -38,7 +38,8 @@ def flat_index(size: int, gpu: int) -> Any:
     faiss = import_faiss()
     config = faiss.GpuIndexFlatConfig()
     config.device, config.useFloat16 = gpu, True
-    return _keep(faiss.GpuIndexFlatIP, faiss.StandardGpuResources(), size, config)
+    # An index of FAISS holds the resources that it was made with: nobody else has to.
+    return faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), size, config)
 
 
 def cagra_index(size: int, gpu: int) -> Any:
@@ -46,7 +47,7 @@ def cagra_index(size: int, gpu: int) -> Any:
     faiss = import_faiss()
     config = faiss.GpuIndexCagraConfig()
     config.device = gpu
-    return _keep(faiss.GpuIndexCagra, faiss.StandardGpuResources(), size, faiss.METRIC_INNER_PRODUCT, config)
+    return faiss.GpuIndexCagra(faiss.StandardGpuResources(), size, faiss.METRIC_INNER_PRODUCT, config)
 
 
 def copied_to_gpu(index: Any, gpu: int) -> Any:
@@ -55,16 +56,7 @@ def copied_to_gpu(index: Any, gpu: int) -> Any:
     options = faiss.GpuClonerOptions()
     options.useFloat16LookupTables = True  # long codes do not fit the card's fast memory otherwise
     options.indicesOptions = faiss.INDICES_64_BIT
-    resources = faiss.StandardGpuResources()
-    copy = faiss.index_cpu_to_gpu(resources, gpu, index, options)
-    copy.resources = resources  # it must live as long as the index
-    return copy
-
-
-def _keep(make: Any, resources: Any, *arguments: Any) -> Any:
-    index = make(resources, *arguments)
-    index.resources = resources  # it must live as long as the index
-    return index
+    return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), gpu, index, options)
 
 
 def _free_bytes(gpu: int) -> float:

@@ -2,7 +2,9 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import faiss
 import numpy as np
 import pytest
 
@@ -253,6 +255,18 @@ def test_threads_share_one_upload_and_wait_for_each_other(
         found = list(threads.map(lambda _: scores_of(index, queries), range(32)))
     assert all(np.allclose(scores, best_scores(vectors, queries), atol=1e-5) for scores in found)
     assert uploads == [2000]
+
+
+def test_what_is_made_on_a_gpu_is_left_as_faiss_made_it(monkeypatch):
+    """FAISS's objects take no attributes of ours: the real functions, with FAISS's GPU half played."""
+    monkeypatch.setattr(faiss, "GpuIndexFlatIP", lambda resources, size, config: faiss.IndexFlatIP(size))
+    monkeypatch.setattr(faiss, "GpuIndexFlatConfig", SimpleNamespace)
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: None)
+    monkeypatch.setattr(
+        faiss, "index_cpu_to_gpu", lambda resources, gpu, index, options: faiss.clone_index(index)
+    )
+    assert backend.flat_index(8, 0).d == 8
+    assert backend.copied_to_gpu(faiss.IndexFlatIP(4), 0).d == 4
 
 
 def test_this_machine_is_asked_without_an_error():
