@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.streams import explain_failures
+from jepa_retrieval.visible import INVISIBLE, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,25 +31,6 @@ settings = Settings()
 
 MAX_ERROR_CHARACTERS = 1_500  # an error that repeats a value of many kilobytes is shortened
 
-# Characters that could move the cursor, start an escape sequence, end the line, change the direction of the text, or
-# that cannot be seen. Joiners (U+200C, U+200D) are left alone: Persian and emoji need them.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
-_SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with control characters as visible escapes: safe to print whatever a file is called."""
-
-    def escape(match: re.Match[str]) -> str:
-        character = match.group()
-        if character in _SHORT_ESCAPES:
-            return _SHORT_ESCAPES[character]
-        return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
-
-    return _UNPRINTABLE.sub(escape, text)
-
 
 def shortened(text: str, longest: int = MAX_ERROR_CHARACTERS) -> str:
     """`text` with its middle left out if it is longer than `longest` characters."""
@@ -59,12 +41,12 @@ def shortened(text: str, longest: int = MAX_ERROR_CHARACTERS) -> str:
 
 def result(text: str = "") -> None:
     """Print one line of results, with control characters escaped."""
-    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.write(visible(text) + "\n")
 
 
 def row(*cells: object) -> None:
     """Print one line of results in tab-separated cells, with control characters escaped."""
-    sys.stdout.write("\t".join(printable(str(cell)) for cell in cells) + "\n")
+    sys.stdout.write("\t".join(visible(str(cell)) for cell in cells) + "\n")
 
 
 def results(lines: Iterable[str]) -> None:
@@ -89,7 +71,7 @@ def json_text(document: Any, *, one_line: bool = False) -> str:
     """A JSON document as text that a terminal can show and a line-oriented reader can split."""
     text = json.dumps(document, ensure_ascii=False, indent=None if one_line else 2, allow_nan=False)
     # json escapes only some of these. Line breaks between its own tokens remain.
-    return re.sub(rf"(?!\n){_UNPRINTABLE.pattern}", lambda match: f"\\u{ord(match.group()):04x}", text)
+    return re.sub(rf"(?!\n){INVISIBLE.pattern}", lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def result_json(document: Any, *, one_line: bool = False) -> None:
@@ -102,7 +84,7 @@ def result_csv(rows: Iterable[Iterable[object]]) -> None:
     """Print rows of a CSV table, with control characters escaped as in other text; JSON has them exactly."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for cells in rows:
-        writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in cells])
+        writer.writerow([visible(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def note(text: str) -> None:
@@ -114,7 +96,7 @@ def note(text: str) -> None:
 def note_row(*cells: object) -> None:
     """Print a note in tab-separated cells."""
     if not settings.quiet:
-        sys.stderr.write("\t".join(printable(str(cell)) for cell in cells) + "\n")
+        sys.stderr.write("\t".join(visible(str(cell)) for cell in cells) + "\n")
         sys.stderr.flush()
 
 
@@ -135,7 +117,7 @@ def traceback_lines(text: str) -> None:
 
 
 def _write_line(text: str) -> None:
-    sys.stderr.write(printable(text) + "\n")
+    sys.stderr.write(visible(text) + "\n")
     sys.stderr.flush()
 
 

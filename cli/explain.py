@@ -59,7 +59,7 @@ def explain(
     loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
     found = find_explanation(before, after, queries, loaded, prompt=prompt)
     for failure in found.failed:
-        console.warning(f"{console.printable(failure.path)}: {console.printable(failure.error)}")
+        console.warning(f"{failure.path}: {failure.error}")
     if json:
         console.result_json(
             {

@@ -33,6 +33,7 @@ from cli import (
 from cli.help import App
 from cli.streams import OutputError, ReaderGoneError, discard_output, open_standard_streams
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.visible import visible
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 FAILED = 2
@@ -87,7 +88,7 @@ class _EscapingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The message, in as many lines as it has."""
-        return "\n".join(map(console.printable, super().format(record).splitlines()))
+        return "\n".join(map(visible, super().format(record).splitlines()))
 
 
 class _NoteHandler(logging.Handler):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from jepa_retrieval.times import format_time
+from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.indexing.report import IndexProgress
@@ -83,7 +84,7 @@ def _bar() -> Iterator[OnProgress]:
                 total=progress.files_total,
                 completed=progress.files_done,
                 rates=rates(progress) + failed,
-                current=console.printable(progress.current),
+                current=visible(progress.current),
             )
 
         yield on_progress

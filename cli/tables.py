@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cli import console
+from jepa_retrieval.visible import visible
 
 Cell = str | tuple[str, str]  # text, or text and a style of rich
 
@@ -45,7 +46,5 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> No
         )
     for row in cells:
         # Text, not str: rich would read brackets in a file name as markup.
-        table.add_row(
-            *(Text(console.printable(text), style=style) for text, style in map(row.__getitem__, used))
-        )
+        table.add_row(*(Text(visible(text), style=style) for text, style in map(row.__getitem__, used)))
     console.styled().print(table)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from jepa_retrieval.tasks.asking.evaluation import Evaluation
 
 MAX_NUMBERED_CLASSES = 30  # with more classes, numbers do not fit into their cells
@@ -21,6 +24,17 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
+    import matplotlib
+
+    try:
+        # A label with dollar signs is no formula.
+        with matplotlib.rc_context({"text.parse_math": False}):
+            _draw(evaluation).savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be written ({error})") from error
+
+
+def _draw(evaluation: Evaluation) -> Figure:
     from matplotlib.figure import Figure
 
     counts = np.array(evaluation.confusion)
@@ -29,8 +43,9 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     figure = Figure(figsize=(size + 1.0, size), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    axes.set_xticks(range(len(counts)), evaluation.labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(counts)), evaluation.labels)
+    labels = [visible(label) for label in evaluation.labels]
+    axes.set_xticks(range(len(counts)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(counts)), labels)
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
     axes.set_title(f"{evaluation.accuracy:.1%} of {evaluation.items} correct")
@@ -39,7 +54,4 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     figure.colorbar(image, label="share of the row", shrink=0.8)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be written ({error})") from error
+    return figure

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from jepa_retrieval.times import subtitle_time
+from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.watching.watch import Described
@@ -91,7 +92,7 @@ class CsvWriter(SentenceWriter):
 
 def _one_line(text: str) -> str:
     """An empty line would end the subtitle."""
-    return re.sub(r"\s+", " ", text).strip() or "-"
+    return visible(re.sub(r"\s+", " ", text).strip()) or "-"
 
 
 def _times(described: Described, point: str) -> str:

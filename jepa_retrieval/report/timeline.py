@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.times import format_time
+from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from jepa_retrieval.tasks.watching.alerts import Alert
     from jepa_retrieval.tasks.watching.watch import Described, Observed
 
@@ -157,6 +160,14 @@ def _alert_row(alert: Alert, end: float) -> dict[str, Any]:
 
 def write_png(timeline: Timeline, path: Path) -> None:
     """Rows of time below each other: key frames above the curve, sentences below it."""
+    import matplotlib
+
+    # A file name or a sentence with dollar signs is no formula.
+    with matplotlib.rc_context({"text.parse_math": False}):
+        _draw(timeline).savefig(path, dpi=100)
+
+
+def _draw(timeline: Timeline) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -165,7 +176,7 @@ def write_png(timeline: Timeline, path: Path) -> None:
     height = _PNG_MARGINS + _PNG_ROW * rows
     figure = Figure(figsize=(_PNG_WIDTH, height))
     FigureCanvasAgg(figure)
-    figure.suptitle(timeline.title, y=1 - 0.2 / height)
+    figure.suptitle(visible(timeline.title), y=1 - 0.2 / height)
     panels: Any = figure.subplots(rows, 1, squeeze=False)[:, 0]
     figure.subplots_adjust(
         left=_PNG_LEFT, right=_PNG_RIGHT, top=1 - 0.6 / height, bottom=1.5 / height, hspace=0.85
@@ -173,7 +184,7 @@ def write_png(timeline: Timeline, path: Path) -> None:
     highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
     for number, axes in enumerate(panels):
         _draw_row(axes, timeline, number * end / rows, (number + 1) * end / rows, highest)
-    figure.savefig(path, dpi=100)
+    return figure
 
 
 def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: float) -> None:
@@ -185,7 +196,7 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
     for item in shown:
         axes.axvline(item.start, color="tab:orange", lw=1)
     for item in texts:
-        label = _shortened(item.text, (end - item.start) / (end - start))
+        label = _shortened(visible(item.text), (end - item.start) / (end - start))
         axes.text(item.start, -0.09 * highest, label, rotation=-28, fontsize=7, ha="left", va="top")
     for item in texts:
         if item.picture is not None:
@@ -193,7 +204,9 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
     for alert in timeline.alerts:
         if start <= alert.start < end:
             axes.axvline(alert.start, color="tab:red", lw=1.5)
-            axes.text(alert.start, highest, alert.text, color="tab:red", fontsize=7, ha="left", va="top")
+            axes.text(
+                alert.start, highest, visible(alert.text), color="tab:red", fontsize=7, ha="left", va="top"
+            )
     axes.set_xlim(start, end)
     axes.set_ylim(0, highest * 1.75)
     axes.xaxis.set_major_formatter(lambda value, _: format_time(value))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli import console
+from jepa_retrieval.visible import visible
 
 OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 HOSTILE = "a\x1b[31m\u202eb\x9b\n\u2066c"
@@ -16,7 +17,7 @@ ESCAPED = r"a\x1b[31m\u202eb\x9b\n\u2066c"
 
 @given(st.text())
 def test_printable_text_is_one_line_without_control_characters(text: str) -> None:
-    shown = console.printable(text)
+    shown = visible(text)
     assert len(shown.splitlines()) <= 1
     assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in shown)
     assert not any(unicodedata.bidirectional(character) in OVERRIDES for character in shown)
@@ -24,18 +25,18 @@ def test_printable_text_is_one_line_without_control_characters(text: str) -> Non
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"])))
 def test_ordinary_names_are_printed_as_they_are(text: str) -> None:
-    assert console.printable(text) == text
+    assert visible(text) == text
 
 
 def test_escapes_are_visible() -> None:
-    assert console.printable("a\nb\x1b[31m\x9b\u202e.mp4") == r"a\nb\x1b[31m\x9b\u202e.mp4"
+    assert visible("a\nb\x1b[31m\x9b\u202e.mp4") == r"a\nb\x1b[31m\x9b\u202e.mp4"
 
 
 @given(st.dictionaries(st.text(), st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.none()))
 def test_json_reads_back_and_holds_no_control_characters(document: dict[str, object]) -> None:
     text = console.json_text(document, one_line=True)
     assert json.loads(text) == document
-    assert console.printable(text) == text
+    assert visible(text) == text
 
 
 def test_every_way_to_print_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

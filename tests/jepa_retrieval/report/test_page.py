@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import pytest
 from PIL import Image
 
+from jepa_retrieval.notebook import Tile, render_tiles
 from jepa_retrieval.report import render_report, write_report
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.search import Moment, SearchResult
@@ -112,3 +113,23 @@ def test_hours_are_shown_where_there_are_any(library: Any) -> None:
     moment = Moment(1, 0.4, None, "a.mp4", "video", 3599.96, 7325.0, 1)
     text = Page(render_report([SearchResult("x", "nano", 1.0, [moment])], library)).text
     assert re.search(r"1:00:00\.0 – 2:02:05\.0", text)
+
+
+HOSTILE = "photo\u202egpj.exe\x1b[2J\x9b\n\u2066b.png"
+ESCAPED = r"photo\u202egpj.exe\x1b[2J\x9b\n\u2066b.png"
+
+
+def test_names_cannot_disguise_themselves(library: Any) -> None:
+    """A direction override shows exe.gpj as jpg.exe, or the other way around, in HTML as on a terminal."""
+    hit = Moment(1, 0.4, 0.9, f"trip/{HOSTILE}", "image", None, None, 0, caption=HOSTILE)
+    html = render_report([SearchResult(HOSTILE, HOSTILE, 8.1, [hit])], library, title=HOSTILE)
+    page = Page(html)
+    assert page.text.count(ESCAPED) >= 4
+    assert not {"\u202e", "\u2066", "\x1b", "\x9b"} & set(html)
+    (link,) = (link for link in page.values("a", "href") if link.startswith("file:"))
+    assert unquote_to_bytes(urlsplit(link).path).endswith(HOSTILE.encode())
+
+
+def test_notebooks_show_names_as_pages_do() -> None:
+    html = render_tiles([Tile(HOSTILE, None, None, None, (HOSTILE,))], None)
+    assert html.count(ESCAPED) == 2

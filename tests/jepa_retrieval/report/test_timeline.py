@@ -59,3 +59,17 @@ def test_a_long_stream_takes_no_more_memory_and_keeps_its_peaks() -> None:
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.png or \.html"):
         filled(10).write(tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.html"])
+def test_names_and_sentences_are_no_formulas_and_no_commands(tmp_path: Path, name: str) -> None:
+    """A title with dollar signs would be read as mathematics, and unbalanced braces in it would be an error."""
+    text = "cost $\\frac{1}{ $ \x1b[2J\u202egpj.exe"
+    timeline = Timeline(text, threshold=0.2)
+    timeline.observe(Observed(0.0, 1.0, 0.6))
+    timeline.add(Described(0.0, 10.0, text, 0.5, 20, "shift", PICTURE))
+    timeline.fire(Alert(text, 5.0, 5.5, 0.9))
+    timeline.write(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    assert len(content) > 1000
+    assert name.endswith("png") or "\u202e".encode() not in content

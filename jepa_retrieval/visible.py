@@ -1,0 +1,24 @@
+"""Text from elsewhere, such as names of files, so that it can do no harm where it is shown."""
+
+from __future__ import annotations
+
+import re
+
+# Characters that could move the cursor, start an escape sequence, end the line, change the direction of the text, or
+# that cannot be seen. Joiners (U+200C, U+200D) are left alone: Persian and emoji need them.
+INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def visible(text: str) -> str:
+    r"""`text` on one line, with control characters, direction overrides and lone surrogates escaped (`\x1b`)."""
+    return INVISIBLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
