@@ -13,123 +13,33 @@ added:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlglot import Dialect, exp, parse_one, parser, tokens
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
-from indexes.text_patterns import equality_regex, has_two_forms, like_regex, quote_text, substring_regex
-
-MAX_CHARS = 100_000
-MAX_TERMS = 10_000
-MAX_DEPTH = 16  # far below what the engine's parser takes; chains of AND, OR, + and || count once
-MAX_CHAIN = 100  # operands of one chain of + - * / || (AND and OR: MAX_TERMS)
-
-TIME_COLUMN = "mtime"
-
-_FUNCTIONS = (
-    *("abs", "coalesce", "concat", "contains", "ends_with", "greatest", "initcap", "isnan", "least", "left"),
-    *(
-        "length",
-        "ln",
-        "log10",
-        "lower",
-        "ltrim",
-        "nullif",
-        "power",
-        "regexp_like",
-        "reverse",
-        "right",
-        "round",
-    ),
-    *("rtrim", "split_part", "sqrt", "starts_with", "strpos", "upper"),
+from indexes.filter_grammar import (
+    ARITHMETIC,
+    CASTS,
+    COMPARISONS,
+    DATE_PARTS,
+    ENGINE_FUNCTIONS,
+    KNOWN_PARTS,
+    MAX_CHAIN,
+    MAX_DEPTH,
+    MAX_TERMS,
+    TEXT_PREDICATES,
+    TIMES,
+    FilterSyntaxError,
+    bare,
+    have_same_precedence,
+    is_text,
+    operands,
+    parse,
+    unsupported,
 )
-_SYNONYMS = {"trim": "btrim", "btrim": "btrim", "char_length": "length", "character_length": "length"}
-_ENGINE_FUNCTIONS = {name: name for name in _FUNCTIONS} | _SYNONYMS
-_TEXT_PREDICATES = {"starts_with", "ends_with", "contains"}
-_DATE_PARTS = {
-    "year": "cast(left({}, 4) as int)",
-    "month": "cast(split_part({}, '-', 2) as int)",
-    "day": "cast(left(split_part({}, '-', 3), 2) as int)",
-}
-_CASTS = {
-    "BOOLEAN": "boolean",
-    "TINYINT": "tinyint",
-    "SMALLINT": "smallint",
-    "INT": "int",
-    "BIGINT": "bigint",
-    "FLOAT": "float",
-    "DOUBLE": "double",
-    "TEXT": "string",
-    "VARCHAR": "string",
-}
-_TIMES = {"DATE", "TIMESTAMP", "DATETIME", "TIMESTAMPTZ"}
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.GT: ">",
-    exp.GTE: ">=",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.NullSafeEQ: "is not distinct from",
-    exp.NullSafeNEQ: "is distinct from",
-}
-_ARITHMETIC: dict[type[exp.Expr], str] = {
-    exp.Add: "+",
-    exp.Sub: "-",
-    exp.Mul: "*",
-    exp.Div: "/",
-    exp.Mod: "%",
-    exp.DPipe: "||",
-}
-# What nodes hold beside operands: a node with anything else is refused, so that nothing is ignored silently.
-_KNOWN_PARTS = {
-    "this",
-    "expression",
-    "expressions",
-    "is_string",
-    "low",
-    "high",
-    "to",
-    "negate",
-    "query",
-    "unnest",
-}
-_KNOWN_PARTS |= {"table", "db", "catalog", "symmetric", "safe", "typed"}
-_PRECEDENCE = {"||": 0, "+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
-_UNSUPPORTED: dict[type[exp.Expr], str] = {
-    exp.Subquery: "subqueries are",
-    exp.Query: "subqueries are",
-    exp.Exists: "subqueries are",
-    exp.Case: "CASE is",
-    exp.Placeholder: "parameters such as ? and :name are",
-    exp.Parameter: "parameters such as @name are",
-    exp.Interval: "INTERVAL is",
-}
-
-
-class _Dialect(Dialect):
-    """Texts in 'single' or "double" quotes, names in `backticks`, and no function of special syntax but CAST."""
-
-    class Tokenizer(tokens.Tokenizer):
-        QUOTES: ClassVar[list[Any]] = ["'", '"']
-        IDENTIFIERS: ClassVar[list[Any]] = ["`"]
-
-    class Parser(parser.Parser):
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: function
-            for name, function in parser.Parser.FUNCTION_PARSERS.items()
-            if name in ("CAST", "TRY_CAST")
-        }
-
-
-class FilterSyntaxError(ValueError):
-    """The expression is not in the language; the message says why in a few words."""
+from indexes.filter_times import TIME_COLUMN, clock_text, is_time, time_text, with_t
+from indexes.text_patterns import equality_regex, has_two_forms, like_regex, quote_text, substring_regex
 
 
 def compile_filter(where: str, columns: Sequence[str]) -> str:
@@ -142,17 +52,8 @@ def compile_filter(where: str, columns: Sequence[str]) -> str:
     Raises:
         FilterSyntaxError: it is not in the language.
     """
-    if len(where) > MAX_CHARS:
-        raise FilterSyntaxError(f"it is longer than {MAX_CHARS:,} characters")
     try:
-        where.encode()
-    except UnicodeEncodeError:
-        raise FilterSyntaxError("it is not valid Unicode") from None
-    try:
-        tree = parse_one(where, dialect=_Dialect)
-        return _Compiler(columns).expression(tree)
-    except SqlglotError as error:
-        raise FilterSyntaxError(_parser_message(error)) from None
+        return _Compiler(columns).expression(parse(where))
     except RecursionError:
         raise FilterSyntaxError("it is nested too deeply") from None
 
@@ -180,8 +81,8 @@ class _Compiler:
             exp.Cast: self._cast,
             exp.TryCast: self._cast,
             exp.Anonymous: self._function,
-            **dict.fromkeys(_COMPARISONS, self._comparison),
-            **dict.fromkeys(_ARITHMETIC, self._arithmetic),
+            **dict.fromkeys(COMPARISONS, self._comparison),
+            **dict.fromkeys(ARITHMETIC, self._arithmetic),
         }
 
     def expression(self, node: exp.Expr) -> str:
@@ -193,8 +94,8 @@ class _Compiler:
             raise FilterSyntaxError(f"it has more than {MAX_TERMS:,} terms")
         writer = self._writers.get(type(node))
         if writer is None:
-            raise FilterSyntaxError(f"{_name(node)} not supported")
-        if unknown := {name for name, value in node.args.items() if value} - _KNOWN_PARTS:
+            raise FilterSyntaxError(f"{unsupported(node)} not supported")
+        if unknown := {name for name, value in node.args.items() if value} - KNOWN_PARTS:
             raise FilterSyntaxError(f"{type(node).__name__} with {min(unknown)} is not supported")
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -207,16 +108,16 @@ class _Compiler:
         return text if simple else f"({text})"
 
     def _chain(self, node: exp.Connector, word: str, kind: type[exp.Connector]) -> str:
-        return f" {word} ".join(self.expression(operand) for operand in _operands(node, (kind,)))
+        return f" {word} ".join(self.expression(operand) for operand in operands(node, (kind,)))
 
     def _arithmetic(self, node: exp.Binary) -> str:
         parts: list[str] = []
-        while isinstance(node, tuple(_ARITHMETIC)):
-            parts += [self.expression(node.expression), _ARITHMETIC[type(node)]]
+        while isinstance(node, tuple(ARITHMETIC)):
+            parts += [self.expression(node.expression), ARITHMETIC[type(node)]]
             node = node.this
             if len(parts) > 2 * MAX_CHAIN:
                 raise FilterSyntaxError(f"it has more than {MAX_CHAIN} operands in one sum or product")
-            if not _same_precedence(node, parts[-1]):
+            if not have_same_precedence(node, parts[-1]):
                 break
         return " ".join([self.expression(node), *reversed(parts)])
 
@@ -225,7 +126,7 @@ class _Compiler:
         if node.args.get("table") is None:
             if name.lower() in self._columns:
                 return f"`{self._columns[name.lower()]}`"
-            if (clock := _clock(node)) is not None:
+            if (clock := clock_text(node)) is not None:
                 return quote_text(clock)
         else:
             name = f"{node.table}.{name}"
@@ -240,14 +141,14 @@ class _Compiler:
         return f"{self.expression(node.this)} is {self.expression(node.expression)}"
 
     def _comparison(self, node: exp.Binary) -> str:
-        left, right = _bare(node.this), _bare(node.expression)
-        word = _COMPARISONS[type(node)]
-        if _is_time(left) or _is_time(right):
+        left, right = bare(node.this), bare(node.expression)
+        word = COMPARISONS[type(node)]
+        if is_time(left) or is_time(right):
             first, second = self._times([left, right])
             return f"{first} {word} {second}"
         if isinstance(node, exp.EQ | exp.NEQ):
             for text, other in ((left, right), (right, left)):
-                if _is_text(text) and has_two_forms(text.this):
+                if is_text(text) and has_two_forms(text.this):
                     same = self._equals(self.expression(other), text.this)
                     return same if isinstance(node, exp.EQ) else f"not {same}"
         return f"{self.expression(left)} {word} {self.expression(right)}"
@@ -257,18 +158,18 @@ class _Compiler:
         return f"({value} = {quote_text(text)} or regexp_like({value}, {regex}))"
 
     def _in(self, node: exp.In) -> str:
-        members = [_bare(member) for member in node.expressions]
+        members = [bare(member) for member in node.expressions]
         if node.args.get("query") is not None or node.args.get("unnest") is not None:
             raise FilterSyntaxError("subqueries are not supported")
         if not members:
             raise FilterSyntaxError("the list after IN is empty")
         if not all(isinstance(member, exp.Literal | exp.Neg | exp.Cast | exp.Null) for member in members):
             raise FilterSyntaxError("the list after IN may hold only texts and numbers")
-        if _is_time(node.this):
+        if is_time(node.this):
             first, *others = self._times([node.this, *members])
             return f"{first} in ({', '.join(others)})"
         value = self.expression(node.this)
-        two_forms = [m.this for m in members if _is_text(m) and has_two_forms(m.this)]
+        two_forms = [m.this for m in members if is_text(m) and has_two_forms(m.this)]
         self._terms -= len(members)  # a list is one term: long ones are fine
         listed = f"{value} in ({', '.join(self.expression(member) for member in members)})"
         return " or ".join([listed, *(self._equals(value, text) for text in two_forms)])
@@ -276,24 +177,24 @@ class _Compiler:
     def _between(self, node: exp.Between) -> str:
         if node.args.get("symmetric"):
             raise FilterSyntaxError("BETWEEN SYMMETRIC is not supported")
-        parts = [_bare(part) for part in (node.this, node.args["low"], node.args["high"])]
-        is_time = any(_is_time(part) for part in parts)
+        parts = [bare(part) for part in (node.this, node.args["low"], node.args["high"])]
+        is_time = any(is_time(part) for part in parts)
         value, low, high = self._times(parts) if is_time else map(self.expression, parts)
         return f"{value} between {low} and {high}"
 
     def _escape(self, node: exp.Escape) -> str:
-        character = _bare(node.expression)
-        if not (_is_text(character) and len(character.this) == 1):
+        character = bare(node.expression)
+        if not (is_text(character) and len(character.this) == 1):
             raise FilterSyntaxError("ESCAPE must be followed by one character in 'single quotes'")
         if not isinstance(node.this, exp.Like | exp.ILike):
             raise FilterSyntaxError("ESCAPE must follow a pattern of LIKE")
         return self._like(node.this, character.this)
 
     def _like(self, node: exp.Like | exp.ILike, escape: str | None) -> str:
-        value, pattern = self.expression(node.this), _bare(node.expression)
+        value, pattern = self.expression(node.this), bare(node.expression)
         ignore_case = isinstance(node, exp.ILike)
         word = "ilike" if ignore_case else "like"
-        if not _is_text(pattern):
+        if not is_text(pattern):
             if escape is not None or not isinstance(pattern, exp.Null):
                 raise FilterSyntaxError("the pattern of LIKE must be a text in 'single quotes'")
             return f"{value} {word} null"
@@ -307,162 +208,68 @@ class _Compiler:
 
     def _cast(self, node: exp.Cast) -> str:
         kind = node.to.this.name if isinstance(node.to.this, exp.DataType.Type) else str(node.to)
-        if kind in _TIMES:
+        if kind in TIMES:
             return self._times([node])[0]
-        if kind not in _CASTS or node.to.expressions:
+        if kind not in CASTS or node.to.expressions:
             raise FilterSyntaxError(
-                f"casts to {node.to.sql()} are not supported: use {', '.join(_CASTS).lower()}"
+                f"casts to {node.to.sql()} are not supported: use {', '.join(CASTS).lower()}"
             )
         word = "try_cast" if isinstance(node, exp.TryCast) else "cast"
-        return f"{word}({self.expression(node.this)} as {_CASTS[kind]})"
+        return f"{word}({self.expression(node.this)} as {CASTS[kind]})"
 
     def _function(self, node: exp.Anonymous) -> str:
-        name, arguments = str(node.this).lower(), [_bare(argument) for argument in node.expressions]
-        if (clock := _clock(node)) is not None:
+        name, arguments = str(node.this).lower(), [bare(argument) for argument in node.expressions]
+        if (clock := clock_text(node)) is not None:
             return quote_text(clock)
         part = name
-        if name == "date_part" and len(arguments) == 2 and _is_text(arguments[0]):
+        if name == "date_part" and len(arguments) == 2 and is_text(arguments[0]):
             part, arguments = arguments[0].this.lower(), arguments[1:]
-        if part in _DATE_PARTS and len(arguments) == 1:
-            return _DATE_PARTS[part].format(self._times(arguments)[0])
+        if part in DATE_PARTS and len(arguments) == 1:
+            return DATE_PARTS[part].format(self._times(arguments)[0])
         if name == "to_timestamp":
             return self._times([node])[0]
-        if name not in _ENGINE_FUNCTIONS:
+        if name not in ENGINE_FUNCTIONS:
             raise FilterSyntaxError(
-                f"there is no function {name}(): use {', '.join(sorted(_ENGINE_FUNCTIONS))}"
+                f"there is no function {name}(): use {', '.join(sorted(ENGINE_FUNCTIONS))}"
             )
-        if name == "regexp_like" and not (len(arguments) > 1 and all(map(_is_text, arguments[1:]))):
+        if name == "regexp_like" and not (len(arguments) > 1 and all(map(is_text, arguments[1:]))):
             raise FilterSyntaxError("the pattern of regexp_like() must be a text in 'single quotes'")
-        if name in _TEXT_PREDICATES and len(arguments) == 2 and _is_text(arguments[1]):
+        if name in TEXT_PREDICATES and len(arguments) == 2 and is_text(arguments[1]):
             text = arguments[1].this
             if has_two_forms(text):
                 regex = substring_regex(text, start=name == "starts_with", end=name == "ends_with")
                 return f"regexp_like({self.expression(arguments[0])}, {quote_text(regex)})"
-        return f"{_ENGINE_FUNCTIONS[name]}({', '.join(self.expression(argument) for argument in arguments)})"
+        return f"{ENGINE_FUNCTIONS[name]}({', '.join(self.expression(argument) for argument in arguments)})"
 
     def _times(self, nodes: Sequence[exp.Expr]) -> list[str]:
         """Texts in the form of `mtime` for nodes of which at least one is a time."""
-        explicit = any(_is_time(node) and not isinstance(node, exp.Column) for node in nodes)
-        return [self._time(_bare(node), explicit) for node in nodes]
+        explicit = any(is_time(node) and not isinstance(node, exp.Column) for node in nodes)
+        return [self._time(bare(node), explicit) for node in nodes]
 
     def _time(self, node: exp.Expr, explicit: bool) -> str:
         """Args: explicit: whether plain text next to it is a time too, not the beginning of a stored text."""
         self._terms += 1
-        clock = _clock(node)
+        clock = clock_text(node)
         if clock is not None:
             return quote_text(clock)
         if isinstance(node, exp.Column):
             if node.name.lower() != TIME_COLUMN:
                 raise FilterSyntaxError(f"only {TIME_COLUMN} and texts can be compared as times")
             return self._column(node)
-        if isinstance(node, exp.Cast) and node.to.this.name in _TIMES:
-            inner, day = _bare(node.this), node.to.this.name == "DATE"
-            if _is_text(inner):
-                return quote_text(_time_text(inner.this, day))
+        if isinstance(node, exp.Cast) and node.to.this.name in TIMES:
+            inner, day = bare(node.this), node.to.this.name == "DATE"
+            if is_text(inner):
+                return quote_text(time_text(inner.this, day))
             text = self._time(inner, True)
             return f"(left({text}, 10) || 'T00:00:00Z')" if day else text
         if isinstance(node, exp.Anonymous) and str(node.this).lower() == "to_timestamp":
             if len(node.expressions) != 1:
                 raise FilterSyntaxError("to_timestamp() takes one argument")
-            return self._time(_bare(node.expressions[0]), True)
-        if _is_text(node):
-            return quote_text(_time_text(node.this, False) if explicit else _with_t(node.this))
+            return self._time(bare(node.expressions[0]), True)
+        if is_text(node):
+            return quote_text(time_text(node.this, False) if explicit else with_t(node.this))
         if isinstance(node, exp.Null):
             return "null"
         if not explicit:
             return self.expression(node)
         raise FilterSyntaxError(f"only {TIME_COLUMN} and texts can be compared as times")
-
-
-def _operands(node: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> list[exp.Expr]:
-    """The operands of a chain of one operator, in order; chains lean to the left and may be long."""
-    found: list[exp.Expr] = []
-    stack = [node]
-    while stack:
-        node = _bare(stack.pop())
-        if isinstance(node, kinds):
-            stack += [node.this, node.expression]
-        else:
-            found.append(node)
-    return found[::-1]
-
-
-def _same_precedence(node: exp.Expr, word: str) -> bool:
-    return type(node) in _ARITHMETIC and _PRECEDENCE[_ARITHMETIC[type(node)]] == _PRECEDENCE[word]
-
-
-def _bare(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
-
-
-def _is_text(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and bool(node.is_string)
-
-
-def _is_time(node: exp.Expr) -> bool:
-    node = _bare(node)
-    if isinstance(node, exp.Column):
-        return node.name.lower() == TIME_COLUMN or _clock(node) is not None
-    if isinstance(node, exp.Cast):
-        return isinstance(node.to.this, exp.DataType.Type) and node.to.this.name in _TIMES
-    return isinstance(node, exp.Anonymous) and (
-        str(node.this).lower() == "to_timestamp" or _clock(node) is not None
-    )
-
-
-def _clock(node: exp.Expr) -> str | None:
-    """The present time for now(), current_timestamp and current_date; None for anything else."""
-    name = str(node.name).lower() if isinstance(node, exp.Column | exp.Anonymous) else ""
-    is_call = isinstance(node, exp.Anonymous)
-    if (is_call and node.expressions) or (name == "now" and not is_call):
-        return None
-    now = datetime.now(UTC)
-    if name in ("now", "current_timestamp"):
-        return _format(now)
-    return _format(now.replace(hour=0, minute=0, second=0)) if name == "current_date" else None
-
-
-def _time_text(text: str, day: bool) -> str:
-    """A time as `mtime` stores it: UTC, whole seconds; a fraction follows the Z, so that the order stays right."""
-    try:
-        time = datetime.fromisoformat(text.strip())
-        if time.tzinfo is not None:
-            time = time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise FilterSyntaxError(f"{text!r} is not a time such as '2024-05-31 12:00:00'") from None
-    if day:
-        time = time.replace(hour=0, minute=0, second=0, microsecond=0)
-    return _format(time) + (f".{time.microsecond:06}" if time.microsecond else "")
-
-
-def _format(time: datetime) -> str:
-    return time.replace(tzinfo=None, microsecond=0).isoformat(timespec="seconds") + "Z"
-
-
-def _with_t(text: str) -> str:
-    """Text that is compared with `mtime`: a space between date and time becomes the T of the stored form."""
-    return re.sub(r"^(\d{4}-\d\d-\d\d) (?=\d)", r"\1T", text)
-
-
-def _name(node: exp.Expr) -> str:
-    if type(node).__name__ == "Block":
-        return "more than one expression is"
-    for kind, name in _UNSUPPORTED.items():
-        if isinstance(node, kind):
-            return name
-    return f"{type(node).__name__} is"
-
-
-def _parser_message(error: SqlglotError) -> str:
-    details = getattr(error, "errors", None)
-    if not details:
-        return "a quote or comment is not closed"
-    found, said = str(details[0].get("highlight") or "").strip(), str(details[0].get("description") or "")
-    place = f" at {found[:40]!r}" if found else ""
-    if said.startswith("Required keyword"):
-        return f"an operand is missing{place}"
-    if said.startswith("Expecting )"):
-        return f"a closing parenthesis is missing{place}"
-    return f"it cannot be understood{place}"

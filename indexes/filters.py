@@ -82,7 +82,8 @@ def is_in(column: str, values: Sequence[int | str]) -> str:
 
 
 def _compile(where: str, columns: Sequence[str]) -> str:
-    from indexes.filter_language import FilterSyntaxError, compile_filter
+    from indexes.filter_grammar import FilterSyntaxError
+    from indexes.filter_language import compile_filter
 
     if not where.strip():
         raise FilterError('the filter is empty: leave it out, or write one like "duration > 60"')
