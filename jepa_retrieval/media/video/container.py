@@ -30,6 +30,7 @@ _MAX_STATED_RATE = 300.0  # of a raw stream; what lies above is the unit of a cl
 _DEFAULT_FRAME_RATE = 25.0
 _UNSTAMPED_FORMATS = ("h264", "hevc", "vvc", "obu")
 _STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
+_OWN_DURATIONS = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # formats; libav gives the streams of others one duration
 _MIN_SOUND_LONGER = 1.0  # seconds; sound that ends a little later than the pictures is usual
 _SEEK_MARGINS = (0.0, 1.0, 10.0, 60.0)  # seconds before the goal that are tried in turn
 _PICTURE_CODECS = ("ansi", "bintext", "xbin", "idf")  # text that libav draws as pictures
@@ -145,6 +146,11 @@ class Video:
     def frame_step(self) -> float:
         """Seconds from frame to frame: 1 / 25 if the header does not say."""
         return 1.0 / (self.frame_rate or _DEFAULT_FRAME_RATE)
+
+    @property
+    def states_own_duration(self) -> bool:
+        """Whether the header states the duration of the pictures apart from that of the sound."""
+        return self.container.format.name in _OWN_DURATIONS
 
     @property
     def picture_end(self) -> float | None:

@@ -103,7 +103,7 @@ class PacketReader:
         """
         if self._end == math.inf:
             cut = self._is_cut_off()
-            report.duration = self._seen_end if cut else max(self._seen_end, self._file.sound_end or 0.0)
+            report.duration = self._seen_end if cut else max(self._seen_end, self._played_end())
             if cut:
                 header = self._file.picture_end
                 report.partial.append(f"is cut off: {self._seen_end:.1f} of {header:.1f} seconds are there")
@@ -127,10 +127,17 @@ class PacketReader:
             return False
         if header - self._seen_end <= max(_MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header):
             return False
-        # Matroska, WebM and FLV state one duration for all streams: sound may well end later than the pictures.
-        return bool(self._file.stream.duration) or not self._file.other_streams_reach(
+        # Where one duration is stated for all streams, sound may well end later than the pictures.
+        return self._file.states_own_duration or not self._file.other_streams_reach(
             header - _MIN_MISSING_SECONDS, on_tick=self._on_tick
         )
+
+    def _played_end(self) -> float:
+        """Where sound ends that goes on well after the pictures, in a file that is not cut off; 0 without such."""
+        header = self._file.picture_end
+        if header and not self._file.states_own_duration and not self._file.clock_jumps:
+            return header if header - self._seen_end > _MIN_MISSING_SECONDS else 0.0
+        return self._file.sound_end or 0.0
 
     def _check_transport_stream(self, report: ReadReport) -> None:
         lost, size = bytes_without_sync(self._file.path, on_tick=self._on_tick)

@@ -349,8 +349,9 @@ def test_raw_streams_last_as_long_as_they_are(
             assert colour_of(frame) == SCENES[min(3, int((time + 0.05) / 2))]
 
 
-def test_the_last_picture_stays_while_there_is_sound(tmp_path: Path, read: Read) -> None:
-    video = make_video(tmp_path / "a.mp4", seconds=0.04, sound=True, sound_seconds=20.0)
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_the_last_picture_stays_while_there_is_sound(tmp_path: Path, read: Read, suffix: str) -> None:
+    video = make_video(tmp_path / f"a{suffix}", seconds=0.04, sound=True, sound_seconds=20.0)
     assert probe(video).duration == pytest.approx(20, abs=0.1)
     (window,) = read(video)
     assert (window.start, window.end) == (0, pytest.approx(20, abs=0.1))
