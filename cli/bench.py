@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
+from cli.completion import beginning, model_names
 from cli.help import App
 from cli.options import JsonOption
 from cli.paths import parse_path
@@ -21,13 +22,26 @@ MAX_LIMIT = 1_000_000_000  # it is part of the name of the results
 
 app = App(help="Evaluate a model on published data sets, with the protocols of the VL-JEPA paper.")
 
+
+def _datasets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Data sets of the task whose command is being completed."""
+    from benchmarks.datasets.registry import ENTRIES
+
+    return beginning((entry.name for entry in ENTRIES if entry.task == ctx.info_name), incomplete)
+
+
 DatasetArgument = Annotated[
     str,
     typer.Argument(
-        metavar="DATASET", help="The name of a data set; see 'jepa bench list'.", show_default=False
+        metavar="DATASET",
+        autocompletion=_datasets,
+        help="The name of a data set; see 'jepa bench list'.",
+        show_default=False,
     ),
 ]
-ModelOption = Annotated[str, typer.Option("--model", metavar="NAME", help="The model to evaluate.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", metavar="NAME", autocompletion=model_names, help="The model to evaluate.")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from cli import console
+from cli.completion import model_names, one_of
 from cli.follow import ChangeWatcher
 from cli.locate import Target
 from cli.options import DecoderOption, DeviceOption, JsonOption, text_option
@@ -49,6 +50,7 @@ def index(
         str | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=model_names,
             help="Model for a new index. Default: $JEPA_MODEL, else nano; see 'jepa models list'.",
         ),
     ] = None,
@@ -57,7 +59,12 @@ def index(
         text_option("Prompt for a new index: the question that the model answers about each clip."),
     ] = None,
     sampling: Annotated[
-        str, typer.Option(metavar="auto|keyframes|FPS", help="Frames to sample from videos.")
+        str,
+        typer.Option(
+            metavar="auto|keyframes|FPS",
+            autocompletion=one_of("auto", "keyframes"),
+            help="Frames to sample from videos.",
+        ),
     ] = "auto",
     decoder: DecoderOption = "auto",
     device: DeviceOption = "auto",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
+from cli.completion import one_of
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption
 from cli.paths import parse_path_text
@@ -121,7 +122,12 @@ def optimize(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option("--kind", metavar="KIND", help=f"Kind of vector index: {', '.join(KINDS)}; or 'auto'."),
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            autocompletion=one_of("auto", *KINDS),
+            help=f"Kind of vector index: {', '.join(KINDS)}; or 'auto'.",
+        ),
     ] = None,
     device: Annotated[
         SearchDevice | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import console
+from cli.completion import model_names
 from cli.help import App
 from cli.options import JsonOption, file_option
 from cli.paths import parse_path, require_file
@@ -37,7 +38,12 @@ def list_command(json: JsonOption = False) -> None:
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a model, as for --model.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", autocompletion=model_names, help="The name of a model, as for --model."
+        ),
+    ],
     json: JsonOption = False,
 ) -> None:
     """Show the configuration of a model: its parts, their sizes and the sources of their weights.

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cli.completion import model_names, one_of
 from cli.paths import parse_path
 
 Per = Literal["clip", "moment", "file"]
@@ -52,6 +53,7 @@ DecoderOption = Annotated[
     typer.Option(
         "--decoder",
         metavar="auto|pyav|decord|torchcodec",
+        autocompletion=one_of("auto", "pyav", "decord", "torchcodec"),
         help="Library that decodes videos; all give the same frames. auto: $JEPA_DECODER, else PyAV.",
     ),
 ]
@@ -73,6 +75,7 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         metavar="auto|cpu|cuda",
+        autocompletion=one_of("auto", "cpu", "cuda"),
         callback=_use_device,
         help="Where the model runs. auto: $JEPA_DEVICE, else a CUDA GPU if PyTorch can use one, else the CPU.",
     ),
@@ -80,7 +83,10 @@ DeviceOption = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="NAME", help="The model. Default: $JEPA_MODEL, else nano; see 'jepa models list'."
+        "--model",
+        metavar="NAME",
+        autocompletion=model_names,
+        help="The model. Default: $JEPA_MODEL, else nano; see 'jepa models list'.",
     ),
 ]
 MediaModelOption = Annotated[
@@ -88,6 +94,7 @@ MediaModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
+        autocompletion=model_names,
         help="The model for files that are not indexed. Default: the index's, else $JEPA_MODEL, else nano.",
     ),
 ]
