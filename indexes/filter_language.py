@@ -178,8 +178,8 @@ class _Compiler:
         if node.args.get("symmetric"):
             raise FilterSyntaxError("BETWEEN SYMMETRIC is not supported")
         parts = [bare(part) for part in (node.this, node.args["low"], node.args["high"])]
-        is_time = any(is_time(part) for part in parts)
-        value, low, high = self._times(parts) if is_time else map(self.expression, parts)
+        of_times = any(is_time(part) for part in parts)
+        value, low, high = self._times(parts) if of_times else map(self.expression, parts)
         return f"{value} between {low} and {high}"
 
     def _escape(self, node: exp.Escape) -> str:
