@@ -18,6 +18,7 @@ from benchmarks.shared.common import RESULTS, markdown_table, save_result
 from benchmarks.shared.embedder import Embedder, Progress
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
+from jepa_retrieval.models.config import FrameFit
 
 # Modules that evaluate a task: `evaluate(data, embedder) -> Outcome`, each a script of its own as well.
 MODULES = {
@@ -49,6 +50,7 @@ class Settings:
         limit: use only so many clips, questions or triplets, evenly spread.
         cache: folder of cached embeddings; None for the user's cache.
         results: folder that the result is written to.
+        frame_fit: how pictures become square, in place of the model's own way; None: its own.
         variant: another protocol: "through index" (retrieval), "tower" (hard negatives); "" for the usual.
     """
 
@@ -58,6 +60,7 @@ class Settings:
     cache: Path | None = None
     results: Path = RESULTS
     variant: str = ""
+    frame_fit: FrameFit | None = None
 
 
 def run(
@@ -77,6 +80,10 @@ def run(
         raise UsageError(f"limit must be at least 1, not {settings.limit}")
     entry = registry.find(task, dataset)
     model = load_model(settings.model)
+    if settings.frame_fit is not None:
+        if settings.variant == "through index":
+            raise UsageError("the index takes the model's own frame_fit: change it in the model's config")
+        model = model.with_frame_fit(settings.frame_fit)
     fingerprint = model.fingerprint()
     data = registry.load(entry, settings.data).limited(settings.limit)
     began = time.perf_counter()
@@ -92,6 +99,7 @@ def run(
         "model": settings.model,
         "fingerprint": fingerprint,
         "variant": settings.variant,
+        "frame fit": model.x_encoder.frame_fit,
         "metric": outcome.metric,
         "value": outcome.value,
         "rows": outcome.rows,
@@ -119,7 +127,7 @@ def _evaluate(task: str, data: Any, embedder: Embedder, settings: Settings) -> O
 
 def _file_name(task: str, dataset: str, settings: Settings) -> str:
     limit = f"limit{settings.limit}" if settings.limit else ""
-    parts = filter(None, (task, dataset, settings.model, settings.variant, limit))
+    parts = filter(None, (task, dataset, settings.model, settings.variant, settings.frame_fit, limit))
     return re.sub(r"[^\w.-]+", "-", "-".join(parts))
 
 
@@ -130,6 +138,7 @@ def report(document: dict[str, Any]) -> list[str]:
     headings = list(dict.fromkeys(key for figures in rows.values() for key in figures))
     cells = [[name, *(_number(figures.get(key)) for key in headings)] for name, figures in rows.items()]
     how = f", {document['variant']}" if document["variant"] else ""
+    how += f", frame_fit {document['frame fit']}" if document["frame fit"] != "squeeze" else ""
     return [
         f"{document['model']}{how}, {document['title']}: {counts}",
         *document["notes"],

@@ -8,12 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.datasets import registry
 from benchmarks.datasets.location import shared_folder
 from benchmarks.published.runner import MODULES, Settings, report, run
 from benchmarks.shared.common import RESULTS
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.models.config import FrameFit
 
 VARIANTS = {"retrieval": "through index", "hard-negatives": "tower"}
 
@@ -33,6 +35,7 @@ def main(task: str, arguments: Sequence[str] | None = None) -> None:
         options.cache,
         options.results,
         VARIANTS[task] if getattr(options, "variant", False) else "",
+        options.frame_fit,
     )
     for name in names:
         try:
@@ -55,6 +58,9 @@ def _parser(task: str) -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="take only so many clips, questions or triplets")
     parser.add_argument("--cache", type=Path, help="folder of cached embeddings")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write the result to")
+    parser.add_argument(
+        "--frame-fit", choices=get_args(FrameFit), help="how pictures become square [the model's own way]"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     if task in VARIANTS:
         name = VARIANTS[task].replace(" ", "-")

@@ -21,6 +21,7 @@ from jepa_retrieval.media import (
 )
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.windows import fit_of
 
 FRAMES = (
     8  # of a clip, for an X-Encoder that sees frames one by one; another gets as many as it was built for
@@ -36,7 +37,7 @@ def frames_per_clip(model: Model) -> int:
 
 
 def read_clips(model: Model, clips: Iterable[Clip]) -> Iterator[tuple[Clip, np.ndarray | str]]:
-    """Frames of each clip, uint8 [T, S, S, 3] with 1 to `frames_per_clip` frames, or why there are none.
+    """Frames of each clip, uint8 [crops, T, S, S, 3] with 1 to `frames_per_clip` frames, or why there are none.
 
     Pictures come first, then videos in the order in which they are ready. A video that crashes or hangs its decoder
     costs itself alone.
@@ -61,7 +62,7 @@ def _read_picture(model: Model, clip: Clip) -> np.ndarray | str:
         windows = list(read_windows(_request(clip, model)))
     except UnreadableMediaError as error:
         return error.reason
-    return _thin(np.concatenate([window.frames for window in windows]), frames_per_clip(model))
+    return _thin(np.concatenate([window.by_crop() for window in windows], axis=1), frames_per_clip(model))
 
 
 def _read_videos(model: Model, clips: list[Clip]) -> Iterator[tuple[Clip, np.ndarray | str]]:
@@ -82,22 +83,22 @@ def _read_videos(model: Model, clips: list[Clip]) -> Iterator[tuple[Clip, np.nda
     with DecodePool(WORKERS) as pool:
         for event in pool.run(requests()):
             if isinstance(event, Decoded):
-                read.setdefault(event.request, []).extend(window.frames for window in event.windows)
+                read.setdefault(event.request, []).extend(window.by_crop() for window in event.windows)
             elif isinstance(event, Failed):
                 read.pop(event.request, None)
                 yield asked[event.request], event.reason
             elif isinstance(event, Finished):
-                frames = np.concatenate(read.pop(event.request))
+                frames = np.concatenate(read.pop(event.request), axis=1)
                 yield asked[event.request], _thin(frames, frames_per_clip(model))
     yield from failed
 
 
 def _request(clip: Clip, model: Model) -> DecodeRequest:
     """What to decode so that one window covers the clip."""
-    size, count = model.x_encoder.image_size, frames_per_clip(model)
+    size, fit, count = model.x_encoder.image_size, fit_of(model), frames_per_clip(model)
     info = probe(clip.path)
     if info.kind == "image":
-        return DecodeRequest(clip.path, image_size=size, thumbnails=False)
+        return DecodeRequest(clip.path, image_size=size, fit=fit, thumbnails=False)
     start = clip.start or 0.0
     end = min(clip.end if clip.end is not None else np.inf, info.duration or np.inf)
     if not start < end:
@@ -106,6 +107,7 @@ def _request(clip: Clip, model: Model) -> DecodeRequest:
     return DecodeRequest(
         clip.path,
         image_size=size,
+        fit=fit,
         window=seconds,
         sampling=count / seconds,
         frames_per_window=count,
@@ -116,12 +118,13 @@ def _request(clip: Clip, model: Model) -> DecodeRequest:
 
 
 def _thin(frames: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the frames, evenly spread: a video that is longer than its header says has more windows."""
-    if len(frames) <= count:
+    """At most `count` of the frames [crops, T, ...], evenly spread: a header may tell too few."""
+    if frames.shape[1] <= count:
         return frames
-    return frames[np.arange(count) * len(frames) // count]
+    return frames[:, np.arange(count) * frames.shape[1] // count]
 
 
 def as_window(frames: np.ndarray) -> MediaWindow:
-    """Frames as the window that the X-Encoder sees; one frame alone is a photograph."""
-    return MediaWindow(None, None, np.zeros(len(frames)), frames)
+    """Frames [crops, T, S, S, 3] as the window that the X-Encoder sees; one frame alone is a photograph."""
+    crops, count = frames.shape[:2]
+    return MediaWindow(None, None, np.zeros(count), frames.reshape(-1, *frames.shape[2:]), crops=crops)

@@ -88,7 +88,7 @@ class Embedder:
                 self.unreadable[str(clip.path)] = frames
             else:
                 batch.append((clip, frames))
-            if sum(len(frames) for _, frames in batch) >= FRAMES_PER_BATCH:
+            if sum(frames.shape[0] * frames.shape[1] for _, frames in batch) >= FRAMES_PER_BATCH:
                 found |= self._predict(batch, wanted)
                 batch = []
             self.on_progress("clips", done, len(wanted))
@@ -143,7 +143,7 @@ class Embedder:
                 frames[clip] = read
         half = max(1, frames_per_clip(self.model) // 2)
         windows = {
-            key: as_window(np.concatenate([[frames[first][0]] * half, [frames[last][-1]] * half]))
+            key: as_window(_states(frames[first], frames[last], half))
             for key, (first, last) in pairs.items()
             if first in frames and last in frames
         }
@@ -158,7 +158,7 @@ class Embedder:
     def grey(self, queries: Sequence[str]) -> np.ndarray:
         """Ŝ_Y of a picture that shows nothing, for each query, float32 [len(queries), E]."""
         size = self.model.x_encoder.image_size
-        picture = np.full((1, size, size, 3), GREY, dtype=np.uint8)
+        picture = np.full((1, 1, size, size, 3), GREY, dtype=np.uint8)
         tokens = WindowEncoder(self.model).encode_tokens([as_window(picture)])
 
         def predict(part: Sequence[str]) -> np.ndarray:
@@ -184,6 +184,12 @@ class Embedder:
             known |= computed
             self.on_progress(kind, start + len(part), len(missing))
         return np.array([known[keys[text]] for text in texts])
+
+
+def _states(first: np.ndarray, last: np.ndarray, half: int) -> np.ndarray:
+    """The first frame of one clip and the last of another, each `half` times: uint8 [1, 2 * half, S, S, 3]."""
+    before, after = first[len(first) // 2, :1], last[len(last) // 2, -1:]
+    return np.concatenate([before.repeat(half, axis=0), after.repeat(half, axis=0)])[np.newaxis]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.tasks.encoding.windows import fit_of
 
 TOLERANCE = 1.0  # seconds between a found border and the true one
 BATCH = 32  # windows
@@ -96,7 +97,12 @@ def read_stream(
     cache.mkdir(parents=True, exist_ok=True)
     kept = cache / f"{_key(path)}-{rate:g}-{fingerprint_of_x_encoder(model.config)[:12]}.npz"
     if not kept.exists():
-        request = StreamRequest(StreamSource("file", str(path)), model.x_encoder.image_size, rate=rate)
+        request = StreamRequest(
+            StreamSource("file", str(path)),
+            model.x_encoder.image_size,
+            fit_of(model, single_crop=True),
+            rate=rate,
+        )
         with StreamReader(request) as reader:
             batches = _batches(event for event in reader if isinstance(event, MediaWindow))
             # Frames are released batch by batch: those of an hour would fill the memory.

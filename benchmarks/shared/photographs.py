@@ -13,7 +13,7 @@ from jepa_retrieval.media import DecodeRequest, MediaWindow, read_windows
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.model import RuntimeModel
-from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, fit_of
 
 BATCH = 64
 
@@ -51,7 +51,9 @@ def encode_pictures(model: Model, pictures: Iterable[np.ndarray]) -> np.ndarray:
 
 def read_photograph(model: Model, path: Path) -> np.ndarray:
     """One photograph as the model's X-Encoder takes it, uint8 [S, S, 3]."""
-    request = DecodeRequest(path, image_size=model.x_encoder.image_size, thumbnails=False)
+    request = DecodeRequest(
+        path, image_size=model.x_encoder.image_size, fit=fit_of(model, single_crop=True), thumbnails=False
+    )
     frames: np.ndarray = next(iter(read_windows(request))).frames[0]
     return frames
 

@@ -22,7 +22,7 @@ from benchmarks.shared.common import print_table, save_result
 from jepa_retrieval.media import Decoded, DecodePool, DecodeRequest, MediaWindow
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.encoding.windows import WindowEncoder, views
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, fit_of, views
 
 HEADINGS = ["recall@1", "recall@5", "recall@10", "mean rank"]
 
@@ -72,7 +72,9 @@ def _windows(model: Model, data: RetrievalSet) -> list[list[MediaWindow]]:
     """The windows of every file, as an index has them."""
     size, count = model.x_encoder.image_size, model.frames_per_window
     asked = {
-        DecodeRequest(clip.path, image_size=size, frames_per_window=count, thumbnails=False): row
+        DecodeRequest(
+            clip.path, image_size=size, fit=fit_of(model), frames_per_window=count, thumbnails=False
+        ): row
         for row, clip in enumerate(data.clips)
     }
     found: list[list[MediaWindow]] = [[] for _ in data.clips]

@@ -1,4 +1,4 @@
-"""Small JPEGs of windows, made from the squeezed frame so that they cost next to nothing."""
+"""Small JPEGs of windows, made from the scaled picture so that they cost next to nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _QUALITY = 80
 
 
 def make_thumbnail(frame: np.ndarray, aspect: float) -> bytes:
-    """Stretch a squeezed `frame` (uint8 [S, S, 3]) back to its true aspect (width / height); return a JPEG."""
+    """Bring a scaled `frame` (uint8 [h, w, 3]) to its true aspect (width / height); return a JPEG."""
     from PIL import Image
 
     aspect = min(max(aspect, 1 / 8), 8.0)  # a very long strip would leave no picture to see

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.decoders import Decoder, resolve_decoder
+from jepa_retrieval.media.frame_fit import SQUEEZE, Fit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,8 @@ class DecodeRequest:
 
     Attributes:
         path: the media file.
-        image_size: side S of the square that whole pictures are squeezed to, pixels.
+        image_size: side S of the squares that pictures become, pixels.
+        fit: how they become square.
         window: length of a window in seconds.
         sampling: frames per second (never more than `frames_per_window / window`); "keyframes": key frames
             only; "auto": key frames where they are no further apart than a window, 2 frames per second elsewhere.
@@ -54,6 +56,7 @@ class DecodeRequest:
 
     path: Path
     image_size: int
+    fit: Fit = SQUEEZE
     window: float = 2.0
     sampling: Sampling = "auto"
     frames_per_window: int = 4
@@ -98,8 +101,14 @@ class MediaWindow:
     start: float | None  # seconds of presentation time; None for still pictures
     end: float | None
     times: np.ndarray  # float64 [T], presentation time of each frame; [0.0] for still pictures
-    frames: np.ndarray  # uint8 [T, S, S, 3] RGB, the whole picture squeezed to a square
+    # uint8 [crops * T, S, S, 3] RGB: the first square of every picture, then the second, and so on (frame_fit.py)
+    frames: np.ndarray
     thumbnail: bytes | None = None  # JPEG in true aspect, longest side 256 pixels
+    crops: int = 1  # squares that each picture became
+
+    def by_crop(self) -> np.ndarray:
+        """The frames as uint8 [crops, T, S, S, 3]."""
+        return self.frames.reshape(self.crops, -1, *self.frames.shape[1:])
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import UnreadableMediaError
@@ -41,11 +41,9 @@ def read_windows(
 def _read_picture(
     request: DecodeRequest, report: ReadReport, on_tick: Tick | None, *, raw: bool
 ) -> Iterator[MediaWindow]:
-    import numpy as np
-
     from jepa_retrieval.media.pictures.animation import sample_animation
     from jepa_retrieval.media.pictures.picture_file import PictureFile
-    from jepa_retrieval.media.pictures.still import read_picture
+    from jepa_retrieval.media.pictures.still import read_picture, resampling_of
 
     with PictureFile(request.path, raw=raw) as file:
         aspect = file.width / file.height
@@ -56,12 +54,17 @@ def _read_picture(
                 yield from grouper.add(time, picture)
             yield from grouper.close(_last_end(request, report))
             return
-        frame = read_picture(
-            file.path, file.image, request.image_size, orientation=file.orientation, report=report
+        size = request.fit.scaled_size(request.image_size, file.width, file.height)
+        picture = read_picture(
+            file.path,
+            file.image,
+            size,
+            orientation=file.orientation,
+            report=report,
+            resampling=resampling_of(request.fit),
+            exact=request.fit.mode != "squeeze",
         )
-        yield MediaWindow(
-            None, None, np.zeros(1, np.float64), frame[None], _thumbnail(request, frame, aspect)
-        )
+        yield _window(request, None, None, [0.0], [picture], aspect)
 
 
 def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
@@ -90,10 +93,28 @@ def _last_end(request: DecodeRequest, report: ReadReport) -> float:
     return known if request.end is None else min(known, request.end)
 
 
-def _thumbnail(request: DecodeRequest, frame: np.ndarray, aspect: float) -> bytes | None:
+def _window(
+    request: DecodeRequest,
+    start: float | None,
+    end: float | None,
+    times: Sequence[float],
+    pictures: Sequence[np.ndarray],
+    aspect: float,
+) -> MediaWindow:
+    """Scaled pictures as a window: the thumbnail is of the middle one, whole."""
+    import numpy as np
+
     from jepa_retrieval.media.thumbnails import make_thumbnail
 
-    return make_thumbnail(frame, aspect) if request.thumbnails else None
+    middle = pictures[len(pictures) // 2]
+    return MediaWindow(
+        start,
+        end,
+        np.array(times, np.float64),
+        request.fit.squares(pictures, request.image_size),
+        make_thumbnail(middle, aspect) if request.thumbnails else None,
+        crops=request.fit.crops(pictures[0]),
+    )
 
 
 class WindowGrouper:
@@ -133,15 +154,8 @@ class WindowGrouper:
         return self._origin + number * self._request.window
 
     def _window(self, end: float) -> MediaWindow:
-        import numpy as np
-
-        middle = self._frames[len(self._frames) // 2]
-        window = MediaWindow(
-            start=self._edge(self._number),
-            end=end,
-            times=np.array(self._times, np.float64),
-            frames=np.stack(self._frames),
-            thumbnail=_thumbnail(self._request, middle, self._aspect),
+        window = _window(
+            self._request, self._edge(self._number), end, self._times, self._frames, self._aspect
         )
         self._times, self._frames = [], []
         return window

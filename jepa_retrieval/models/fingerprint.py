@@ -31,6 +31,8 @@ _NOT_HASHED = {
     "attention_dropout",
 }
 _PLACES = {"source", "tokenizer"}
+# What indexes had before the setting came: as with a default, it is this value that a fingerprint does not tell.
+_UNTOLD = {"frame_fit": "squeeze"}
 
 
 def is_remote(source: str) -> bool:
@@ -91,7 +93,7 @@ def _hashed(value: Any) -> Any:
         return {
             hashed_name(field.name): _hashed(item)
             for field, item in fields
-            if item != field.default and _counts(field.name, item)
+            if item != _UNTOLD.get(field.name, field.default) and _counts(field.name, item)
         }
     return [_hashed(item) for item in value] if isinstance(value, list | tuple) else value
 

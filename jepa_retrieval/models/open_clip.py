@@ -14,6 +14,7 @@ from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.cache import cached_entry
 from jepa_retrieval.models.config import (
+    FrameFit,
     MeanPoolConfig,
     ModelConfig,
     OpenClipImageConfig,
@@ -33,6 +34,11 @@ PREFIX = "open_clip:"
 TAG = "tag:"
 FRAMES_PER_WINDOW = 4
 TEMPERATURE = 0.01  # where CLIP's training holds it: a factor of 100 on the cosines
+RESIZE_MODES: dict[str, FrameFit] = {
+    "shortest": "crop",
+    "longest": "pad",
+    "squash": "squeeze",
+}  # open_clip's names
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # what open_clip looks for
 
 
@@ -51,7 +57,7 @@ def open_clip_config(name: str) -> ModelConfig:
     def build(folder: Path) -> None:
         save_config(_read_config(name), folder / "config.json")
 
-    return load_config(_cached("config-2", key, build) / "config.json")
+    return load_config(_cached("config-3", key, build) / "config.json")
 
 
 def _cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
@@ -100,6 +106,8 @@ def _read_config(name: str) -> ModelConfig:
             width=settings["embed_dim"],
             mean=tuple(tag.get("mean") or open_clip.OPENAI_DATASET_MEAN),
             std=tuple(tag.get("std") or open_clip.OPENAI_DATASET_STD),
+            frame_fit=RESIZE_MODES.get(tag.get("resize_mode") or "", "crop"),
+            interpolation="bilinear" if tag.get("interpolation") == "bilinear" else "bicubic",
         ),
         predictor=MeanPoolConfig(kind="mean_pool"),
         y_encoder=YEncoderConfig(

@@ -11,11 +11,17 @@ from typing import Protocol
 
 import numpy as np
 
+from jepa_retrieval.models.config import FrameFit, Interpolation
+
 
 class XEncoder(Protocol):
     """Visual input X_V to visual tokens S_V. Frozen."""
 
-    image_size: int  # frames are image_size x image_size pixels, the whole picture squeezed to a square
+    image_size: int  # frames are image_size x image_size pixels
+    # How pictures become square: the settings of `jepa_retrieval.media.frame_fit.Fit`.
+    frame_fit: FrameFit
+    short_side: int
+    interpolation: Interpolation
     token_size: int  # D
     tokens_per_frame: int
     framewise: bool  # each frame is encoded on its own, so any T will do

@@ -29,7 +29,7 @@ from jepa_retrieval.models.modules.concepts import TEMPLATES, class_names
 from jepa_retrieval.models.registry import CONFIGS
 from jepa_retrieval.models.storage import initialise_model
 from jepa_retrieval.training.data.examples import MediaFolder, Visual
-from jepa_retrieval.training.data.visuals import load_frames
+from jepa_retrieval.training.data.visuals import fit_of_config, load_frames
 from jepa_retrieval.training.frozen import fingerprint_of_module, x_encoder_of
 from jepa_retrieval.training.row_cache import fingerprint_of
 
@@ -105,7 +105,9 @@ def write_class_features(
     tokens = []
     for start in range(0, len(chosen), BATCH):
         frames = [
-            load_frames(Visual(str(paths[row])), image_size=section.image_size, frames=1)
+            load_frames(
+                Visual(str(paths[row])), image_size=section.image_size, frames=1, fit=fit_of_config(section)
+            )
             for row in chosen[start : start + BATCH]
         ]
         tokens.append(torch.from_numpy(encode(np.stack(frames))[:, 0]))

@@ -16,6 +16,7 @@ from jepa_retrieval.models.modules.bert import Bert
 from jepa_retrieval.models.modules.ensemble import split_members
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
+from jepa_retrieval.training.data.visuals import fit_of_config
 from jepa_retrieval.training.frozen import (
     TEXT_BATCH,
     RememberedQueries,
@@ -136,6 +137,7 @@ class Learner:
             encode=lambda frames: self._x_encoder(frames),
             fingerprint=self._x_fingerprint,
             image_size=config.image_size,
+            fit=fit_of_config(config),
             token_size=config.token_size,
             tokens_per_frame=config.tokens_per_frame,
             framewise=config.kind != "vjepa2",

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.training.config import TokensConfig
 from jepa_retrieval.training.data.examples import Source, Visual
 from jepa_retrieval.training.data.shard_stream import ShardStream
@@ -38,6 +39,7 @@ class VisionSpec:
     encode: Callable[[np.ndarray], np.ndarray]  # uint8 [B, T, S, S, 3] to float [B, N, D]
     fingerprint: str  # of the X-Encoder's config and weights
     image_size: int
+    fit: Fit  # how pictures become square
     token_size: int  # D
     tokens_per_frame: int
     framewise: bool
@@ -170,14 +172,18 @@ class ViewMaker:
         """Uint8 [T, S, S, 3] of a medium in memory, or None if it cannot be read."""
         size, visual = self._spec.image_size, sample.visual
         try:
-            frames = frames_of_bytes(sample.data, visual, image_size=size, frames=self._frames)
+            frames = frames_of_bytes(
+                sample.data, visual, image_size=size, frames=self._frames, fit=self._spec.fit
+            )
         except UnreadableMediaError as error:
             logger.warning("left out: %s: %s", visual.path, error)
             return None
         return self._in_view(frames, visual.name, view)
 
     def _load(self, row: int) -> np.ndarray:
-        return load_frames(self._visuals[row], image_size=self._spec.image_size, frames=self._frames)
+        return load_frames(
+            self._visuals[row], image_size=self._spec.image_size, frames=self._frames, fit=self._spec.fit
+        )
 
     def _view(self, frames: np.ndarray, row: int, view: int) -> np.ndarray:
         return self._in_view(frames, self._visuals[row].name, view)

@@ -28,6 +28,7 @@ class ColourXEncoder:
     tokens_per_frame = 1
     framewise = True
     centre = 0.0
+    frame_fit, short_side, interpolation = "squeeze", 0, "bicubic"
 
     def __init__(self) -> None:
         self.frames = 0  # that were encoded so far

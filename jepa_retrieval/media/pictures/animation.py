@@ -14,7 +14,7 @@ from PIL import Image
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit
 from jepa_retrieval.media.pictures.delays import read_delays
-from jepa_retrieval.media.pictures.still import decode_reason, squeeze
+from jepa_retrieval.media.pictures.still import decode_reason, scale
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
 
@@ -46,7 +46,7 @@ def timing(path: Path, image: Image.Image, *, on_tick: Tick | None = None) -> Ti
 def sample_animation(
     path: Path, image: Image.Image, request: DecodeRequest, *, report: ReadReport, on_tick: Tick | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (time, uint8 [S, S, 3]) of the frames that `request` asks for; an interval works as in a video.
+    """Yield (time, uint8 [h, w, 3]) of the frames that `request` asks for; an interval works as in a video.
 
     Raises:
         UnreadableMediaError: the first frame is damaged.
@@ -61,11 +61,11 @@ def sample_animation(
             break
         if shown_from < start:
             if shown_to > start:
-                on_screen = (shown_from, np.asarray(squeeze(image, request.image_size)))
+                on_screen = (shown_from, scale(image, request))
             continue
         if not picker.wants(shown_from):  # so it need not be scaled
             continue
-        if chosen := picker.offer(shown_from, np.asarray(squeeze(image, request.image_size))):
+        if chosen := picker.offer(shown_from, scale(image, request)):
             found = True
             yield chosen
     last = picker.close() or (None if found else on_screen)

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.media.pictures.opening import open_picture
 from jepa_retrieval.media.reasons import library_reason
-from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.media.types import DecodeRequest, ReadReport
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -25,6 +26,8 @@ _ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_FIRST_TURNED = 5  # EXIF orientations from this on turn the picture by 90 degrees
+_EXACT_PIXELS = 4  # a JPEG is decoded to at least so many times the size: then its scaling hardly shows
 _BACKGROUND = (255, 255, 255)  # behind transparent pictures, as in a browser
 _MIN_SHARE = 0.5  # of the rows of a picture that is cut off; one with fewer is not used
 _JPEG_SCAN, _PROGRESSIVE_FRAME = b"\xff\xda", b"\xff\xc2"  # markers
@@ -35,27 +38,37 @@ _lock = threading.Lock()
 
 
 def read_picture(
-    path: Path, image: ImageFile.ImageFile, size: int, *, orientation: int, report: ReadReport
+    path: Path,
+    image: ImageFile.ImageFile,
+    size: tuple[int, int],
+    *,
+    orientation: int,
+    report: ReadReport,
+    resampling: Image.Resampling = Image.Resampling.BICUBIC,
+    exact: bool = False,
 ) -> np.ndarray:
-    """Decode a still picture: uint8 [S, S, 3] RGB, the whole picture squeezed to a square, upright.
+    """Decode a still picture: uint8 [h, w, 3] RGB, the whole picture scaled, upright.
 
     Of a picture that is cut off, what there is of it is used if that is at least half; the rest is blank.
 
     Args:
         path: what errors call it.
         image: opened, not yet decoded.
-        size: S, pixels.
+        size: width and height to scale to, as shown, pixels.
         orientation: the EXIF orientation to apply.
         report: says if the picture is cut off.
+        resampling: Pillow's filter.
+        exact: scale in one step, as other programs do it, from more pixels of a JPEG.
 
     Raises:
         UnreadableMediaError: its data is damaged.
     """
     full_height = image.height
+    stored = size if orientation < _FIRST_TURNED else (size[1], size[0])
+    enough = _EXACT_PIXELS if exact else 1
     try:
-        image.draft(
-            "RGB", (size, size)
-        )  # JPEG: decode at a half, a quarter or an eighth where that is enough
+        # JPEG: decode at a half, a quarter or an eighth where that is enough
+        image.draft("RGB", (enough * stored[0], enough * stored[1]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -64,12 +77,17 @@ def read_picture(
                 if "truncated" not in str(error).lower():
                     raise
                 _load_rest(path, image, full_height, report)
-            squeezed = squeeze(image, size)
+            scaled = to_rgb(image).resize(stored, resampling, reducing_gap=None if exact else 3.0)
     except Exception as error:
         raise UnreadableMediaError(path, decode_reason(error)) from error
     if orientation in _ORIENTATIONS:
-        squeezed = squeezed.transpose(_ORIENTATIONS[orientation])
-    return np.asarray(squeezed)
+        scaled = scaled.transpose(_ORIENTATIONS[orientation])
+    return np.asarray(scaled)
+
+
+def resampling_of(fit: Fit) -> Image.Resampling:
+    """Pillow's filter for photographs."""
+    return Image.Resampling.BILINEAR if fit.interpolation == "bilinear" else Image.Resampling.BICUBIC
 
 
 def _load_rest(path: Path, image: ImageFile.ImageFile, full_height: int, report: ReadReport) -> None:
@@ -132,9 +150,10 @@ def _truncated_allowed() -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def squeeze(image: Image.Image, size: int) -> Image.Image:
-    """Convert to RGB over white and squeeze the whole picture to `size` x `size`."""
-    return to_rgb(image).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+def scale(image: Image.Image, request: DecodeRequest) -> np.ndarray:
+    """A frame of an animated picture as uint8 [h, w, 3] RGB over white, the whole picture scaled."""
+    size = request.fit.scaled_size(request.image_size, *image.size)
+    return np.asarray(to_rgb(image).resize(size, resampling_of(request.fit), reducing_gap=3.0))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

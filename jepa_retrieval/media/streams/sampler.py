@@ -12,7 +12,7 @@ from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.streams.sliding import SlidingWindows
 from jepa_retrieval.media.streams.types import StreamCounters, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
-from jepa_retrieval.media.video.frames import Appearance, Squeezer
+from jepa_retrieval.media.video.frames import Appearance, Scaler
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -31,16 +31,22 @@ class StreamSampler:
     """
 
     def __init__(self, request: StreamRequest, counters: StreamCounters) -> None:
-        self._image_size = request.image_size
+        self._image_size, self._fit = request.image_size, request.fit
         self._counters = counters
         self._plan = SamplingPlan(rate=request.rate * request.frames_per_step, key_gap=-1.0)
-        self._windows = SlidingWindows(request.rate, reach=request.reach, thumbnails=request.thumbnails)
+        self._windows = SlidingWindows(
+            request.rate,
+            image_size=request.image_size,
+            fit=request.fit,
+            reach=request.reach,
+            thumbnails=request.thumbnails,
+        )
 
     def connect(self, video: Video) -> None:
         """Take frames of `video` from now on."""
         self._video = video
         self._picker: SlotPicker[VideoFrame] = SlotPicker(self._plan)
-        self._squeezer: Squeezer | None = None
+        self._scaler: Scaler | None = None
         self._aspect = 1.0
         self._slot = sys.maxsize  # of the last frame; none yet
         if self._plan.may_skip_unreferenced(video.frame_rate) and not video.is_unstamped:
@@ -48,10 +54,11 @@ class StreamSampler:
 
     def take(self, time: float, frame: VideoFrame) -> Iterator[MediaWindow]:
         """Take a frame; yield the windows that it completes."""
-        if self._squeezer is None:
+        if self._scaler is None:
             shown = Appearance.of(self._video, frame)
             self._aspect = shown.aspect
-            self._squeezer = Squeezer(self._image_size, shown.matrix)
+            size = self._fit.scaled_size(self._image_size, shown.width, shown.height)
+            self._scaler = Scaler(size, shown.matrix)
         slot = self._plan.slot(time)
         if slot > self._slot + 1:  # reference frames are too far apart to do without others
             self._video.stream.codec_context.skip_frame = "DEFAULT"
@@ -68,11 +75,11 @@ class StreamSampler:
         yield from self._windows.close(end)
 
     def _add(self, chosen: tuple[float, VideoFrame] | None) -> Iterator[MediaWindow]:
-        if chosen is None or self._squeezer is None:
+        if chosen is None or self._scaler is None:
             return
         time, frame = chosen
         try:
-            picture = self._squeezer(frame)
+            picture = self._scaler(frame)
         except av.error.FFmpegError:
             self._counters.damaged += 1
             return

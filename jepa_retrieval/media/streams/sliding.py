@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from jepa_retrieval.media.frame_fit import SQUEEZE, Fit
 from jepa_retrieval.media.thumbnails import make_thumbnail
 from jepa_retrieval.media.types import MediaWindow
 
@@ -33,12 +34,23 @@ class SlidingWindows:
 
     Args:
         rate: windows per second.
+        image_size: side S of the squares that pictures become, pixels.
+        fit: how they become square.
         reach: steps on each side whose frames a window sees too.
         thumbnails: whether windows carry a JPEG.
     """
 
-    def __init__(self, rate: float, *, reach: int = 0, thumbnails: bool = False) -> None:
+    def __init__(
+        self,
+        rate: float,
+        *,
+        image_size: int,
+        fit: Fit = SQUEEZE,
+        reach: int = 0,
+        thumbnails: bool = False,
+    ) -> None:
         self._rate = rate
+        self._image_size, self._fit = image_size, fit
         self._reach = reach
         self._thumbnails = thumbnails
         self._open: _Step | None = None
@@ -46,7 +58,7 @@ class SlidingWindows:
         self._ahead = 0  # steps complete behind the one whose window is due next
 
     def add(self, time: float, frame: np.ndarray, aspect: float) -> Iterator[MediaWindow]:
-        """Take a frame, uint8 [S, S, 3], that is shown with `aspect` (width / height).
+        """Take a scaled frame, uint8 [h, w, 3], that is shown with `aspect` (width / height).
 
         Yields the windows that are complete with it.
         """
@@ -83,10 +95,12 @@ class SlidingWindows:
         thumbnail = None
         if self._thumbnails:
             thumbnail = make_thumbnail(centre.frames[len(centre.frames) // 2], centre.aspect)
+        pictures = [picture for step in seen for picture in step.frames]
         return MediaWindow(
             start=centre.number / self._rate,
             end=centre.end,
             times=np.array([time for step in seen for time in step.times], np.float64),
-            frames=np.stack([frame for step in seen for frame in step.frames]),
+            frames=self._fit.squares(pictures, self._image_size),
             thumbnail=thumbnail,
+            crops=self._fit.crops(pictures[0]),
         )

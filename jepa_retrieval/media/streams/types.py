@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.frame_fit import SQUEEZE, Fit
 from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.types import MediaWindow
 
@@ -16,7 +17,8 @@ class StreamRequest:
 
     Attributes:
         source: where it comes from.
-        image_size: side S of the square that whole pictures are squeezed to, pixels.
+        image_size: side S of the squares that pictures become, pixels.
+        fit: how they become square.
         rate: windows per second.
         frames_per_step: maximum number of frames between two windows' beginnings.
         reach: steps on each side of its own whose frames a window sees too.
@@ -33,6 +35,7 @@ class StreamRequest:
 
     source: StreamSource
     image_size: int
+    fit: Fit = SQUEEZE
     rate: float = 2.0
     frames_per_step: int = 1
     reach: int = 0

@@ -1,4 +1,4 @@
-"""From decoded frames to square RGB arrays: scaled, in the right colours, the right way up."""
+"""From decoded frames to RGB arrays: scaled, in the right colours, the right way up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Picture(NamedTuple):
     """A sampled frame, ready for a window."""
 
     time: float  # presentation time, seconds
-    pixels: np.ndarray  # uint8 [S, S, 3] RGB, upright
+    pixels: np.ndarray  # uint8 [h, w, 3] RGB, scaled, upright
     aspect: float  # width / height as shown
 
 
@@ -91,21 +91,21 @@ class Appearance:
         return None
 
 
-class Squeezer:
-    """Squeezes whole frames to `size` x `size` RGB with one scaler that is set up once per video.
+class Scaler:
+    """Scales whole frames to RGB of one size with one scaler that is set up once per video.
 
     Args:
-        size: S, pixels.
+        size: width and height in pixels, as shown.
         matrix: the video's display matrix, as `display_matrix` returns it.
     """
 
-    def __init__(self, size: int, matrix: np.ndarray | None) -> None:
-        self._size = size
+    def __init__(self, size: tuple[int, int], matrix: np.ndarray | None) -> None:
+        self._stored = size if quarter_turns(matrix) in (0, 180) else (size[1], size[0])
         self._matrix = matrix
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """Return uint8 [S, S, 3], in sRGB, rotated and mirrored as a player shows the frame.
+        """Return uint8 [h, w, 3], in sRGB, rotated and mirrored as a player shows the frame.
 
         Raises:
             av.error.FFmpegError: libav cannot convert the frame's pixel format.
@@ -116,8 +116,7 @@ class Squeezer:
             space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
         small = self._reformatter.reformat(
             frame,
-            self._size,
-            self._size,
+            *self._stored,
             "rgb48le" if hdr else "rgb24",
             src_colorspace=space,
             interpolation=_SCALER,

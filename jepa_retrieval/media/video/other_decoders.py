@@ -18,7 +18,7 @@ from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
 from jepa_retrieval.media.video.frame_choice import FrameChooser
 from jepa_retrieval.media.video.frame_sources import SOURCES, FrameSource
-from jepa_retrieval.media.video.frames import Appearance, Picture, Squeezer
+from jepa_retrieval.media.video.frames import Appearance, Picture, Scaler
 from jepa_retrieval.media.video.keyframes import FalseKeyFrameError, KeyFrameDecoders
 from jepa_retrieval.media.video.packet_reader import PacketReader
 from jepa_retrieval.media.video.video_file import VideoFile
@@ -83,11 +83,11 @@ def _read(
     found, frames = source.read(times + origin)
     if np.abs(found - origin - times).max() > _MAX_TIME_ERROR:
         raise UnsuitableError("its frames have other times")
-    squeeze = Squeezer(request.image_size, None)
+    scale = Scaler(request.fit.scaled_size(request.image_size, shown.width, shown.height), None)
     for time, frame in zip(times, frames, strict=True):
         if on_tick is not None:
             on_tick()
-        pixels = squeeze(VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
+        pixels = scale(VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
         yield Picture(float(time), _in_bt709(pixels) if shown.guessed_bt709 else pixels, shown.aspect)
 
 

@@ -11,7 +11,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.decoders import resolve_decoder
 from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
-from jepa_retrieval.media.video.frames import Appearance, Picture, Squeezer
+from jepa_retrieval.media.video.frames import Appearance, Picture, Scaler
 from jepa_retrieval.media.video.other_decoders import UnsuitableError, read_with
 from jepa_retrieval.media.video.sampled import SampledVideo
 from jepa_retrieval.media.video.video_file import VideoFile
@@ -46,7 +46,7 @@ def read_pictures(
 
 
 def _read_with_pyav(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[Picture]:
-    squeeze: Squeezer | None = None
+    scale: Scaler | None = None
     with VideoFile(request.path) as file:
         sampled = SampledVideo(
             file,
@@ -58,11 +58,12 @@ def _read_with_pyav(request: DecodeRequest, report: ReadReport, on_tick: Tick | 
             on_tick=on_tick,
         )
         for time, frame in sampled.frames():
-            if squeeze is None:
+            if scale is None:
                 shown = Appearance.of(file, frame)
-                squeeze = Squeezer(request.image_size, shown.matrix)
+                size = request.fit.scaled_size(request.image_size, shown.width, shown.height)
+                scale = Scaler(size, shown.matrix)
             try:
-                pixels = squeeze(frame)
+                pixels = scale(frame)
             except av.error.FFmpegError as error:
                 reason = f"its pixel format {frame.format.name} cannot be converted"
                 raise UnreadableMediaError(request.path, reason) from error

@@ -18,6 +18,11 @@ from jepa_retrieval.models.config.ranges import (
     check_multiple,
 )
 
+# How a picture of any shape becomes a square (jepa_retrieval/media/frame_fit.py): "squeeze" changes its aspect,
+# "crop" cuts from its middle (of long pictures several squares), "pad" adds black.
+FrameFit = Literal["squeeze", "crop", "pad"]
+Interpolation = Literal["bicubic", "bilinear"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class VJepa2Config:
@@ -33,6 +38,7 @@ class VJepa2Config:
     patch_size: Pixels = 16
     tubelet_size: Frames = 2  # frames per token
     mlp_ratio: MlpRatio = 4.0
+    frame_fit: FrameFit = "crop"  # as V-JEPA 2 was evaluated
     frozen: bool = True
 
     def __post_init__(self) -> None:
@@ -44,6 +50,15 @@ class VJepa2Config:
     @property
     def token_size(self) -> int:  # noqa: D102
         return self.width
+
+    @property
+    def short_side(self) -> int:
+        """Pixels of a picture's shorter side before the crop, as in V-JEPA 2's own evaluation: 292 for 256."""
+        return self.image_size * 256 // 224
+
+    @property
+    def interpolation(self) -> Interpolation:  # noqa: D102
+        return "bilinear"
 
     @property
     def tokens_per_frame(self) -> int:  # noqa: D102
@@ -78,6 +93,7 @@ class EfficientNetLiteConfig:
     # Side of the middle of the picture that is looked at besides the whole, as a share of the whole side; 0: never. A
     # photograph is seen both ways, and every second frame of a video window in its middle.
     centre: Share = 0.0
+    frame_fit: FrameFit = "squeeze"
     frozen: bool = True
 
     def __post_init__(self) -> None:
@@ -94,6 +110,14 @@ class EfficientNetLiteConfig:
         stages = [EFFICIENTNET_LITE_STAGES[tower.name][7 - self.stages :] for tower in self.towers]
         last = EFFICIENTNET_LITE_WIDTH * (len(self.towers) if self.combine == "channels" else 1)
         return last + sum(sum(widths) for widths in stages)
+
+    @property
+    def short_side(self) -> int:  # noqa: D102
+        return self.image_size
+
+    @property
+    def interpolation(self) -> Interpolation:  # noqa: D102
+        return "bicubic"
 
     @property
     def tokens_per_frame(self) -> int:  # noqa: D102
@@ -118,11 +142,17 @@ class OpenClipImageConfig:
     width: Width  # size of the projected embedding
     mean: tuple[float, ...]  # per channel, of pixels scaled to 0..1
     std: tuple[float, ...]
+    frame_fit: FrameFit = "crop"
+    interpolation: Interpolation = "bicubic"  # of photographs
     frozen: bool = True
 
     @property
     def token_size(self) -> int:  # noqa: D102
         return self.width
+
+    @property
+    def short_side(self) -> int:  # noqa: D102
+        return self.image_size
 
     @property
     def tokens_per_frame(self) -> int:  # noqa: D102

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jepa_retrieval.models.config import (
+    FrameFit,
     LlamaPredictorConfig,
     ModelConfig,
     OpenClipImageConfig,
@@ -73,6 +75,12 @@ class RuntimeModel:
         choose_device(
             "cpu" if self._device == "auto" else self._device
         )  # a wrong device is an error now, not at first use
+
+    def with_frame_fit(self, fit: FrameFit) -> RuntimeModel:
+        """The same weights with pictures made square in another way: embeddings and fingerprint differ."""
+        x_encoder = dataclasses.replace(self.config.x_encoder, frame_fit=fit)
+        config = dataclasses.replace(self.config, x_encoder=x_encoder)
+        return RuntimeModel(config, build=self._build, base=self._base, device=self._device)
 
     @property
     def x_encoder(self) -> GraphXEncoder:

@@ -29,6 +29,9 @@ class GraphXEncoder:
     def __init__(self, config: XEncoderConfig, graph: Graph, *, calls: int = 1) -> None:
         """`calls`: how many batches to run at once; threads inside one call wait for each other."""
         self.image_size = config.image_size
+        self.frame_fit = config.frame_fit
+        self.short_side = config.short_side
+        self.interpolation = config.interpolation
         self.token_size = config.token_size
         self.tokens_per_frame = config.tokens_per_frame
         self.framewise = not isinstance(config, VJepa2Config)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, decode_windows
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, fit_of
 from jepa_retrieval.times import check_interval
 from jepa_retrieval.user_paths import user_path
 
@@ -41,6 +42,7 @@ def decode_request(
     return DecodeRequest(
         user_path(path),
         image_size=model.x_encoder.image_size,
+        fit=fit_of(model),
         window=WINDOW_SECONDS,
         sampling=sampling,
         frames_per_window=model.frames_per_window,
@@ -92,5 +94,7 @@ def first_frame(path: Path, model: Model) -> np.ndarray:
     Raises:
         UnreadableMediaError: the file cannot be decoded.
     """
-    frames: np.ndarray = next(decode_windows(decode_request(path, model, hash_content=False))).frames[0]
+    fit = fit_of(model, single_crop=True)
+    request = replace(decode_request(path, model, hash_content=False), fit=fit)
+    frames: np.ndarray = next(decode_windows(request)).frames[0]
     return frames

@@ -14,7 +14,7 @@ from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.workers.stream import StreamProcess
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import WINDOW_SECONDS
-from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, fit_of
 
 STREAM_BATCH_FRAMES = 16
 
@@ -74,6 +74,7 @@ def stream_request(
     return StreamRequest(
         source,
         model.x_encoder.image_size,
+        fit_of(model),
         rate=rate,
         frames_per_step=frames,
         reach=reach,

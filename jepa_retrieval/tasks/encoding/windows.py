@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.models.parts import Model
 
 # Stored S_V are averaged down to this many tokens: V-JEPA 2 gives thousands per window, megabytes per clip.
@@ -36,7 +37,8 @@ class WindowEncoder:
         """Encode B windows, each with 1 to `frames_per_window` frames.
 
         A frame-wise X-Encoder encodes each of the window's views, and the tokens are their mean; another takes
-        exactly `frames_per_window` frames, an image or a short window being repeated to fill them.
+        exactly `frames_per_window` frames, an image or a short window being repeated to fill them, and the tokens are
+        the mean over the window's crops.
         """
         tokens = self.encode_tokens(windows)
         embeddings = self.model.predictor.predict(tokens, [self.prompt] * len(windows))
@@ -47,17 +49,36 @@ class WindowEncoder:
         if self.model.x_encoder.framewise:
             centre = self.model.x_encoder.centre
             return self._encode_frames([views(window, centre=centre) for window in windows])
-        return self.model.x_encoder.encode(np.stack([self._fill(window.frames) for window in windows]))
+        clips = [self._fill(frames) for window in windows for frames in window.by_crop()]
+        tokens = self.model.x_encoder.encode(np.stack(clips))
+        return _mean_of_groups(tokens, [window.crops for window in windows])
 
     def _encode_frames(self, groups: Sequence[np.ndarray]) -> np.ndarray:
-        lengths = np.array([len(group) for group in groups])
         tokens = self.model.x_encoder.encode(np.concatenate(groups)[:, np.newaxis])
-        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        return np.add.reduceat(tokens, starts, axis=0) / lengths[:, np.newaxis, np.newaxis]
+        return _mean_of_groups(tokens, [len(group) for group in groups])
 
     def _fill(self, frames: np.ndarray) -> np.ndarray:
         wanted = self.model.frames_per_window
         return frames[np.arange(wanted) * len(frames) // wanted]
+
+
+def _mean_of_groups(tokens: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    """The mean of each group of neighbours: float [sum of lengths, N, D] to float [groups, N, D]."""
+    counts = np.array(lengths)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means: np.ndarray = np.add.reduceat(tokens, starts, axis=0) / counts[:, np.newaxis, np.newaxis]
+    return means
+
+
+def fit_of(model: Model, *, single_crop: bool = False) -> Fit:
+    """How pictures become the squares of a model's X-Encoder; `single_crop`: one of each, also of long ones."""
+    encoder = model.x_encoder
+    return Fit(
+        encoder.frame_fit,
+        short_side=encoder.short_side,
+        interpolation=encoder.interpolation,
+        single_crop=single_crop,
+    )
 
 
 def pool_tokens(tokens: np.ndarray, *, limit: int = MAX_STORED_TOKENS) -> np.ndarray:

@@ -9,30 +9,41 @@ import numpy as np
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, probe, read_windows
+from jepa_retrieval.media.frame_fit import SQUEEZE, Fit
+from jepa_retrieval.models.config import XEncoderConfig
 from jepa_retrieval.training.data.examples import Visual
 from jepa_retrieval.training.data.shards import read_member
 
 
-def load_frames(visual: Visual, *, image_size: int, frames: int) -> np.ndarray:
+def fit_of_config(config: XEncoderConfig) -> Fit:
+    """How pictures become square for an X-Encoder in training: one square of each, also of long ones."""
+    return Fit(
+        config.frame_fit, short_side=config.short_side, interpolation=config.interpolation, single_crop=True
+    )
+
+
+def load_frames(visual: Visual, *, image_size: int, frames: int, fit: Fit = SQUEEZE) -> np.ndarray:
     """Uniformly sampled frames, uint8 [frames, image_size, image_size, 3] RGB.
 
     Pictures and clips with fewer frames are repeated to fill them, as in the paper. Raises UnreadableMediaError.
     """
     if not visual.member:
-        return _read(Path(visual.path), visual, image_size, frames)
+        return _read(Path(visual.path), visual, image_size, frames, fit)
     data = read_member(visual.path, visual.member)
-    return frames_of_bytes(data, visual, image_size=image_size, frames=frames)
+    return frames_of_bytes(data, visual, image_size=image_size, frames=frames, fit=fit)
 
 
-def frames_of_bytes(data: bytes, visual: Visual, *, image_size: int, frames: int) -> np.ndarray:
+def frames_of_bytes(
+    data: bytes, visual: Visual, *, image_size: int, frames: int, fit: Fit = SQUEEZE
+) -> np.ndarray:
     """As `load_frames`, of a medium whose file has been read."""
     with tempfile.NamedTemporaryFile(suffix=Path(visual.member).suffix) as file:
         file.write(data)
         file.flush()
-        return _read(Path(file.name), visual, image_size, frames)
+        return _read(Path(file.name), visual, image_size, frames, fit)
 
 
-def _read(path: Path, visual: Visual, image_size: int, frames: int) -> np.ndarray:
+def _read(path: Path, visual: Visual, image_size: int, frames: int, fit: Fit) -> np.ndarray:
     info = probe(path)
     start = visual.start or 0.0
     end = visual.end if visual.end is not None else info.duration
@@ -43,6 +54,7 @@ def _read(path: Path, visual: Visual, image_size: int, frames: int) -> np.ndarra
     request = DecodeRequest(
         path,
         image_size=image_size,
+        fit=fit,
         window=length,
         sampling=frames / length if end is not None else 1.0,
         frames_per_window=frames if end is not None else 3600,

@@ -46,7 +46,7 @@ def test_a_result_says_what_its_figure_depends_on(loaded: ColourModel, flickr: P
     assert saved["fingerprint"] == loaded.fingerprint()
     assert saved["counts"] == {"clips named": 4, "clips found": 4, "clips read": 4, "captions": 8}
     assert saved["rows"]["text to video"]["pool"] == 4
-    assert {"machine", "code", "made", "frames per clip", "prompt", "seconds"} <= saved.keys()
+    assert {"machine", "code", "made", "frames per clip", "frame fit", "prompt", "seconds"} <= saved.keys()
     lines = report(document)
     assert lines[0].startswith("colours, Flickr8k test: 4 clips named")
     assert "| text to video" in "\n".join(lines)

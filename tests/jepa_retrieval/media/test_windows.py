@@ -13,7 +13,7 @@ from PIL import Image
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, MediaWindow, ReadReport, probe, read_windows
-from jepa_retrieval.media.video.frames import Squeezer
+from jepa_retrieval.media.video.frames import Scaler
 from tests.jepa_retrieval.media.conftest import SIZE, Read
 from tests.media_factory import (
     BLUE,
@@ -194,7 +194,7 @@ def test_colours_are_exact(height: int, space: str, marked: bool) -> None:
     )
     if not marked:
         stored.colorspace = 2  # unspecified
-    shown = Squeezer(SIZE, None)(stored)
+    shown = Scaler((SIZE, SIZE), None)(stored)
     assert np.abs(shown[-8:, -8:].reshape(-1, 3).mean(0) - RED).max() < 3
 
 
@@ -204,7 +204,7 @@ def test_scaling_is_that_of_a_good_reference(width: int, height: int) -> None:
     picture = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
     frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
     reference = np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX), np.float32)
-    difference = np.abs(Squeezer(SIZE, None)(frame) - reference)
+    difference = np.abs(Scaler((SIZE, SIZE), None)(frame) - reference)
     assert difference.mean() < (3 if width > SIZE else 8)
 
 

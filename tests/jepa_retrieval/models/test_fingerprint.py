@@ -122,3 +122,19 @@ def test_nano_keeps_its_fingerprint() -> None:
     assert fingerprint(config) == "35fb2e24be853511c5047678f2b2e161effe2983dee64568e29ec3a151c70a70"
     own = fingerprint_of_x_encoder(config)
     assert own == "d054dfdb0efdd02155bf5085b6da4d3d40f917907c0da8cc16be549de68fa94d"
+
+
+@pytest.mark.parametrize("model", ["nano", "vljepa"])
+def test_how_pictures_become_square_counts_unless_they_are_squeezed(model: str) -> None:
+    """Squeezing is what every index has whose fingerprint says nothing of it."""
+    config = dataclasses.replace(load_config(CONFIGS / f"{model}.json"), digests={"model.safetensors": "a"})
+
+    def fitted(fit: str) -> str:
+        encoder = dataclasses.replace(config.x_encoder, frame_fit=fit)
+        return fingerprint(dataclasses.replace(config, x_encoder=encoder))
+
+    old = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert len({fitted("squeeze"), fitted("crop"), fitted("pad")}) == 3
+    assert fingerprint(config) == fitted({"nano": "squeeze", "vljepa": "crop"}[model])
+    del old["x_encoder"]["frame_fit"]
+    assert fingerprint(parse_config(old)) == fingerprint(config)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.media import DecodeRequest, read_windows
+from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.models import load_model
+from jepa_retrieval.models.config import OpenClipImageConfig
 from jepa_retrieval.models.open_clip import open_clip_config
 
 TINY = {
@@ -63,6 +66,58 @@ def test_the_numbers_are_those_of_open_clip(name: str, reference: tuple[Any, Pat
     np.testing.assert_allclose(model.y_encoder.encode(TEXTS), texts, atol=1e-3)
     assert not model.predictor.query_conditioned
     assert model.fingerprint() == load_model(name).fingerprint()
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (90, 160), (200, 100), (33, 32)], ids=str)
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize(
+    ("mode", "interpolation", "fit"),
+    [("shortest", "bicubic", "crop"), ("longest", "bicubic", "pad"), ("squash", "bilinear", "squeeze")],
+)
+def test_photographs_of_any_shape_are_prepared_as_open_clip_does(
+    reference: tuple[Any, Path],
+    tmp_path: Path,
+    shape: tuple[int, int],
+    ending: str,
+    mode: str,
+    interpolation: Any,
+    fit: Any,
+) -> None:
+    """From the file to the embedding; an aspect of 2 is the longest that both treat alike."""
+    import open_clip
+    import torch
+    from PIL import Image
+
+    clip, _ = reference
+    noise = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    path = tmp_path / f"photograph.{ending}"
+    Image.fromarray(noise).resize((4 * shape[0], 4 * shape[1]), Image.Resampling.BICUBIC).save(
+        path, quality=95
+    )
+    preprocess = open_clip.image_transform(32, is_train=False, resize_mode=mode, interpolation=interpolation)
+    request = DecodeRequest(path, image_size=32, fit=Fit(fit, interpolation=interpolation))
+    (window,) = read_windows(request)
+    ours = open_clip.image_transform(32, is_train=False)(Image.fromarray(window.frames[0]))
+    with torch.no_grad(), Image.open(path) as picture:
+        pixels = torch.stack([preprocess(picture), ours])
+        theirs, own = clip.encode_image(pixels, normalize=True)
+    assert float(theirs @ own) > 1 - 1e-3
+
+
+def test_each_tag_has_its_own_way_to_make_pictures_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JEPA_CACHE", str(tmp_path))
+    ways = {}
+    for name in ("ViT-B-32/laion2b_s34b_b79k", "ViT-B-16-SigLIP/webli", "MobileCLIP-S1/datacompdr"):
+        encoder = open_clip_config(f"open_clip:{name}").x_encoder
+        assert isinstance(encoder, OpenClipImageConfig)
+        ways[name.partition("/")[0]] = (encoder.frame_fit, encoder.interpolation, encoder.short_side)
+    assert ways == {
+        "ViT-B-32": ("crop", "bicubic", 224),
+        "ViT-B-16-SigLIP": ("squeeze", "bicubic", 224),
+        "MobileCLIP-S1": ("crop", "bilinear", 256),
+    }
 
 
 def test_the_config_says_what_the_model_needs(name: str) -> None:

@@ -29,6 +29,7 @@ class ColourModel:
     frames_per_window = 4
     temperature = 0.07
     centre = 0.0
+    frame_fit, short_side, interpolation = "squeeze", 0, "bicubic"
     answers = ()
 
     def __init__(self, *, framewise: bool = True) -> None:

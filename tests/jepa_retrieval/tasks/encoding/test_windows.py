@@ -1,9 +1,11 @@
 """What a frame-wise X-Encoder looks at."""
 
 import numpy as np
+import pytest
 
 from jepa_retrieval.media import MediaWindow
-from jepa_retrieval.tasks.encoding.windows import centre_crop, views
+from jepa_retrieval.tasks.encoding.windows import WindowEncoder, centre_crop, fit_of, views
+from tests.jepa_retrieval.tasks.colour_model import ColourModel
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -39,3 +41,21 @@ def test_every_second_frame_of_a_video_is_seen_in_its_middle() -> None:
 def test_without_a_middle_frames_stay_as_they_are() -> None:
     frames = framed()[np.newaxis]
     assert views(MediaWindow(None, None, np.zeros(1), frames), centre=0.0) is frames
+
+
+@pytest.mark.parametrize("framewise", [True, False])
+def test_the_crops_of_a_window_count_alike(framewise: bool) -> None:
+    model = ColourModel(framewise=framewise)
+    frames = [np.full((2, 8, 8, 3), colour, dtype=np.uint8) for colour in (RED, BLUE, BLUE)]
+    several = MediaWindow(0.0, 2.0, np.arange(2.0), np.concatenate(frames), crops=3)
+    alone = [MediaWindow(0.0, 2.0, np.arange(2.0), crop) for crop in frames]
+    encoder = WindowEncoder(model)
+    tokens = encoder.encode_tokens([several, *alone])
+    assert tokens.shape[0] == 4
+    np.testing.assert_allclose(tokens[0], tokens[1:].mean(axis=0), atol=1e-6)
+
+
+def test_a_model_says_how_its_pictures_become_square() -> None:
+    model = ColourModel()
+    assert fit_of(model).mode == "squeeze" and not fit_of(model).single_crop
+    assert fit_of(model, single_crop=True).single_crop
