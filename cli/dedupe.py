@@ -27,7 +27,10 @@ def dedupe(
     threshold: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=1.0, metavar="COSINE", help="Minimum similarity of two windows. Default: 0.95."
+            min=0.0,
+            max=1.0,
+            metavar="COSINE",
+            help="Minimum similarity of two windows to compare their pictures. Default: 0.8.",
         ),
     ] = None,
     json: JsonOption = False,
@@ -35,8 +38,10 @@ def dedupe(
     """Report files and scenes that occur more than once in an index. Nothing is deleted or decoded.
 
     The files of a group are exact copies (the same bytes) or near-duplicates (the same pictures throughout, in
-    another encoding, size or cut). Whole files are compared, so a common intro does not make two videos duplicates.
-    Scenes shared by videos that are otherwise different are reported with their times.
+    another encoding, size, colour or cut). Pictures are compared by their pixels, since pages of text and bursts of
+    photographs mean the same without being the same. Symbolic and hard links are marked: they are no copies, and the
+    file that they lead to is the only one. Whole files are compared, so a common intro does not make two videos
+    duplicates. Scenes shared by videos that are otherwise different are reported with their times.
 
     \b
     Examples:
@@ -54,12 +59,19 @@ def dedupe(
         console.note("No duplicates found.")
 
 
+_KINDS = {
+    "copies": "exact copies",
+    "near": "near-duplicates",
+    "links": "links to one file, no copies",
+}
+
+
 def _lines(report: DuplicateReport) -> Iterator[str]:
     for group in report.groups:
-        what = "exact copies" if group.kind == "copies" else "near-duplicates"
-        yield f"{len(group.files)} files, {what}:"
+        yield f"{len(group.files)} files, {_KINDS[group.kind]}:"
         for file in group.files:
-            yield f"  {file.similarity:.3f}  {file.path}"
+            link = "" if file.link is None else f"  ({file.link.kind} link to {file.link.target})"
+            yield f"  {file.similarity:.3f}  {file.path}{link}"
     for scene in report.scenes:
         first = f"{scene.first_path} {format_interval(scene.first_start, scene.first_end)}"
         second = f"{scene.second_path} {format_interval(scene.second_start, scene.second_end)}"

@@ -384,11 +384,12 @@ class Library:
         """Files and scenes that the index has more than once; nothing is deleted.
 
         Args:
-            threshold: minimum cosine of two pictures that count as the same; None for the default.
+            threshold: minimum cosine of two windows that may show the same picture; None for the default.
         """
         from jepa_retrieval.tasks.searching.dedupe import DEFAULT_THRESHOLD, find_duplicates
 
-        return find_duplicates(self._index, threshold=DEFAULT_THRESHOLD if threshold is None else threshold)
+        chosen = DEFAULT_THRESHOLD if threshold is None else threshold
+        return find_duplicates(self._index, media_root=self.media_root, threshold=chosen)
 
     def thumbnail(self, clip_id: int) -> bytes | None:
         """The JPEG of a clip; None if it has none."""

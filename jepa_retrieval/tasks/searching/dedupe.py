@@ -1,32 +1,45 @@
-"""Duplicates in an index: the same file again, the same video in another encoding, a scene used twice.
+"""Duplicates in an index: the same file again, the same picture or video in another encoding, a scene used twice.
 
-Nothing is decoded and nothing deleted: files are compared by their content hashes and their stored streams. Whole
-files are compared, window against window at the same distance, so an intro that two videos share is not enough.
+Nothing is decoded and nothing deleted: files are compared by their content hashes, their stored streams and their
+thumbnails. Whole files are compared, window against window at the same distance, so an intro that two videos share is
+not enough. Embeddings only propose: that two pictures mean the same makes them no duplicates.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
 
 from indexes import Index
 from indexes.records import ClipHit
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.duplicate_streams import (
+    SharedScene,
+    Stream,
+    changes,
+    find_shared_scene,
+    match_whole,
+    read_stream,
+)
+from jepa_retrieval.tasks.searching.links import FileLink, find_links
+from jepa_retrieval.tasks.searching.same_picture import Picture, same_picture
 
-# Minimum cosine of two windows that count as the same picture.
-DEFAULT_THRESHOLD = 0.95
-# Two videos are the same when this share of the longer one's windows matches the other's.
-WHOLE = 0.8
-# Shared scenes of fewer windows are not reported.
-MIN_SHARED = 2
+# Minimum cosine of two windows that may show the same picture; the pictures decide.
+DEFAULT_THRESHOLD = 0.8
+# Windows this alike, one after the other in a video in which something changes, decide by themselves: another
+# encoding has other key frames, so that its thumbnails show other moments.
+STRICT_THRESHOLD = 0.95
 # Nearest clips looked at per clip.
 NEIGHBOURS = 16
+# Thumbnails of two videos are compared if they lie no further apart than this, in seconds.
+_SAME_TIME = 0.5
 _BATCH = 256
+_CACHED_PICTURES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +50,16 @@ class DuplicateFile:
     similarity: (
         float  # mean cosine of its windows with those of the group's first file; 1.0 for an exact copy
     )
+    link: FileLink | None = None  # set if the path is a link, no copy
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
-    """Files that show the same things."""
+    """Files that show the same."""
 
-    kind: Literal["copies", "near"]  # copies: the same bytes, all of them
+    # copies: the same bytes, all of them; links: the same, and there is only one file; near: other bytes too
+    kind: Literal["copies", "near", "links"]
     files: list[DuplicateFile]
-
-
-@dataclass(frozen=True, slots=True)
-class SharedScene:
-    """A scene that two different videos have in common; times in seconds."""
-
-    first_path: str
-    first_start: float
-    first_end: float
-    second_path: str
-    second_start: float
-    second_end: float
-    similarity: float  # mean cosine of the windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,15 @@ class DuplicateReport:
     scenes: list[SharedScene]
 
 
-class _Stream(NamedTuple):
-    times: np.ndarray  # float32 [W, 2]; seconds, zeros for an image
-    windows: np.ndarray  # float32 [W, E]
-
-
-def find_duplicates(index: Index, *, threshold: float = DEFAULT_THRESHOLD) -> DuplicateReport:
+def find_duplicates(
+    index: Index, *, media_root: MediaRoot | None = None, threshold: float = DEFAULT_THRESHOLD
+) -> DuplicateReport:
     """Look for files and scenes that an index has more than once.
 
     Args:
-        threshold: minimum cosine of two windows that count as the same picture.
+        index: whose files are compared.
+        media_root: what stored paths are relative to; None: links are not told from copies.
+        threshold: minimum cosine of two windows that may show the same picture.
 
     Raises:
         UsageError: the threshold is not between 0 and 1.
@@ -90,26 +91,90 @@ def find_duplicates(index: Index, *, threshold: float = DEFAULT_THRESHOLD) -> Du
     files: dict[str, list[ClipHit]] = defaultdict(list)
     for clip in clips:
         files[clip.path].append(clip)
-    streams: dict[str, _Stream] = {}
+    comparison = _Comparison(index, threshold)
+    streams: dict[str, Stream] = {}
     near: dict[tuple[str, str], float] = {}
     scenes: list[SharedScene] = []
     for pair in sorted(_candidates(index, clips, threshold)):
         for path in pair:
             if path not in streams:
-                streams[path] = _stream(index, files[path])
+                streams[path] = read_stream(index, files[path])
         first, second = (streams[path] for path in pair)
-        similarity = _whole(first, second, threshold)
+        is_image = files[pair[0]][0].kind == "image"
+        similarity = comparison.images(first, second) if is_image else comparison.videos(first, second)
         if similarity is not None:
             near[pair] = similarity
-        elif (scene := _shared(pair, first, second, threshold)) is not None:
-            scenes.append(scene)
-    return DuplicateReport(_groups(copies, near), sorted(scenes, key=lambda scene: -scene.similarity))
+        elif not is_image:
+            scene = find_shared_scene(pair, first, second, comparison.strict)
+            scenes += [scene] if scene is not None else []
+    groups = [_with_links(group, media_root) for group in _groups(copies, near)]
+    return DuplicateReport(groups, sorted(scenes, key=lambda scene: -scene.similarity))
+
+
+class _Comparison:
+    """Decides whether two files show the same pictures all along."""
+
+    def __init__(self, index: Index, threshold: float) -> None:
+        self._index = index
+        self._threshold = threshold
+        self.strict = max(threshold, STRICT_THRESHOLD)
+        self._picture = lru_cache(_CACHED_PICTURES)(self._read_picture)
+
+    def images(self, first: Stream, second: Stream) -> float | None:
+        """The cosine of two images that are one picture; None if they are not."""
+        match = match_whole(first, second, self._threshold)
+        same = None if match is None else self._same_pictures(first, second, match.offset)
+        return match.similarity if match is not None and self._decide(same, match.similarity) else None
+
+    def videos(self, first: Stream, second: Stream) -> float | None:
+        """The mean cosine of two videos that are one; None if they are not."""
+        match = match_whole(first, second, self.strict)
+        if match is not None and changes(first.windows, self.strict):
+            return match.similarity
+        match = match or match_whole(first, second, self._threshold)
+        same = None if match is None else self._same_pictures(first, second, match.offset)
+        return match.similarity if match is not None and self._decide(same, match.similarity) else None
+
+    def _decide(self, same: bool | None, similarity: float) -> bool:
+        """Without thumbnails, the embeddings alone decide, and more strictly."""
+        return similarity >= self.strict if same is None else same
+
+    def _same_pictures(self, first: Stream, second: Stream, offset: float) -> bool | None:
+        """Whether at least half of the thumbnails of the same times agree; None if there are no thumbnails."""
+        compared = agreeing = 0
+        for clip_id, middle in zip(first.clip_ids, first.middles, strict=True):
+            for other_id, other_middle in zip(second.clip_ids, second.middles, strict=True):
+                if abs(middle + offset - other_middle) > _SAME_TIME:
+                    continue
+                one, other = self._picture(clip_id), self._picture(other_id)
+                if one is None or other is None:
+                    return None
+                compared += 1
+                agreeing += same_picture(one, other)
+        return compared > 0 and 2 * agreeing >= compared
+
+    def _read_picture(self, clip_id: int) -> Picture | None:
+        (thumbnail,) = self._index.clips([clip_id], columns=["thumbnail"])["thumbnail"].to_pylist()
+        try:
+            return None if thumbnail is None else Picture(thumbnail)
+        except ValueError:
+            return None
+
+
+def _with_links(group: DuplicateGroup, media_root: MediaRoot | None) -> DuplicateGroup:
+    """The group with its links marked."""
+    if media_root is None:
+        return group
+    links = find_links([media_root.to_path(file.path) for file in group.files])
+    files = [replace(file, link=link) for file, link in zip(group.files, links, strict=True)]
+    only_links = group.kind == "copies" and sum(file.link is None for file in files) < 2
+    return DuplicateGroup("links" if only_links else group.kind, files)
 
 
 def _copies(index: Index) -> list[list[str]]:
     """Paths with the same content, by hash."""
     by_hash: dict[str, list[str]] = defaultdict(list)
-    rows = index.media(where="state = 'ok'", columns=["path", "content_hash"]).to_pylist()
+    rows = index.media(where="state != 'failed'", columns=["path", "content_hash"]).to_pylist()
     for row in rows:
         if row["content_hash"]:
             by_hash[row["content_hash"]].append(row["path"])
@@ -130,68 +195,6 @@ def _candidates(index: Index, clips: Sequence[ClipHit], threshold: float) -> set
                 if hit.path != clip.path and hit.clip_id in known and hit.kind == clip.kind:
                     found.add((min(hit.path, clip.path), max(hit.path, clip.path)))
     return found
-
-
-def _stream(index: Index, clips: Sequence[ClipHit]) -> _Stream:
-    ordered = sorted(clips, key=lambda clip: clip.start or 0.0)
-    ids = [clip.clip_id for clip in ordered]
-    windows = index.windows(ids)
-    times, values = [], []
-    for clip, whole in zip(ordered, index.embeddings(ids), strict=True):
-        stream = windows.get(clip.clip_id)
-        times.append(np.array([[clip.start or 0.0, clip.end or 0.0]]) if stream is None else stream.times)
-        values.append(whole[None] if stream is None else stream.embeddings.astype(np.float32))
-    return _Stream(np.concatenate(times).astype(np.float32), np.concatenate(values))
-
-
-def _whole(first: _Stream, second: _Stream, threshold: float) -> float | None:
-    """Mean cosine of two files that are the same all along, at the best shift in time; None if they are not."""
-    matrix = first.windows @ second.windows.T
-    longer = max(matrix.shape)
-    best: float | None = None
-    for shift in range(-matrix.shape[0] + 1, matrix.shape[1]):
-        alike = np.diagonal(matrix, shift)
-        alike = alike[alike >= threshold]
-        if len(alike) >= WHOLE * longer and (best is None or alike.mean() > best):
-            best = float(alike.mean())
-    return best
-
-
-def _shared(pair: tuple[str, str], first: _Stream, second: _Stream, threshold: float) -> SharedScene | None:
-    """The longest sequence of windows that two videos share; None if there is none in which something changes."""
-    matrix = first.windows @ second.windows.T
-    sequences = [
-        (last - begin, begin, begin + shift, last)
-        for shift in range(-matrix.shape[0] + 1, matrix.shape[1])
-        for begin, last in _sequences(matrix, shift, threshold)
-        # Nothing changes in a black intro or a title card: such sequences say nothing about the videos.
-        if last - begin >= MIN_SHARED and _changes(first.windows[begin:last], threshold)
-    ]
-    if not sequences:
-        return None
-    length, one, two, _ = max(sequences)
-    values = np.diagonal(matrix[one : one + length, two : two + length])
-    return SharedScene(
-        pair[0],
-        float(first.times[one, 0]),
-        float(first.times[one + length - 1, 1]),
-        pair[1],
-        float(second.times[two, 0]),
-        float(second.times[two + length - 1, 1]),
-        float(values.mean()),
-    )
-
-
-def _sequences(matrix: np.ndarray, shift: int, threshold: float) -> Iterable[tuple[int, int]]:
-    """First and last + 1 row of each sequence of values at or above the threshold on one diagonal."""
-    alike = np.diagonal(matrix, shift) >= threshold
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], alike.view(np.int8), [0]])))
-    row = max(0, -shift)
-    return [(row + int(begin), row + int(last)) for begin, last in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _changes(windows: np.ndarray, threshold: float) -> bool:
-    return bool((windows @ windows.T).min() < threshold)
 
 
 def _groups(copies: Sequence[Sequence[str]], near: dict[tuple[str, str], float]) -> list[DuplicateGroup]:
