@@ -13,6 +13,7 @@ from cli import console
 from cli.help import App
 from cli.options import DeviceOption, JsonOption
 from cli.paths import parse_path
+from cli.train_plan import plan_command
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from jepa_retrieval.training.progress import TrainProgress
 
 app = App(help="Train a model: stage 1 on captions, stage 2 on questions.")
+
+app.command("plan")(plan_command)
 
 MIN_SECONDS_BETWEEN_LINES = 5.0
 

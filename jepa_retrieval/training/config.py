@@ -207,12 +207,18 @@ def load_config(
     for scheme in allow_remote:
         if scheme not in REMOTE_SCHEMES:
             raise UsageError(f"allow_remote: {scheme!r} is not one of {', '.join(REMOTE_SCHEMES)}")
+    config = read_config(path, overrides=overrides)
+    return _resolve_paths(config, base=path.resolve().parent, allow_remote=allow_remote)
+
+
+def read_config(path: Path, *, overrides: Sequence[str] = ()) -> TrainConfig:
+    """A recipe with its paths as they stand in it: for those who look at it without its data."""
     table = read_toml(path)
     for override in overrides:
         _apply_override(table, override)
     config = read_settings(TrainConfig, table, where=path.name, error=UsageError)
     check(config, where=path.name)
-    return _resolve_paths(config, base=path.resolve().parent, allow_remote=allow_remote)
+    return config
 
 
 def check(config: TrainConfig, *, where: str) -> None:

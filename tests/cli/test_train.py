@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import jepa_retrieval.training
 from cli.train import app, progress_line
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.training.progress import TrainProgress
+from tests.cli.conftest import Jepa
 from tests.jepa_retrieval.training.conftest import Recipe, model_file, recipe, small_machine, token_folder
 
 __all__ = ["model_file", "recipe", "small_machine", "token_folder"]
@@ -39,3 +41,24 @@ def test_a_mistake_in_the_recipe_names_the_key(recipe: Recipe) -> None:
 )
 def test_a_line_of_progress(progress: TrainProgress, line: str) -> None:
     assert progress_line(progress) == line
+
+
+def test_plan_prints_what_each_phase_takes_without_data(jepa: Jepa) -> None:
+    recipe = Path(jepa_retrieval.training.__file__).parent / "recipes" / "pretrain.toml"
+    arguments = [
+        "train",
+        "plan",
+        recipe,
+        "--set",
+        'phases=[{name="video", steps=10, batch_size=64, frames=8}]',
+    ]
+    done = jepa(
+        *arguments, "--set", 'sources=[{name="s", format="captions", path="x"}]', "--gpus", "8", "--json"
+    )
+    (phase,) = json.loads(done.out)["phases"]
+    assert done.status == 0, done.err
+    assert (phase["share"], phase["tokens"], phase["fits"]) == (8, 1024, True)
+    assert 15e9 < phase["peak"] < 25e9
+    small = jepa(*arguments, "--set", 'sources=[{name="s", format="captions", path="x"}]', "--gpu", "tiny")
+    assert (small.status, small.out) == (2, "")
+    assert "there is no 'tiny': use h100, h200" in small.err
