@@ -31,6 +31,7 @@ _DEFAULT_FRAME_RATE = 25.0
 _UNSTAMPED_FORMATS = ("h264", "hevc", "vvc", "obu")
 _STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
 _OWN_DURATIONS = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # formats; libav gives the streams of others one duration
+_MIN_DURATION = 1e-3  # seconds; less is a guess from a single stamp
 _MIN_SOUND_LONGER = 1.0  # seconds; sound that ends a little later than the pictures is usual
 _SEEK_MARGINS = (0.0, 1.0, 10.0, 60.0)  # seconds before the goal that are tried in turn
 _PICTURE_CODECS = ("ansi", "bintext", "xbin", "idf")  # text that libav draws as pictures
@@ -313,4 +314,4 @@ class Video:
 
 
 def _believable(seconds: float) -> float | None:
-    return seconds if math.isfinite(seconds) and 0 < seconds < MAX_DURATION else None
+    return seconds if math.isfinite(seconds) and _MIN_DURATION < seconds < MAX_DURATION else None

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 _MIN_MISSING_SECONDS = 1.0  # less than this is not worth a word
 _MIN_LOST_BYTES, _MIN_LOST_SHARE = 1024, 1e-4  # of a transport stream; recorders begin within a packet
-_MIN_MISSING_SHARE = (
-    0.02  # of the duration that must be missing at the end too before a file is called cut off
-)
+_MIN_READ_SHARE = 0.9  # of the bytes of a file up to its last packet
+_MIN_MISSING_SHARE = 0.02  # of the duration too, at the end, before a file is called cut off
 
 
 class PacketReader:
@@ -47,6 +46,7 @@ class PacketReader:
         self._end = end
         self._on_tick = on_tick
         self._seen_end = 0.0  # seconds: the latest end of a packet or frame
+        self._read_to = 0  # bytes of the file
         self._broke_off = False  # whether reading ended with an error
         self._last_due: float | None = None  # decoding time of the last packet
         self._damaged = 0  # packets that libav calls corrupt
@@ -84,6 +84,8 @@ class PacketReader:
         time = self._file.packet_time(packet)
         if time is not None:
             self.note_end(time + step)
+        if packet.pos is not None:
+            self._read_to = packet.pos + packet.size
         self._damaged += packet.is_corrupt
         due = self._file.decode_time(packet)
         if due is not None and self._last_due is not None and due - self._last_due > _MIN_MISSING_SECONDS:
@@ -120,6 +122,8 @@ class PacketReader:
             report.warnings.append(f"{'1 packet is' if errors == 1 else f'{errors} packets are'} damaged")
         if self._whole and self._file.container.format.name == "mpegts":
             self._check_transport_stream(report)
+        if self._whole and self._file.container.format.name == "flv":
+            self._check_rest(report)
 
     def _is_cut_off(self) -> bool:
         header = self._file.picture_end
@@ -138,6 +142,13 @@ class PacketReader:
         if header and not self._file.states_own_duration and not self._file.clock_jumps:
             return header if header - self._seen_end > _MIN_MISSING_SECONDS else 0.0
         return self._file.sound_end or 0.0
+
+    def _check_rest(self, report: ReadReport) -> None:
+        """Say if much of a format without anything behind its pictures and sound was not reached."""
+        share = self._read_to / max(1, self._file.container.size)
+        later = self._seen_end + _MIN_MISSING_SECONDS
+        if share < _MIN_READ_SHARE and not self._file.other_streams_reach(later, on_tick=self._on_tick):
+            report.partial.append(f"is damaged: only {share:.0%} of the file could be read")
 
     def _check_transport_stream(self, report: ReadReport) -> None:
         lost, size = bytes_without_sync(self._file.path, on_tick=self._on_tick)

@@ -123,6 +123,17 @@ def test_sound_that_ends_later_is_no_cut(tmp_path: Path, suffix: str) -> None:
     assert report.partial == []
 
 
+def test_recordings_joined_in_a_format_that_does_not_allow_it(tmp_path: Path) -> None:
+    data = make_video(tmp_path / "a.flv", seconds=4, codec="flv").read_bytes()
+    (tmp_path / "joined.flv").write_bytes(data + data)
+    report = ReadReport()
+    list(read_windows(DecodeRequest(tmp_path / "joined.flv", image_size=SIZE), report=report))
+    assert report.partial == ["is damaged: only 50% of the file could be read"]
+    whole = ReadReport()
+    list(read_windows(DecodeRequest(tmp_path / "a.flv", image_size=SIZE), report=whole))
+    assert whole.partial == []
+
+
 @pytest.mark.parametrize("sampling", [2.0, "auto", "keyframes"])
 def test_damage_in_the_middle_costs_only_the_middle(tmp_path: Path, sampling: object) -> None:
     video = make_video(tmp_path / "a.ts", seconds=12, gop=25, size=(320, 240))
