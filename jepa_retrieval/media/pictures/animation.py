@@ -14,6 +14,7 @@ from PIL import Image
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit
 from jepa_retrieval.media.pictures.delays import read_delays
+from jepa_retrieval.media.pictures.opening import own_limit
 from jepa_retrieval.media.pictures.still import decode_reason, scale
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
@@ -87,8 +88,9 @@ def _visit(
                 report.partial.append(f"{start:.1f} seconds were read; {exceeded}")
             return
         try:
-            image.seek(number)
-            image.load()
+            with own_limit:
+                image.seek(number)
+                image.load()
         except EOFError:
             return
         except Exception as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -26,8 +24,6 @@ _ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 _ORIENTATION_TAG = 0x0112
 _CLOCKWISE = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 
-_lock = threading.Lock()
-
 
 def open_picture(path: Path, *, content: bytes | None = None) -> ImageFile.ImageFile:
     """Open a picture and read its header.
@@ -43,7 +39,7 @@ def open_picture(path: Path, *, content: bytes | None = None) -> ImageFile.Image
     _register_heif()
     formats = _BY_SUFFIX.get(path.suffix.lower(), FORMATS)
     try:
-        with _without_pillows_limit(), warnings.catch_warnings():
+        with own_limit, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damage: it shows when decoding
             image = Image.open(path if content is None else BytesIO(content), formats=formats)
     except MemoryError as error:
@@ -66,15 +62,31 @@ def _register_heif() -> None:
         pillow_heif.register_heif_opener(thumbnails=False)
 
 
-@contextmanager
-def _without_pillows_limit() -> Iterator[None]:
-    """Our own limit is larger and can be raised; Pillow's holds for the rest of the process."""
-    with _lock:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+class _OwnLimit:
+    """A context in which our own limit holds, which is larger and can be raised.
+
+    Pillow's holds for the rest of the process, and while nobody is in such a context.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._pillows: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                Image.MAX_IMAGE_PIXELS = self._pillows
+
+
+own_limit = _OwnLimit()
 
 
 def is_animated(image: Image.Image) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.frame_fit import Fit
-from jepa_retrieval.media.pictures.opening import open_picture
+from jepa_retrieval.media.pictures.opening import open_picture, own_limit
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
 
@@ -28,7 +28,7 @@ _ORIENTATIONS = {
 }
 _FIRST_TURNED = 5  # EXIF orientations from this on turn the picture by 90 degrees
 _EXACT_PIXELS = 4  # a JPEG is decoded to at least so many times the size: then its scaling hardly shows
-_BACKGROUND = (255, 255, 255)  # behind transparent pictures, as in a browser
+_REDUCING_GAP = 3.0  # pictures are shrunk to at least so many times the size in whole steps, which is quick
 _MIN_SHARE = 0.5  # of the rows of a picture that is cut off; one with fewer is not used
 _JPEG_SCAN, _PROGRESSIVE_FRAME = b"\xff\xda", b"\xff\xc2"  # markers
 _BOTTOM_FIRST = ("BMP", "DIB", "TGA")
@@ -69,7 +69,7 @@ def read_picture(
     try:
         # JPEG: decode at a half, a quarter or an eighth where that is enough
         image.draft("RGB", (enough * stored[0], enough * stored[1]))
-        with warnings.catch_warnings():
+        with own_limit, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 image.load()
@@ -77,7 +77,7 @@ def read_picture(
                 if "truncated" not in str(error).lower():
                     raise
                 _load_rest(path, image, full_height, report)
-            scaled = to_rgb(image).resize(stored, resampling, reducing_gap=None if exact else 3.0)
+            scaled = _scaled(image, stored, resampling, reducing_gap=None if exact else _REDUCING_GAP)
     except Exception as error:
         raise UnreadableMediaError(path, decode_reason(error)) from error
     if orientation in _ORIENTATIONS:
@@ -153,18 +153,25 @@ def _truncated_allowed() -> Iterator[None]:
 def scale(image: Image.Image, request: DecodeRequest) -> np.ndarray:
     """A frame of an animated picture as uint8 [h, w, 3] RGB over white, the whole picture scaled."""
     size = request.fit.scaled_size(request.image_size, *image.size)
-    return np.asarray(to_rgb(image).resize(size, resampling_of(request.fit), reducing_gap=3.0))
+    return np.asarray(_scaled(image, size, resampling_of(request.fit), reducing_gap=_REDUCING_GAP))
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture as RGB with 8 bits a colour, over white where it is transparent."""
+def _scaled(
+    image: Image.Image, size: tuple[int, int], resampling: Image.Resampling, *, reducing_gap: float | None
+) -> Image.Image:
+    """The whole picture, scaled, as RGB with 8 bits a colour, over white where it is transparent."""
+
+    def resized(picture: Image.Image) -> Image.Image:
+        return picture.resize(size, resampling, reducing_gap=reducing_gap)
+
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep_to_rgb(image)
+        image = _deep_to_rgb(image)
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        background = Image.new("RGBA", layer.size, (*_BACKGROUND, 255))
-        return Image.alpha_composite(background, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        small = np.asarray(resized(layer.convert("RGBa")))  # colours are multiplied by their alpha
+        over_white = small[..., :3].astype(np.int16) + (255 - small[..., 3:].astype(np.int16))
+        return Image.fromarray(over_white.clip(0, 255).astype(np.uint8))
+    return resized(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _deep_to_rgb(image: Image.Image) -> Image.Image:

@@ -155,10 +155,28 @@ def test_photographs_of_200_megapixels_are_within_the_limits() -> None:
     assert size_problem(40_000, 25_000, scale=8) is None
 
 
-def test_pillows_own_limits_are_left_as_they_were(tmp_path: Path, read: Read) -> None:
+@pytest.mark.parametrize(
+    "suffix", [".png", ".tif", ".gif", ".webp", ".jpg", ".bmp", ".avif", ".heic", ".jp2"]
+)
+def test_our_limit_holds_instead_of_pillows(
+    tmp_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = make_picture(tmp_path / f"a{suffix}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # the picture has more than twice as many
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    read(make_picture(tmp_path / "a.png"))
+    assert len(read(path)) == 1
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
+def test_half_transparent_colours_are_mixed_with_white(tmp_path: Path, read: Read) -> None:
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    pixels[:] = (200, 40, 40, 128)
+    pixels[:, 20:] = (0, 255, 0, 0)  # what is invisible must not bleed
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    frame = read(tmp_path / "a.png")[0].frames[0]
+    assert np.abs(frame[:, :EDGE].reshape(-1, 3).mean(0) - (227, 147, 147)).max() < 3
+    assert frame[:, -EDGE:].min() > 250
+    assert (frame[..., 1].astype(int) <= frame[..., 0].astype(int) + 3).all()
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n"
