@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,6 +11,7 @@ import typer
 from cli import console
 from cli.completion import model_names, one_of
 from cli.follow import ChangeWatcher
+from cli.index_report import print_plan, print_report
 from cli.locate import Target
 from cli.options import DecoderOption, DeviceOption, JsonOption, text_option
 from cli.paths import parse_path
@@ -21,10 +21,6 @@ from jepa_retrieval.errors import JepaError, UsageError
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
-    from jepa_retrieval.tasks.indexing.plan import Plan
-    from jepa_retrieval.tasks.indexing.report import IndexReport
-
-MAX_FAILURES_SHOWN = 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -166,7 +162,7 @@ def index(
         with target.opened_for_planning() as library:
             planned = library.index(paths, dry_run=True, rebuild=rebuild, **run.options).planned
         assert planned is not None  # a dry run always plans
-        _print_plan(planned, json=json)
+        print_plan(planned, json=json)
         return
     library = target.open_or_create(rebuild=rebuild)
     again = {"rebuild": True, "model": model, "prompt": prompt} if rebuild else {}
@@ -199,27 +195,10 @@ class _Run:
         }
 
     def once(self, library: Library, **more: Any) -> bool:
-        """Update the index and print a report. Returns whether anything is to be reported by the exit status."""
+        """Update the index and print a report. Returns whether the exit status is to be 1."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        for failures in (report.failed, report.partial):
-            failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
-        _print_failures(report)
-        _print_kept(report)
-        _print_left_out(report)
-        if not (
-            report.indexed
-            or report.unchanged
-            or report.moved
-            or report.failed
-            or report.failed_before
-            or report.absent
-        ):
-            console.note("No videos or images found.")
-        if self.json:
-            console.result_json(_summary(report), one_line=self.follow)
-        else:
-            console.result(summary_line(report))
+        print_report(report, json=self.json, one_line=self.follow)
         return bool(report.failed or report.partial or report.absent)
 
     def forever(self, library: Library, watcher: ChangeWatcher) -> NoReturn:
@@ -232,109 +211,3 @@ class _Run:
             except JepaError as error:  # another writer, a full disk: it may work next time
                 console.warning(str(error))
                 watcher.forget()
-
-
-def _print_plan(plan: Plan, *, json: bool) -> None:
-    if json:
-        console.result_json(
-            {
-                "index": sorted(plan.embed),
-                "move": [{"from": old, "to": new} for new, (old, _) in sorted(plan.moved.items())],
-                "remove": sorted(plan.gone),
-                "absent": [asdict(folder) for folder in plan.absent],
-                "unselected": len(plan.unselected),
-                "left_out": dict(Counter(item.reason for item in plan.left_out).most_common()),
-                "unchanged": plan.unchanged + len(plan.touched),
-                "failed_before": plan.failed_before,
-            }
-        )
-        return
-    for path in sorted(plan.embed):
-        console.row("index", path)
-    for new, (old, _) in sorted(plan.moved.items()):
-        console.row("move", old, new)
-    for path in sorted(plan.gone):
-        console.row("remove", path)
-    console.note(
-        f"Would index {len(plan.embed):,}, move {len(plan.moved):,}, remove {len(plan.gone):,}; "
-        f"{plan.unchanged + len(plan.touched):,} unchanged."
-    )
-
-
-def _summary(report: IndexReport) -> dict[str, Any]:
-    rare = {
-        "captioned": report.captioned,
-        "absent": [asdict(folder) for folder in report.absent],
-        "unselected": report.unselected,
-    }
-    return {
-        "indexed": report.indexed,
-        "unchanged": report.unchanged,
-        "moved": report.moved,
-        "removed": report.removed,
-        "partial": [asdict(failure) for failure in report.partial],
-        "failed": [asdict(failure) for failure in report.failed],
-        "failed_before": report.failed_before,
-        "left_out": report.left_out,
-        "clips": report.clips,
-        **{name: value for name, value in rare.items() if value},
-        "seconds": round(report.seconds, 3),
-    }
-
-
-def summary_line(report: IndexReport) -> str:
-    """A report of an indexing run, in one line."""
-    parts = [f"Indexed {console.count(report.indexed, 'file')} in {report.seconds:.1f} s"]
-    for number, what in (
-        (report.unchanged, "unchanged"),
-        (report.moved, "moved"),
-        (report.removed, "removed"),
-    ):
-        if number:
-            parts.append(f"{number:,} {what}")
-    if report.captioned:
-        parts.append(f"{console.count(report.captioned, 'caption')} written")
-    if report.partial:
-        parts.append(f"{len(report.partial):,} of them in part")
-    if report.failed:
-        parts.append(f"{len(report.failed):,} failed")
-    if report.failed_before:
-        parts.append(f"{report.failed_before:,} failed before")
-    return f"{', '.join(parts)}; {console.count(report.clips, 'clip')} in the index."
-
-
-def _print_failures(report: IndexReport) -> None:
-    for failures, what, option in (
-        (report.failed, "failed", "--failed"),
-        (report.partial, "indexed in part", "--partial"),
-    ):
-        for failure in failures[:MAX_FAILURES_SHOWN]:
-            part = "indexed in part: " if failures is report.partial else ""
-            console.warning(f"{failure.path}: {part}{failure.error}")
-        if len(failures) > MAX_FAILURES_SHOWN:
-            more = len(failures) - MAX_FAILURES_SHOWN
-            console.warning(f"{console.count(more, 'more file')} {what}; 'jepa status {option}' lists them")
-
-
-def _print_kept(report: IndexReport) -> None:
-    """Files that were kept although this run did not find them."""
-    for folder in report.absent:
-        console.warning(
-            f"{folder.path}: {folder.reason}; its {console.count(folder.files, 'file')} "
-            "stay in the index, as offline ('--prune' removes them)"
-        )
-    if report.unselected:
-        console.note(
-            f"{console.count(report.unselected, 'file')} of the index are on disk, but not selected by the options "
-            "of this run; they stay in the index ('--prune' removes them)."
-        )
-
-
-def _print_left_out(report: IndexReport) -> None:
-    """What the run left out on purpose, and patterns that had no effect."""
-    for pattern in report.unmatched_patterns:
-        console.warning(f"the pattern {pattern!r} matched nothing")
-    if report.left_out:
-        total = console.count(sum(report.left_out.values()), "file or folder", "files and folders")
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in report.left_out.items())
-        console.note(f"Left out {total}: {reasons}. 'jepa status --left-out' lists them.")

@@ -26,7 +26,9 @@ from cli import (
     index,
     manage,
     models,
+    optimize,
     search,
+    status,
     train,
     watch,
 )
@@ -113,7 +115,9 @@ ask.add_to(app)
 explain.add_to(app)
 watch.add_to(app)
 chapters.add_to(app)
+status.add_to(app)
 manage.add_to(app)
+optimize.add_to(app)
 dedupe.add_to(app)
 export.add_to(app)
 app.add_typer(models.app, name="models")
@@ -137,9 +141,9 @@ def hoist_global_options(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Run the program with `arguments` (without its own name) and return the exit status."""
     try:
-        status = app(hoist_global_options(arguments), prog_name="jepa", standalone_mode=False)
+        returned = app(hoist_global_options(arguments), prog_name="jepa", standalone_mode=False)
         console.flush_results()
-        return status if isinstance(status, int) else 0
+        return returned if isinstance(returned, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         console.error("interrupted")
         return INTERRUPTED

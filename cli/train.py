@@ -55,46 +55,39 @@ RestartOption = Annotated[
 ]
 
 
-@app.command("pretrain")
-def pretrain_command(
-    config: ConfigArgument,
-    set_: SetOption = None,
-    allow_remote: AllowRemoteOption = None,
-    restart: RestartOption = False,
-    device: DeviceOption = "auto",
-    json: JsonOption = False,
-) -> None:
-    """Stage 1: pretrain on captions and class names, first on images, then on video.
-
-    An interrupted run continues where it stopped. For several processes: 'accelerate launch -m cli.main train ...'.
-
-    \b
-    Examples:
-      jepa train pretrain pretrain.toml
-      jepa train pretrain pretrain.toml --set run.seed=1 --set run.output=runs/seed1
-    """
-    _train(config, "pretrain", set_ or [], allow_remote=allow_remote or [], restart=restart, json=json)
+# What the help of each stage says, and its examples.
+STAGES: dict[Stage, tuple[str, str]] = {
+    "pretrain": (
+        "Stage 1: pretrain on captions and class names, first on images, then on video.",
+        "jepa train pretrain pretrain.toml\n"
+        "  jepa train pretrain pretrain.toml --set run.seed=1 --set run.output=runs/seed1",
+    ),
+    "sft": (
+        "Stage 2: finetune on questions, mixed with stage-1 data to prevent forgetting.",
+        "jepa train sft sft.toml\n  jepa train sft sft.toml --set model.init=runs/pretrain/best",
+    ),
+}
+_CONTINUES = (
+    "An interrupted run continues where it stopped. For several processes: "
+    "'accelerate launch -m cli.main train ...'."
+)
 
 
-@app.command("sft")
-def sft_command(
-    config: ConfigArgument,
-    set_: SetOption = None,
-    allow_remote: AllowRemoteOption = None,
-    restart: RestartOption = False,
-    device: DeviceOption = "auto",
-    json: JsonOption = False,
-) -> None:
-    """Stage 2: finetune on questions, mixed with stage-1 data to prevent forgetting.
+def _add_command(stage: Stage, about: str, examples: str) -> None:
+    @app.command(stage, help=f"{about}\n\n{_CONTINUES}\n\n\b\nExamples:\n  {examples}")
+    def command(
+        config: ConfigArgument,
+        set_: SetOption = None,
+        allow_remote: AllowRemoteOption = None,
+        restart: RestartOption = False,
+        device: DeviceOption = "auto",
+        json: JsonOption = False,
+    ) -> None:
+        _train(config, stage, set_ or [], allow_remote=allow_remote or [], restart=restart, json=json)
 
-    An interrupted run continues where it stopped. For several processes: 'accelerate launch -m cli.main train ...'.
 
-    \b
-    Examples:
-      jepa train sft sft.toml
-      jepa train sft sft.toml --set model.init=runs/pretrain/best
-    """
-    _train(config, "sft", set_ or [], allow_remote=allow_remote or [], restart=restart, json=json)
+for _stage, (_about, _examples) in STAGES.items():
+    _add_command(_stage, _about, _examples)
 
 
 def _train(

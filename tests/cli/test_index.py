@@ -51,7 +51,7 @@ def test_files_that_fail_are_named_and_the_status_is_1(jepa: Jepa, photos: Path)
     assert "broken-00.jpg: " in warnings[0]
     assert "2 more files failed; 'jepa status --failed' lists them" in warnings[-1]
     again = jepa("index", photos)
-    assert again.status == 0 and "12 failed before" in again.out
+    assert again.status == 0 and "12 failed in an earlier run" in again.out
     retried = jepa("index", photos, "--retry-failed", "--json")
     assert retried.status == 1 and len(json.loads(retried.out)["failed"]) == 12
 
@@ -204,7 +204,7 @@ def test_files_that_the_options_no_longer_select_are_kept(jepa: Jepa, photos: Pa
     jepa("index", photos)
     done = jepa("index", photos, "--include", "coffee*", "--json")
     assert (done.status, json.loads(done.out)["removed"], json.loads(done.out)["unselected"]) == (0, 0, 1)
-    assert "1 file of the index" in done.err
+    assert "Kept 1 file in the index" in done.err
     pruned = jepa("index", photos, "--include", "coffee*", "--prune", "--json")
     assert json.loads(pruned.out)["removed"] == 1
 
@@ -254,7 +254,7 @@ def test_what_is_left_out_is_counted_and_listed(jepa: Jepa, photos: Path) -> Non
     done = jepa("index", photos, "--exclude", photos / "private", "--exclude", "*.nothing", "--json")
     assert json.loads(done.out)["left_out"] == {"unknown kind": 1, "excluded": 1}
     assert "the pattern '*.nothing' matched nothing" in done.err
-    assert "Left out 2 files and folders: 1 unknown kind, 1 excluded." in done.err
+    assert "Left out 2 files and folders: unknown kind (1), excluded (1)." in done.err
     listed = jepa("status", "--index", photos / ".jepa", "--left-out")
     assert listed.out == "notes.txt\tunknown kind\nprivate\texcluded\n"
     assert "2 left out" in jepa("status", "--index", photos / ".jepa").out

@@ -1,0 +1,134 @@
+"""`jepa optimize`: make an index smaller and faster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import console
+from cli.completion import one_of
+from cli.locate import open_library
+from cli.options import IndexOption, JsonOption
+from cli.status import search_line
+from cli.values import parse_size
+from indexes.vectors.gpu.kinds import GPU_KINDS
+from indexes.vectors.kinds import KINDS
+from indexes.vectors.search_settings import SearchDevice
+from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from indexes import SearchSettings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("optimize")(optimize)
+
+
+def optimize(
+    index: IndexOption = None,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="SIZE", help="Maximum memory for searches, such as 4GB; or 'any'."),
+    ] = None,
+    recall: Annotated[
+        float | None,
+        typer.Option(
+            "--recall",
+            min=0.0,
+            max=1.0,
+            metavar="R",
+            help="Share of the true ten best clips to find, such as 0.98.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            autocompletion=one_of("auto", *KINDS),
+            help=f"Kind of vector index: {', '.join(KINDS)}; or 'auto'.",
+        ),
+    ] = None,
+    device: Annotated[
+        SearchDevice | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda",
+            help="Where to search. cuda: on a GPU; auto: on a GPU only many queries at once; cpu: never on a GPU.",
+        ),
+    ] = None,
+    gpu_kind: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-kind",
+            metavar="KIND",
+            help=f"Kind of index on the GPU: {', '.join(GPU_KINDS)}; or 'auto', by the GPU's memory.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an index smaller and faster: compact its tables, delete old versions, rebuild the vector index.
+
+    The kind of vector index is chosen by the number of clips, the memory and the recall. It is printed with the
+    recall measured on sample queries. The settings are stored and apply until they are changed.
+
+    \b
+    Examples:
+      jepa optimize
+      jepa optimize --memory 4GB
+      jepa optimize --memory any --recall 0.995
+    """
+    library = open_library(index)
+    maintenance = library.records.maintenance
+    settings = _search_settings(maintenance.search_settings, memory, recall, kind)
+    settings = _gpu_settings(settings, device, gpu_kind)
+    plan = maintenance.plan(settings)
+    expected = f"expected recall@10 {plan.expected_recall:.2f}"
+    console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
+    before = library.status()
+    library.optimize(settings)
+    after = library.status()
+    if json:
+        search = {
+            "vector_kind": after.vector_kind,
+            "search_memory_bytes": after.search_memory_bytes,
+            "recall_expected": after.recall_expected,
+            "recall_measured": after.recall_measured,
+        }
+        sizes = {"bytes_before": before.total_bytes, "bytes_after": after.total_bytes}
+        console.result_json({**sizes, **search})
+    else:
+        console.result(
+            f"{library.folder}: {console.bytes_text(before.total_bytes)} before, "
+            f"{console.bytes_text(after.total_bytes)} now; versions from the last hour are kept for open readers."
+        )
+        console.result(f"Search: {search_line(after)}.")
+
+
+def _gpu_settings(stored: SearchSettings, device: SearchDevice | None, kind: str | None) -> SearchSettings:
+    """The stored search settings, with the given options for GPUs in their place."""
+    if kind is not None and kind != "auto" and kind not in GPU_KINDS:
+        raise UsageError(f"--gpu-kind: there is no kind {kind!r}: use {', '.join(GPU_KINDS)} or auto")
+    if device is not None:
+        stored = replace(stored, device=device)
+    return stored if kind is None else replace(stored, gpu_kind=None if kind == "auto" else kind)
+
+
+def _search_settings(
+    stored: SearchSettings, memory: str | None, recall: float | None, kind: str | None
+) -> SearchSettings:
+    """The stored search settings, with the given options in their place."""
+    if recall is not None and not 0 < recall <= 1:
+        raise UsageError(f"--recall must be above 0 and at most 1, not {recall}")
+    if kind is not None and kind != "auto" and kind not in KINDS:
+        raise UsageError(f"--kind must be auto or one of {', '.join(KINDS)}, not '{kind}'")
+    if memory is not None:
+        stored = replace(stored, memory=None if memory == "any" else parse_size(memory))
+    if recall is not None:
+        stored = replace(stored, recall=recall)
+    if kind is not None:
+        stored = replace(stored, kind=None if kind == "auto" else kind)
+    return stored

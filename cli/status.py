@@ -1,0 +1,141 @@
+"""`jepa status`: what an index contains, and what could not be read or was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import console
+from cli.locate import open_library
+from cli.options import IndexOption, JsonOption
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_time
+
+if TYPE_CHECKING:
+    from indexes import IndexStats
+    from jepa_retrieval.library import Library
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("status")(status)
+
+
+def status(
+    index: IndexOption = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List the files that failed, with the reasons.")
+    ] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="List the files that were indexed in part, with what is missing."),
+    ] = False,
+    left_out: Annotated[
+        bool,
+        typer.Option("--left-out", help="List the files that were left out on purpose, with the reasons."),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what an index contains and how much disk space it uses.
+
+    With --failed, --partial or --left-out: a line for each such file, with path and reason separated by a tab.
+
+    \b
+    Examples:
+      jepa status
+      jepa status --failed
+    """
+    if failed + partial + left_out > 1:
+        raise UsageError("--failed, --partial and --left-out cannot be used together")
+    library = open_library(index)
+    if failed:
+        _print_files(((f.path, f.error) for f in library.failures()), "error", "No failed files.", json=json)
+    elif partial:
+        found = ((f.path, f.error) for f in library.partial_files())
+        _print_files(found, "error", "No files were indexed in part.", json=json)
+    elif left_out:
+        listed = library.records.left_out()
+        _print_files(
+            ((f.path, f.reason) for f in listed.files), "reason", "No files were left out.", json=json
+        )
+        if listed.unlisted:
+            console.note(f"{listed.unlisted:,} more are not listed.")
+    elif json:
+        console.result_json(_status_document(library))
+    else:
+        console.results(_status_lines(library))
+
+
+def _print_files(files: Iterable[tuple[str, str]], what: str, nothing: str, *, json: bool) -> None:
+    """Paths with the sentence that belongs to each, which JSON calls `what`."""
+    rows = list(files)
+    if json:
+        console.result_json([{"path": path, what: sentence} for path, sentence in rows])
+        return
+    for path, sentence in rows:
+        console.row(path, sentence)
+    if not rows:
+        console.note(nothing)
+
+
+def _status_document(library: Library) -> dict[str, Any]:
+    return {"index": str(library.folder), "last_indexed": _last_indexed(library), **asdict(library.status())}
+
+
+def _status_lines(library: Library) -> Iterator[str]:
+    stats = library.status()
+    media = f"{console.count(stats.videos, 'video')}, {console.count(stats.images, 'image')}"
+    others = "".join(
+        f"; {number:,} {what} ('jepa status {option}')"
+        for number, what, option in (
+            (stats.files_partial, "in part", "--partial"),
+            (stats.files_failed, "failed", "--failed"),
+            (stats.files_left_out, "left out", "--left-out"),
+        )
+        if number
+    )
+    yield from console.columns(
+        [
+            ("index", str(library.folder)),
+            ("model", stats.model),
+            ("prompt", stats.prompt or "none"),
+            ("files", f"{stats.files_ok + stats.files_partial:,} ({media}){others}"),
+            ("video", format_time(stats.media_seconds)),
+            ("clips", f"{stats.clips:,}"),
+            (
+                "search",
+                f"{search_line(stats)}; {stats.vectors_covered:,} of {stats.clips:,} clips in the vector index",
+            ),
+            ("indexed", _last_indexed(library)),
+            ("on disk", console.bytes_text(stats.total_bytes)),
+        ]
+    )
+    parts = {
+        "tokens": stats.tokens_bytes,
+        "thumbnails": stats.thumbnails_bytes,
+        "embeddings": stats.embeddings_bytes,
+        "streams": stats.streams_bytes,
+        "vector index": stats.vectors_bytes,
+    }
+    parts["other"] = stats.total_bytes - sum(parts.values())
+    yield from console.columns(
+        ((name, console.bytes_text(size)) for name, size in parts.items()), indent="  "
+    )
+
+
+def _last_indexed(library: Library) -> str:
+    """When the index last changed: every commit replaces the manifest."""
+    changed = (library.folder / "manifest.json").stat().st_mtime
+    return datetime.fromtimestamp(changed, UTC).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z")
+
+
+def search_line(stats: IndexStats) -> str:
+    """The kind of vector index with its memory and recall, in one line."""
+    line = f"{stats.vector_kind}, {console.bytes_text(stats.search_memory_bytes)} of memory"
+    if stats.recall_measured is None or stats.recall_expected is None:
+        return line
+    return f"{line}; recall@10 {stats.recall_expected:.2f} expected, {stats.recall_measured:.3f} measured"
