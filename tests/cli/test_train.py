@@ -50,7 +50,7 @@ def test_plan_prints_what_each_phase_takes_without_data(jepa: Jepa) -> None:
         "plan",
         recipe,
         "--set",
-        'phases=[{name="video", steps=10, batch_size=64, frames=8}]',
+        'phases=[{name="video", steps=2000, batch_size=64, frames=8}]',
     ]
     done = jepa(
         *arguments, "--set", 'sources=[{name="s", format="captions", path="x"}]', "--gpus", "8", "--json"
