@@ -26,6 +26,7 @@ from jepa_retrieval.models.runtime.parts import (
     GraphPredictor,
     GraphXEncoder,
     GraphYEncoder,
+    batch_size_for,
 )
 from jepa_retrieval.models.sentences import SentenceTokenizer
 from jepa_retrieval.models.sources import locate
@@ -125,8 +126,13 @@ class RuntimeModel:
 
     @cached_property
     def _x_encoder(self) -> GraphXEncoder:
-        calls = 1 if self.device_of("x_encoder") == "cuda" else CPU_CALLS
-        return GraphXEncoder(self.config.x_encoder, self._graph("x_encoder"), calls=calls)
+        section, graph = self.config.x_encoder, self._graph("x_encoder")
+        if self.device_of("x_encoder") == "cpu":
+            return GraphXEncoder(section, graph, calls=CPU_CALLS)
+        import torch
+
+        size = batch_size_for(section, torch.cuda.mem_get_info()[0])
+        return GraphXEncoder(section, graph, batch_size=size)
 
     @cached_property
     def _predictor(self) -> GraphPredictor:

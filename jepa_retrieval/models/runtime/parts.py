@@ -26,8 +26,18 @@ SHARED_BATCH = 8  # frames, at most, where several batches run at once: larger o
 class GraphXEncoder:
     """Visual input X_V to visual tokens S_V."""
 
-    def __init__(self, config: XEncoderConfig, graph: Graph, *, calls: int = 1) -> None:
-        """`calls`: how many batches to run at once; threads inside one call wait for each other."""
+    def __init__(
+        self, config: XEncoderConfig, graph: Graph, *, calls: int = 1, batch_size: int = BATCH_SIZES[0]
+    ) -> None:
+        """Put a graph to use.
+
+        Args:
+            config: of the X-Encoder.
+            graph: frames to tokens.
+            calls: how many batches to run at once; threads inside one call wait for each other.
+            batch_size: clips, or frames of an encoder that sees each on its own, in one call; a power of two.
+        """
+        self.batch_frames = batch_size * (config.frames if isinstance(config, VJepa2Config) else 1)
         self.image_size = config.image_size
         self.frame_fit = config.frame_fit
         self.short_side = config.short_side
@@ -38,6 +48,7 @@ class GraphXEncoder:
         self.centre = config.centre if isinstance(config, EfficientNetLiteConfig) else 0.0
         self._graph = graph
         self._calls = calls
+        self._batch_size = batch_size
         self._threads = ThreadPoolExecutor(calls, thread_name_prefix="x-encoder")
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
@@ -58,7 +69,7 @@ class GraphXEncoder:
     def _in_batches(self, frames: np.ndarray) -> np.ndarray:
         """Run the graph over frames, a few at a time."""
         if self._calls == 1:
-            return in_batches(self._graph, frames)
+            return in_batches(self._graph, frames, batch_size=self._batch_size)
         share = min(SHARED_BATCH, -(-len(frames) // self._calls))
         parts = [part for part, _ in _batches(frames, np.arange(len(frames)), max_size=share)]
         return np.concatenate(list(self._threads.map(self._graph, parts)))
@@ -118,10 +129,24 @@ class GraphYEncoder:
         return embeddings
 
 
-def in_batches(graph: Graph, inputs: np.ndarray) -> np.ndarray:
-    """Run a graph over the rows of `inputs`, a few at a time."""
+def in_batches(graph: Graph, inputs: np.ndarray, *, batch_size: int = BATCH_SIZES[0]) -> np.ndarray:
+    """Run a graph over the rows of `inputs`, at most `batch_size` (a power of two) at a time."""
     rows = np.arange(len(inputs))
-    return np.concatenate([graph(part) for part, _ in _batches(inputs, rows)])
+    return np.concatenate([graph(part) for part, _ in _batches(inputs, rows, max_size=batch_size)])
+
+
+def batch_size_for(config: XEncoderConfig, free: float) -> int:
+    """How many clips or frames a GPU with so many free bytes takes at once: a power of two, 1 to 512.
+
+    A call takes up to a quarter of the memory. What one item takes was measured on an H100 (docs/gpu.md): 60 bytes
+    for each number of a token of V-JEPA 2, 13 MB for a frame of 260 x 260 in nano's convolutions.
+    """
+    if isinstance(config, VJepa2Config):
+        item = 60.0 * config.frames * config.tokens_per_frame * config.width
+    else:
+        item = 13e6 * (config.image_size / 260) ** 2
+    fitting = max(1, int(free / 4 / item))
+    return int(min(512, 2 ** (fitting.bit_length() - 1)))
 
 
 def _batches(
@@ -129,7 +154,7 @@ def _batches(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     parts, start = [], 0
     while start < len(inputs):
-        size = next(size for size in BATCH_SIZES if size <= min(max_size, len(inputs) - start))
+        size = 2 ** (min(max_size, len(inputs) - start).bit_length() - 1)
         chosen = slice(start, start + size)
         parts.append((np.ascontiguousarray(inputs[chosen]), rows[chosen]))
         start += size

@@ -68,6 +68,7 @@ class IndexingRun:
         self._writer = writer
         self._options = options
         self._on_progress = on_progress
+        self._batch_frames = BATCH_FRAMES
         self._pending: list[tuple[_OpenFile, MediaWindow]] = []
         self._pending_frames = 0
         self._report = IndexReport()
@@ -95,6 +96,8 @@ class IndexingRun:
 
         with DecodePool(min(self._options.workers or WORKERS, len(files))) as pool:
             self._encoder.prepare()  # while the workers start
+            # A GPU is only busy with large batches; how large is a matter of its memory.
+            self._batch_frames = max(BATCH_FRAMES, getattr(self._model.x_encoder, "batch_frames", 0))
             for event in pool.run(requests()):
                 file = opened[event.request.path]
                 match event:
@@ -117,7 +120,7 @@ class IndexingRun:
             file.waiting += 1
             self._pending.append((file, window))
             self._pending_frames += len(window.frames)
-            if self._pending_frames >= BATCH_FRAMES:
+            if self._pending_frames >= self._batch_frames:
                 self._flush()
 
     def _flush(self) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig
-from jepa_retrieval.models.runtime.parts import GraphPredictor, GraphXEncoder, GraphYEncoder
+from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig, VJepa2Config
+from jepa_retrieval.models.registry import model_config
+from jepa_retrieval.models.runtime.parts import GraphPredictor, GraphXEncoder, GraphYEncoder, batch_size_for
 from jepa_retrieval.models.tokenizer import TokenIds
 
 LITE = EfficientNetLiteConfig(
@@ -215,3 +216,26 @@ class TestBackEnds:
         assert output.dtype == np.float32
         assert not np.array_equal(output, exact), "not computed in bfloat16"
         np.testing.assert_allclose(output, exact, atol=3e-2)
+
+
+def test_a_gpu_takes_as_many_clips_as_its_memory_holds() -> None:
+    vjepa2 = VJepa2Config(
+        kind="vjepa2", source=None, image_size=256, frames=8, width=1024, layers=24, heads=16
+    )
+    nano = model_config("nano").x_encoder
+    assert [batch_size_for(vjepa2, memory) for memory in (80e9, 24e9, 8e9, 1e6)] == [256, 64, 16, 1]
+    assert [batch_size_for(nano, memory) for memory in (80e9, 24e9, 8e9)] == [512, 256, 128]
+
+
+def test_large_batches_go_to_a_graph_at_once() -> None:
+    sizes: list[int] = []
+
+    def graph(frames: np.ndarray) -> np.ndarray:
+        sizes.append(len(frames))
+        return np.zeros((len(frames), 4 * 32, 48), np.float32)
+
+    config = VJepa2Config(kind="vjepa2", source=None, image_size=32, frames=4, width=48, layers=2, heads=2)
+    encoder = GraphXEncoder(config, graph, batch_size=64)
+    assert encoder.batch_frames == 256
+    encoder.encode(np.zeros((101, 4, 32, 32, 3), np.uint8))
+    assert sizes == [64, 32, 4, 1]
