@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 class BoundedQueue(Generic[Item]):
-    """Makes whoever puts wait while it is full, or drops its oldest items.
+    """When it is full, `put` waits or the oldest items are dropped.
 
     Items of size 0 always find room and are never dropped.
 
@@ -64,7 +64,7 @@ class BoundedQueue(Generic[Item]):
         return self._size
 
     def close(self) -> None:
-        """Release everyone who waits to put an item; nothing more is taken."""
+        """Let all waiting calls of `put` return False; no further items are accepted."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -16,7 +16,7 @@ def content_hash(path: Path, *, on_tick: Callable[[], None] | None = None) -> st
 
     Args:
         path: the file.
-        on_tick: called between blocks of 1 MiB, so that a long read can show that it is alive.
+        on_tick: called between blocks of 1 MiB, so that the caller can show progress.
 
     Raises:
         UnreadableMediaError: the file cannot be read.

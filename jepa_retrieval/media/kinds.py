@@ -1,4 +1,4 @@
-"""Tells pictures from videos by their first bytes; the name decides only where those say nothing."""
+"""Distinguishes pictures from videos by their first bytes, and by the name only where these are not conclusive."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def reader_of(path: Path) -> Reader:
         return "video"
     found = _reader_by_content(head)
     if found == "picture" and suffix in RAW_SUFFIXES and head[:4] in (b"II*\x00", b"MM\x00*"):
-        return (
-            "raw"  # most RAW formats are TIFF files with pictures that only their makers' programs can read
-        )
+        return "raw"  # mostly TIFF files, whose main picture only the maker's programs can read
     if found is not None:
         return found
     if head[:4] == b"RIFF" or head[:4] == b"OggS" or head[4:8] == b"ftyp":

@@ -1,4 +1,4 @@
-"""Bounds that keep one hostile or damaged file from taking the machine down.
+"""Bounds that keep one hostile or damaged file from exhausting the machine.
 
 Those that a real file may exceed can be raised with an environment variable, which the error names.
 """
@@ -17,7 +17,7 @@ MAX_DURATION = 366 * 86_400.0
 """Longest duration, in seconds, that a file header is believed to have."""
 
 MAX_UNDECIDED_BYTES = 32 * 2**20
-"""Bytes of packets that are held back at most while it is open whether key frames are dense enough."""
+"""Maximum bytes of packets held back until it is known whether key frames are dense enough."""
 
 WORKER_ADDRESS_SPACE = 8 * 2**30
 """Bytes of address space that a decoder process may use (Linux and macOS)."""

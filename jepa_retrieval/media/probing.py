@@ -1,4 +1,4 @@
-"""What a file is, without reading all of it."""
+"""Describes a file without reading all of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def probe(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo
 
     Args:
         path: the file.
-        on_tick: called often while it takes long, so that a caller can see that it is alive.
+        on_tick: called often while it takes long, so that the caller can show progress.
 
     Raises:
         UnreadableMediaError: it is missing, not media, has no video, is too large to decode safely, or its first

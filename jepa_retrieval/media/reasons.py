@@ -1,4 +1,4 @@
-"""Turn what libraries raise into a reason that a user understands: a few words, one line."""
+"""Turns exceptions of libraries into a reason that a user understands: a few words, one line."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def check_regular_file(path: Path) -> os.stat_result:
 
 
 def library_reason(error: BaseException) -> str:
-    """The reason for an error of libav, Pillow or another decoder: its first line without library noise."""
+    """The reason for an error of libav, Pillow or another decoder: its first line, without technical additions."""
     if isinstance(error, UnreadableMediaError):
         return error.reason
     if isinstance(error, MemoryError):
         return "decoding needs more memory than allowed"
     number = getattr(error, "errno", None)
-    if isinstance(error, OSError) and number in _GONE:  # libav says the others of damage too
+    if isinstance(error, OSError) and number in _GONE:  # libav also reports damage with the others
         return _OS_REASONS[number]
     text = getattr(error, "strerror", None) or str(error)
     lines = str(text).strip().splitlines()

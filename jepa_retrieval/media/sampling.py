@@ -21,7 +21,7 @@ Frame = TypeVar("Frame")
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How densely to sample, and from what distance of key frames on they alone will do.
+    """How densely to sample, and where key frames alone are dense enough.
 
     Attributes:
         rate: slots per second; each gives at most one frame.
@@ -35,13 +35,13 @@ class SamplingPlan:
 
     @classmethod
     def of(cls, request: DecodeRequest) -> SamplingPlan:
-        """The plan for `request`: the finest rate that it asks for and its windows can hold."""
-        most = request.frames_per_window / request.window
+        """The plan for `request`: the rate that it asks for, or the highest rate that its windows can hold."""
+        max_rate = request.frames_per_window / request.window
         if request.sampling == "keyframes":
-            return cls(rate=most, key_gap=math.inf, keys_only=True)
+            return cls(rate=max_rate, key_gap=math.inf, keys_only=True)
         if request.sampling == "auto":
-            return cls(rate=min(AUTO_RATE, most), key_gap=request.window * 1.05)
-        rate = min(float(request.sampling), most)
+            return cls(rate=min(AUTO_RATE, max_rate), key_gap=request.window * 1.05)
+        rate = min(float(request.sampling), max_rate)
         return cls(rate=rate, key_gap=0.5 / rate)
 
     def slot(self, time: float, start: float = 0.0) -> int:
@@ -58,7 +58,7 @@ class SamplingPlan:
 
 
 class SlotPicker(Generic[Frame]):
-    """Keeps the frame nearest to the middle of each slot; sound frames win over damaged ones.
+    """Keeps the frame nearest to the middle of each slot; an undamaged frame is preferred to any damaged one.
 
     Frames are offered in order of presentation time. A frame that is not later than its predecessor is dropped: the
     clock of a window never runs backwards.
@@ -73,7 +73,7 @@ class SlotPicker(Generic[Frame]):
         self._last_time = -math.inf
 
     def wants(self, time: float, *, damaged: bool = False) -> bool:
-        """Whether `offer` would do anything with a frame of this time: others need not be made."""
+        """Whether `offer` would keep a frame with this time; any other need not be scaled first."""
         if time <= self._last_time:
             return False
         slot = self._plan.slot(time, self._start)

@@ -1,4 +1,4 @@
-"""What goes into and comes out of the media floor. Imports nothing heavy: the query path uses these too."""
+"""Requests to the media floor and what it returns. Imports nothing heavy: the query path uses these too."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DecodeRequest:
         window: length of a window in seconds.
         sampling: frames per second (never more than `frames_per_window / window`); "keyframes": key frames
             only; "auto": key frames where they are no further apart than a window, 2 frames per second elsewhere.
-        frames_per_window: most frames of one window.
+        frames_per_window: maximum number of frames in one window.
         start: where reading starts; windows are counted from here. None: the beginning.
         end: where reading ends. None: the end.
         thumbnails: whether windows carry a JPEG.
@@ -116,8 +116,8 @@ class ReadReport:
     """What is known of a file only once it is read. `read_windows` fills the one that it is given."""
 
     duration: float | None = None  # seconds up to where the last frame seen ends; None for still pictures
-    warnings: list[str] = field(default_factory=list)  # one sentence each, of what does no harm
-    partial: list[str] = field(default_factory=list)  # one reason each why frames are missing
+    warnings: list[str] = field(default_factory=list)  # harmless problems, one sentence each
+    partial: list[str] = field(default_factory=list)  # why frames are missing, one reason each
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Finished:
     request: DecodeRequest
     content_hash: str  # xxh3_128 of the whole file, hexadecimal; empty if it was not asked for
     duration: float | None = None  # seconds, as found while reading; None for still pictures
-    warnings: tuple[str, ...] = ()  # one sentence each, of what does no harm
+    warnings: tuple[str, ...] = ()  # harmless problems, one sentence each
     partial: str | None = None  # why windows are missing, in a few words without the path; None if none is
 
 

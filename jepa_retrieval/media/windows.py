@@ -25,10 +25,10 @@ def read_windows(
     Args:
         request: what to read.
         report: filled with the duration and warnings by the time that the last window was yielded.
-        on_tick: called often, so that a caller can see that a long read is alive.
+        on_tick: called often, so that the caller can show that a long read makes progress.
 
     Raises:
-        UnreadableMediaError: nothing of the file, or of the part asked for, can be decoded.
+        UnreadableMediaError: nothing of the file, or of the interval asked for, can be decoded.
     """
     report = ReadReport() if report is None else report
     reader = reader_of(request.path)

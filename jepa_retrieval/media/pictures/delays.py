@@ -1,4 +1,4 @@
-"""How long the frames of an animated picture are shown, told from its chunks without decoding one."""
+"""How long the frames of an animated picture are shown, read from its chunks without decoding any."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def open_picture(path: Path, *, content: bytes | None = None) -> ImageFile.Image
 
     Args:
         path: the file.
-        content: the picture itself, if it is a part of the file.
+        content: the picture itself, if it is embedded in the file.
 
     Raises:
         UnreadableMediaError: it is not a picture of the allowed formats, or too large.
@@ -63,9 +63,9 @@ def _register_heif() -> None:
 
 
 class _OwnLimit:
-    """A context in which our own limit holds, which is larger and can be raised.
+    """A context in which our own limit applies, which is larger than Pillow's and can be raised.
 
-    Pillow's holds for the rest of the process, and while nobody is in such a context.
+    Outside of such contexts Pillow's limit applies as before.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The clock of a stream: presentation stamps, which may jump, to times that only ever run forward."""
+"""The clock of a stream: presentation stamps, which may jump, to times that only increase."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from jepa_retrieval.media.video.packet_clock import JUMP_SECONDS, LATE_SECONDS
 
 # A millisecond, the coarsest clock of a container: steps that are smaller would vanish beside large times.
-_SHORTEST_STEP = 1e-3
+_MIN_STEP = 1e-3
 
 
 class StreamClock:
@@ -81,7 +81,7 @@ class StreamClock:
         if delta <= 0:
             return None
         if delta < LATE_SECONDS:
-            self._step = max(delta, _SHORTEST_STEP)
+            self._step = max(delta, _MIN_STEP)
         return self._set(time)
 
     def _anchor(self, stamp: float) -> float:

@@ -117,7 +117,7 @@ class StreamReader:
     def _run(self) -> None:
         try:
             self._read_to_the_end()
-        except BaseException as error:  # whoever iterates must hear of it
+        except BaseException as error:  # raised again where events are taken
             self._queue.put(error, size=0)
         finally:
             self._queue.put(_End(), size=0)

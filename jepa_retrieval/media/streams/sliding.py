@@ -29,7 +29,7 @@ class SlidingWindows:
     """Collects frames, in order of time, into windows.
 
     A window stands for one step of `1 / rate` seconds, and its `start` and `end` are that step's; its frames reach
-    `reach` steps further on both sides. A step without a frame of its own belongs to the one before, as in
+    `reach` steps further on both sides. A step without a frame of its own is joined to the one before, as in
     `read_windows`.
 
     Args:

@@ -1,4 +1,4 @@
-"""What can be watched: a file, a network address or a camera, and how libav opens it."""
+"""Sources of streams: a file, a network address or a camera, and how libav opens each."""
 
 from __future__ import annotations
 
@@ -175,6 +175,6 @@ def stream_reason(error: BaseException) -> str:
 
 
 def known_length(video: Video) -> float | None:
-    """Seconds that a source says to have; None for one without an end."""
+    """Duration that a source states, seconds; None for an endless one."""
     length = video.duration
     return length if length is not None and math.isfinite(length) else None

@@ -47,8 +47,8 @@ class Video:
         name: what errors call it.
         container: open for reading; closed with this object, and when this raises.
         threads: of the decoder; None chooses by the number of cores and the size of the picture.
-        deblock: whether the decoder smooths the edges of blocks. Without, decoding is faster and key frames lose what
-            nobody sees once they are scaled down to half their size; other frames would drift.
+        deblock: whether the decoder smooths the edges of blocks. Without, decoding is faster. Key frames
+            that are scaled down to half their size show no difference; errors would accumulate in other frames.
 
     Raises:
         UnreadableMediaError: it has no video, or its pictures are too large.
@@ -155,7 +155,7 @@ class Video:
 
     @property
     def picture_end(self) -> float | None:
-        """Seconds from 0 to where the header says that the last picture ends; None if it says nothing believable."""
+        """Seconds from 0 to the end of the last picture, as the header says; None if it says nothing plausible."""
         stream = self.stream
         if stream.duration:
             return _believable(
@@ -172,7 +172,7 @@ class Video:
     def sound_end(self) -> float | None:
         """Seconds from 0 to where sound ends that goes on well after the pictures: the last of these stays on screen.
 
-        None if there is no such sound, as far as the header says.
+        None if the header states no such sound.
         """
         ends = [
             ((sound.start_time or 0) + sound.duration) * float(sound.time_base or 0) - self.origin

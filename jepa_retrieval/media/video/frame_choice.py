@@ -1,4 +1,4 @@
-"""Which frames of a video are kept, told from its packets alone: every decoder keeps the same ones.
+"""Chooses the frames of a video to keep from its packets alone, so that every decoder keeps the same frames.
 
 Packets come in groups (GOPs) that begin with a key frame. Of a group that is shorter than the plan's `key_gap` the
 key frame alone is a candidate, of a longer one every frame. In each slot of the plan the candidate nearest to the
@@ -52,7 +52,7 @@ class FrameChooser:
         video: that the packets are of.
         plan: how densely to sample.
         start: seconds that slots are counted from; of the frames before it the last one is wanted too.
-        end: seconds from which on no frame is wanted.
+        end: seconds; no frame at or after it is wanted.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Decodes key frames each for itself, several at a time.
+"""Decodes key frames independently of each other, several at a time.
 
 A decoder that is fed key frames alone may drop some or change their order: a key frame need not reset it (open
 groups). So each is decoded by a decoder that is reset before the next, which leaves the threads of one decoder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
-_MOST_DECODERS = 2  # each holds the file open, and with it the index of its packets
+_MAX_DECODERS = 2  # each holds the file open, and with it the index of its packets
 _AHEAD = 2  # key frames per decoder that wait to be decoded or taken
 
 
@@ -43,7 +43,7 @@ class KeyFrameDecoders:
     def __init__(self, path: Path, *, deblock: bool = True) -> None:
         self._path = path
         self._deblock = deblock
-        self._count = min(_MOST_DECODERS, os.cpu_count() or 1)
+        self._count = min(_MAX_DECODERS, os.cpu_count() or 1)
         self._executor = ThreadPoolExecutor(self._count)
         self._idle: queue.LifoQueue[VideoFile] = queue.LifoQueue()
         self._pending: deque[Future[VideoFrame | None]] = deque()

@@ -1,7 +1,7 @@
 """Reads sampled frames of a video with decord or TorchCodec, the alternatives to libav through PyAV.
 
-Which frames are kept is told from the packets, as for PyAV, so their times are the same. What the other library would
-show differently is not read with it: `UnsuitableError` says why, and the caller reads the file with PyAV.
+The packets determine which frames are kept, as for PyAV, so their times are the same. A file that the other library
+would show differently is not read with it: `UnsuitableError` says why, and the caller reads the file with PyAV.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _read(
 def _wanted_times(
     file: VideoFile, request: DecodeRequest, *, report: ReadReport, on_tick: Tick | None, closed: bool
 ) -> np.ndarray:
-    """The times of the frames to keep, float64 [N], seconds; told from the packets, without decoding.
+    """The times of the frames to keep, float64 [N], seconds; determined from the packets, without decoding.
 
     Args:
         closed: whether to refuse groups of pictures that refer to each other.

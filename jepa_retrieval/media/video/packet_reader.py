@@ -1,4 +1,4 @@
-"""The packets of a video in a range of time, and what can be told of the video from them alone."""
+"""Reads the packets of a video in an interval, and reports its duration and damage from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jepa_retrieval.media.video.video_file import VideoFile
 if TYPE_CHECKING:
     from av.packet import Packet
 
-_MIN_MISSING_SECONDS = 1.0  # less than this is not worth a word
+_MIN_MISSING_SECONDS = 1.0  # less is not reported
 _MIN_LOST_BYTES, _MIN_LOST_SHARE = 1024, 1e-4  # of a transport stream; recorders begin within a packet
 _MIN_READ_SHARE = 0.9  # of the bytes of a file up to its last packet
 _MIN_MISSING_SHARE = 0.02  # of the duration too, at the end, before a file is called cut off
@@ -30,7 +30,7 @@ class PacketReader:
         file: the open video.
         start: seconds where reading starts: the key frame before.
         end: seconds where reading ends; infinity for the end of the video.
-        on_tick: called for every packet, so that a long read can show that it is alive.
+        on_tick: called for every packet, so that the caller can show progress.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class PacketReader:
         self._seen_end = max(self._seen_end, time)
 
     def write_report(self, report: ReadReport, *, decoding_errors: int = 0) -> None:
-        """Say how far the video reaches and what of it could not be read.
+        """Report how long the video is and what of it could not be read.
 
         Args:
             report: to be written to.
@@ -144,7 +144,7 @@ class PacketReader:
         return self._file.sound_end or 0.0
 
     def _check_rest(self, report: ReadReport) -> None:
-        """Say if much of a format without anything behind its pictures and sound was not reached."""
+        """Report if a large part of the file was not reached; its format has no index at the end."""
         share = self._read_to / max(1, self._file.container.size)
         later = self._seen_end + _MIN_MISSING_SECONDS
         if share < _MIN_READ_SHARE and not self._file.other_streams_reach(later, on_tick=self._on_tick):

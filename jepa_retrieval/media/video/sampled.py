@@ -34,7 +34,7 @@ class SampledVideo:
         end: seconds where reading ends, or None for the end of the video.
         image_size: pixels that both sides will be scaled to.
         report: gets the duration and warnings.
-        on_tick: called for every packet, so that a long decode can show that it is alive.
+        on_tick: called for every packet, so that the caller can show progress.
     """
 
     def __init__(

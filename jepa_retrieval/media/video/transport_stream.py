@@ -1,4 +1,4 @@
-"""How much of an MPEG transport stream is not where its packets should be: libav passes over that in silence."""
+"""Measures how much of an MPEG transport stream belongs to no packet; libav skips such bytes without a message."""
 
 from __future__ import annotations
 

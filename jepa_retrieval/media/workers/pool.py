@@ -29,7 +29,7 @@ Events = BoundedQueue[Event | BaseException]
 
 
 class _RunOverError(Exception):
-    """The consumer has left: nobody wants further events."""
+    """The consumer has stopped: no further events are needed."""
 
 
 class DecodePool:
@@ -37,8 +37,8 @@ class DecodePool:
 
     Args:
         workers: processes; each decodes one file at a time with a few threads of its own.
-        timeout: seconds without any sign of life after which a worker is given up, with the file that it reads. A
-            worker that waits because the consumer is slow is never given up.
+        timeout: seconds without any sign of life after which a worker is killed, and its file has failed. A worker
+            that waits because the consumer is slow is never killed.
 
     Use as a context manager, or call `close`. No process survives the pool, nor the death of the process that
     owns it.
@@ -79,7 +79,7 @@ class DecodePool:
             worker.close()
 
     def run(self, requests: Iterable[DecodeRequest]) -> Iterator[Event]:
-        """Decode files and yield what comes of them, as it comes.
+        """Decode files and yield events as soon as they arrive.
 
         Each file gives `Probed`, any number of `Decoded` in order of time, and `Finished`; or, at any point,
         `Failed`. Events of different files interleave. Requests are pulled as workers need them, a few ahead; memory

@@ -94,7 +94,7 @@ class WorkerProcess:
         return 0.0 if since is None else time.monotonic() - since
 
     def kill(self) -> None:
-        """End the process now; whoever waits in `receive` gets an EOFError."""
+        """End the process now; a waiting `receive` raises EOFError."""
         self._process.kill()
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ Requests = queue.SimpleQueue[DecodeRequest | StreamRequest | int]
 
 
 def serve(request: DecodeRequest, outbox: Outbox) -> None:
-    """Read one file and send what comes of it."""
+    """Read one file and send its events."""
     try:
         _read(request, outbox)
     except UnreadableMediaError as error:
@@ -147,7 +147,7 @@ def main() -> None:
     while True:
         request = requests.get()
         with contextlib.suppress(OSError):
-            os.ftruncate(2, 0)  # keep only what is printed about the file at hand
+            os.ftruncate(2, 0)  # keep only what is printed about the current file
         if isinstance(request, StreamRequest):
             serve_stream(request, requests, outbox)
         elif isinstance(request, DecodeRequest):
