@@ -112,6 +112,7 @@ def ask(
         top = top or DEFAULT_TOP
     if failed and not found.items:
         raise UsageError("none of the files can be used")
+    console.warn_of(found.warnings)
     _print(found if top is None else found.first(top), json=json)
     raise typer.Exit(1 if failed else 0)
 

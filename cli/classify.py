@@ -123,6 +123,7 @@ def classify(
     if failed and not found.items:
         raise UsageError("none of the files can be used")
     judged = None if truth is None else _evaluate(found, truth, root, confusion)
+    console.warn_of(found.warnings)
     _print(found, judged, top=top, json=json, as_csv=as_csv)
     raise typer.Exit(1 if failed else 0)
 

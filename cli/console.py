@@ -139,6 +139,12 @@ def show_progress() -> bool:
     return settings.progress and not settings.quiet
 
 
+def warn_of(warnings: Iterable[str]) -> None:
+    """Show the warnings of a result."""
+    for text in warnings:
+        warning(text)
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`3 files`, `1 file`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -130,6 +130,7 @@ def search(
         min_confidence=min_confidence,
         prompt=prompt,
     )
+    console.warn_of(found.warnings)
     if html is not None:
         from jepa_retrieval.report import write_report
 
@@ -149,6 +150,8 @@ def _document(found: SearchResult) -> dict[str, Any]:
     """The result as a JSON document, with numbers rounded to meaningful digits."""
     document = asdict(found)
     document["elapsed_ms"] = round(found.elapsed_ms, 1)
+    if not found.warnings:
+        del document["warnings"]
     for hit in document["hits"]:
         hit["score"] = round(hit["score"], 6)
         hit["confidence"] = None if hit["confidence"] is None else round(hit["confidence"], 4)

@@ -198,6 +198,7 @@ def watch(
 def _run(watcher: Watcher, output: Output) -> bool:
     """Watch until the end. Returns whether the user interrupted it."""
     interrupted = False
+    console.warn_of(watcher.warnings)
     try:
         for event in watcher.run():
             output.take(event)

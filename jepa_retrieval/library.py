@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
@@ -303,6 +304,7 @@ class Library:
         """
         from jepa_retrieval.tasks.asking.ask import ask
         from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+        from jepa_retrieval.tasks.encoding.known_words import check_words
         from jepa_retrieval.tasks.searching.stored_clips import Selection
 
         selection = Selection(where)
@@ -311,9 +313,9 @@ class Library:
                 raise UsageError("the text to search for is empty")
             hits = self._index.search(self._encode_texts([search]), k=clips, where=where)[0]
             selection = Selection(clip_ids=[hit.clip_id for hit in hits])
-        return ask([IndexedClips(self._index, selection)], self.model, question, **options).with_thumbnails(
-            self
-        )
+        found = ask([IndexedClips(self._index, selection)], self.model, question, **options)
+        unknown = check_words([search] if search else [], self.model).warnings
+        return replace(found, warnings=(*unknown, *found.warnings)).with_thumbnails(self)
 
     def calibrate(self) -> None:
         """Measure how neutral texts score on this index, and store it: confidences come from that.

@@ -48,6 +48,11 @@ class ClipTokenizer:
             ids[row, : len(tokens)] = tokens
         return TokenIds(ids, np.ones_like(ids))
 
+    def unknown_words(self, text: str) -> list[str]:
+        """None: every text is bytes."""
+        check_texts([text])
+        return []
+
 
 def build(vocabulary: Mapping[str, int], merges: Iterable[tuple[str, str]]) -> Tokenizer:
     """The tokenizer of a byte-pair vocabulary, in which a word's last symbol ends with `</w>`."""

@@ -24,6 +24,7 @@ _NOT_HASHED = {
     # These act on embeddings, after them.
     "temperature",
     "answers",
+    "languages",
     # These act in training alone.
     "dropout",
     "vision_dropout",

@@ -57,7 +57,7 @@ def open_clip_config(name: str) -> ModelConfig:
     def build(folder: Path) -> None:
         save_config(_read_config(name), folder / "config.json")
 
-    return load_config(_cached("config-3", key, build) / "config.json")
+    return load_config(_cached("config-4", key, build) / "config.json")
 
 
 def _cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
@@ -117,6 +117,7 @@ def _read_config(name: str) -> ModelConfig:
             pooling="tower",
             head="none",
         ),
+        languages=() if "hf_model_name" in settings["text_cfg"] else ("en",),  # as CLIP's own texts are
         digests=digests,
         temperature=TEMPERATURE,
     )
@@ -192,6 +193,11 @@ class OpenClipTokenizer:
         check_texts(texts)
         ids = self._tokenizer(list(texts)).numpy().astype(np.int64)
         return TokenIds(ids, np.ones_like(ids))
+
+    def unknown_words(self, text: str) -> list[str]:
+        """None: open_clip's tokenizers do not tell."""
+        check_texts([text])
+        return []
 
 
 def _load_tokenizer(architecture: str) -> Any:

@@ -74,6 +74,7 @@ class Model(Protocol):
     embedding_size: int  # E
     frames_per_window: int  # most frames that one window gives to the X-Encoder
     temperature: float  # of the softmax over cosines that turns scores into probabilities
+    languages: tuple[str, ...]  # that its texts were in, codes of ISO 639-1; empty: not stated
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -98,6 +99,10 @@ class Model(Protocol):
     @property
     def y_decoder(self) -> YDecoder | None:
         """Ŝ_Y to texts; None if the model has none."""
+        ...
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that the Y-Encoder's tokenizer has no token for."""
         ...
 
     def fingerprint(self, prompt: str | None = None) -> str:

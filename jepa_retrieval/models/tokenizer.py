@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -22,7 +22,16 @@ class TokenIds(NamedTuple):
     mask: np.ndarray  # int64 [B, L]; 1: a token, 0: padding
 
 
-Tokenise = Callable[[Sequence[str]], TokenIds]
+class Tokenise(Protocol):
+    """Texts to token ids."""
+
+    def __call__(self, texts: Sequence[str]) -> TokenIds:
+        """B texts to ids and mask [B, L]."""
+        ...
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that there is no token for."""
+        ...
 
 
 def open_tokenizer(path: Path | str) -> Tokenizer:
@@ -75,3 +84,16 @@ class TextTokenizer:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         return TokenIds(ids, mask)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that become the unknown mark; none if the tokenizer has no such mark.
+
+        Raises:
+            UsageError: the text is not valid Unicode.
+        """
+        check_texts([text])
+        mark = getattr(self._tokenizer.model, "unk_token", None)
+        unknown = None if mark is None else self._tokenizer.token_to_id(mark)
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        offsets = zip(encoding.ids, encoding.offsets, strict=True)
+        return [text[start:end] for number, (start, end) in offsets if number == unknown]

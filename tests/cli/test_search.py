@@ -220,3 +220,24 @@ def test_a_prompt_looks_again(jepa: Jepa, library: Path) -> None:
     )
     with pytest.raises(UsageError, match="exclude"):
         own.search("a cup", prompt="what", rerank=lambda vector, hits: list(hits))
+
+
+@pytest.mark.parametrize("text", ["кошка", "猫", "🐱"])
+def test_words_that_no_one_knows_are_said_and_sure_of_nothing(jepa: Jepa, library: Path, text: str) -> None:
+    done = jepa("search", text, "--index", library, "--json")
+    document = json.loads(done.out)
+    assert done.status == 0
+    assert {hit["confidence"] for hit in document["hits"]} == {0.0}
+    (warning,) = document["warnings"]
+    assert f"does not know the words of '{text}'" in warning and warning in done.err
+    assert "warnings" not in json.loads(jepa("search", "a cat", "--index", library, "--json").out)
+    asked = jepa("classify", "--index", library, "--labels", f"{text},a cat")
+    assert f"does not know the words of '{text}'" in asked.err
+    assert "does not know" in jepa("ask", "Where?", "--answers", f"{text},home", "--index", library).err
+
+
+def test_a_long_sentence_may_be_any_term(jepa: Jepa, library: Path) -> None:
+    long = "a very long sentence " * 300
+    done = jepa("search", "a cat", "--plus", long, "--minus", long, "--index", library)
+    assert done.status in (0, 2) and "File name too long" not in done.err
+    assert jepa("search", long, "--index", library).status == 0

@@ -76,6 +76,8 @@ class ModelConfig:
     answers: str | None = (
         None  # path of a text file, one answer a line: what questions are answered with by default
     )
+    # Codes (ISO 639-1) of the languages that its texts were in; empty: not stated, so that none is questioned.
+    languages: tuple[str, ...] = ()
     # sha256 by what it is of (model.safetensors, a part's source, a tokenizer); written when a model is saved.
     digests: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION

@@ -69,6 +69,7 @@ class RuntimeModel:
         self.embedding_size = config.embedding_size
         self.frames_per_window = config.frames_per_window
         self.temperature = config.temperature
+        self.languages = config.languages
         self._build = build
         self._base = base
         self._device = wanted_device(device)
@@ -115,6 +116,10 @@ class RuntimeModel:
         if self.config.answers is None:
             return ()
         return tuple(read_lines(locate(self.config.answers, base=self._base)))
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that the Y-Encoder's tokenizer has no token for."""
+        return self.y_encoder.unknown_words(text)
 
     def fingerprint(self, prompt: str | None = None) -> str:
         """Hex hash of config, weights and prompt (None: the default)."""

@@ -109,6 +109,10 @@ class GraphYEncoder:
         self._tokenise = tokenise
         self._embedding_size = embedding_size
 
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that its tokenizer has no token for."""
+        return self._tokenise.unknown_words(text)
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """B texts to S_Y float32 [B, E], unit length."""
         if isinstance(texts, str):

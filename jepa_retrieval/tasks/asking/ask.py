@@ -18,6 +18,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
 from jepa_retrieval.tasks.asking.clip_set import ClipSet
 from jepa_retrieval.tasks.asking.yes_no import YES_NO, StatementEvidence, wants_yes_or_no
+from jepa_retrieval.tasks.encoding.known_words import check_words
 from jepa_retrieval.tasks.searching.stored_clips import Per
 
 
@@ -48,6 +49,7 @@ class Answers(NotebookView):
     temperature: float  # of the softmax that gives probabilities
     elapsed_ms: float
     items: tuple[Answered, ...]
+    warnings: tuple[str, ...] = ()  # why the answers may mean little, one sentence each
 
     def first(self, number: int) -> Answers:
         """The same with at most so many items."""
@@ -136,7 +138,12 @@ def ask(
         ]
     elapsed = (time.perf_counter() - began) * 1000
     ordered = tuple(_ordered(items, answer))
-    return Answers(question, candidates.names, answer, model.name, model.temperature, elapsed, ordered)
+    own = answers is None  # the model knows its own answers
+    asked = [question] if own else [question, *(text for found in chosen for text in found.texts)]
+    warnings = check_words(asked, model).warnings
+    return Answers(
+        question, candidates.names, answer, model.name, model.temperature, elapsed, ordered, warnings
+    )
 
 
 def default_answers(question: str, model: Model) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
 from jepa_retrieval.tasks.asking.clip_set import ClipSet
+from jepa_retrieval.tasks.encoding.known_words import check_words
 from jepa_retrieval.tasks.searching.stored_clips import Per
 
 # The label as it is, and as a picture and a video would be captioned. Chosen on paper.
@@ -37,6 +38,7 @@ class Classification(NotebookView):
     temperature: float  # of the softmax that gives probabilities
     elapsed_ms: float
     items: tuple[Classified, ...]
+    warnings: tuple[str, ...] = ()  # why the labels may mean little, one sentence each
 
     def tiles(self) -> list[Tile]:
         """As a notebook shows it."""
@@ -82,7 +84,8 @@ def classify(
     """
     began = time.perf_counter()
     chosen = DEFAULT_TEMPLATES if templates is None else templates
-    candidates = CandidateSet(parse_candidates(labels), model, templates=chosen)
+    parsed = parse_candidates(labels)
+    candidates = CandidateSet(parsed, model, templates=chosen)
     items = []
     for clips in clip_sets:
         intervals, embeddings = clips.embeddings(model, query=prompt)
@@ -98,7 +101,9 @@ def classify(
         ]
     items.sort(key=lambda item: (item.path, item.start or 0.0))
     elapsed = (time.perf_counter() - began) * 1000
-    return Classification(candidates.names, model.name, model.temperature, elapsed, tuple(items))
+    texts = [text for candidate in parsed for text in candidate.texts]
+    warnings = check_words([*texts, *([prompt] if prompt else [])], model).warnings
+    return Classification(candidates.names, model.name, model.temperature, elapsed, tuple(items), warnings)
 
 
 def _lines(labels: Sequence[Scored]) -> tuple[str, ...]:

@@ -147,7 +147,8 @@ def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray)
     """How likely each of some clips, float32 [n, E], is what was looked for; None on an index too small to compare.
 
     The best of N unrelated clips stands out by about sqrt(2 ln N) standard deviations (the expected maximum of N
-    normal variables; Cramér 1946, section 28.6), which is why a larger index asks for more.
+    normal variables; Cramér 1946, section 28.6), which is why a larger index asks for more. A query of words that the
+    model does not know is less likely to be answered by as much as it does not know of it.
     """
     if null.clips < MIN_CLIPS:
         return [None] * len(clips)
@@ -155,9 +156,11 @@ def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray)
     if all(isinstance(term.source, str) for term in wanted):
         by_chance = math.sqrt(2 * math.log(null.clips))
         x = null.z_scores(query, clips) - by_chance
-        return [_logistic(TEXT_OFFSET + TEXT_SLOPE * value) for value in x.tolist()]
+        return [query.knowledge.factor * _logistic(TEXT_OFFSET + TEXT_SLOPE * value) for value in x.tolist()]
     cosines = null.centred_cosines(query.vector, clips)
-    return [_logistic(CLIP_OFFSET + CLIP_SLOPE * value) for value in cosines.tolist()]
+    return [
+        query.knowledge.factor * _logistic(CLIP_OFFSET + CLIP_SLOPE * value) for value in cosines.tolist()
+    ]
 
 
 def _logistic(logit: float) -> float:

@@ -13,6 +13,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import encode_interval
+from jepa_retrieval.tasks.encoding.known_words import Knowledge, check_words
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot, stored_spelling
 from jepa_retrieval.tasks.indexing.plan import is_unchanged
 from jepa_retrieval.tasks.searching.query import (
@@ -37,6 +38,7 @@ class EmbeddedQuery(NamedTuple):
     vector: np.ndarray  # float32 [E], unit length
     length: float  # of the terms' weighted sum before it was scaled to unit length
     terms: list[Term]  # positive texts joined, negative texts softened
+    knowledge: Knowledge = Knowledge()  # how much of the texts the model knows
 
 
 class QueryEmbedder:
@@ -67,7 +69,8 @@ class QueryEmbedder:
         compose(vectors, [term.weight for term in terms])  # nothing may be left: "dog" less "dog"
         terms = soften(terms)
         vector, length = compose(vectors, [term.weight for term in terms])
-        return EmbeddedQuery(vector, length, terms)
+        texts = [term.source for term in query.terms if isinstance(term.source, str)]
+        return EmbeddedQuery(vector, length, terms, check_words(texts, self._model))
 
     def _vector(self, source: Source) -> np.ndarray:
         if isinstance(source, MomentQuery):

@@ -88,6 +88,7 @@ class SearchResult(NotebookView):
     model: str
     elapsed_ms: float
     hits: list[Moment]
+    warnings: tuple[str, ...] = ()  # why the result may mean little, one sentence each
 
     def tiles(self) -> list[Tile]:
         """As a notebook shows it."""
@@ -167,7 +168,7 @@ def _result(
     hits = with_captions(ranked(moments), index)
     hits = [replace(hit, offline=is_offline(hit.path)) for hit in hits]
     elapsed = (time.perf_counter() - began) * 1000
-    return SearchResult(str(query), index.manifest.model, elapsed, hits)
+    return SearchResult(str(query), index.manifest.model, elapsed, hits, embedded.knowledge.warnings)
 
 
 def _candidates(

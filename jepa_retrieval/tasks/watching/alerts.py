@@ -15,6 +15,7 @@ import numpy as np
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.tasks.encoding.known_words import check_words
 from jepa_retrieval.tasks.encoding.reference_texts import ordinary_sentences
 
 DEFAULT_CONFIDENCE = 0.5
@@ -47,6 +48,7 @@ class AlertWatch:
             raise UsageError(f"the confidence of an alert must be between 0 and 1, not {confidence:g}")
         if any(not text.strip() for text in texts):
             raise UsageError("the text of an alert is empty")
+        self.warnings = check_words(texts, model).warnings
         self._texts = list(texts)
         self._confidence = confidence
         self._temperature = model.temperature

@@ -144,6 +144,7 @@ class Watcher:
         )
         self._segmenter = OnlineSegmenter(options.rate, options.shifts)
         self._alerts = AlertWatch(options.alerts, model, confidence=options.alert_confidence)
+        self.warnings = self._alerts.warnings  # why an alert may mean little, one sentence each
         self.counters = WatchCounters()
 
     def run(self) -> Iterator[WatchEvent]:

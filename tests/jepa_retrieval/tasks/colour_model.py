@@ -31,6 +31,7 @@ class ColourModel:
     centre = 0.0
     frame_fit, short_side, interpolation = "squeeze", 0, "bicubic"
     answers = ()
+    languages: tuple[str, ...] = ("en",)
 
     def __init__(self, *, framewise: bool = True) -> None:
         self.framewise = framewise
@@ -63,6 +64,9 @@ class ColourModel:
     def predict(self, tokens: np.ndarray, queries: Sequence[str]) -> np.ndarray:
         assert len(tokens) == len(queries)
         return directions(tokens.mean(axis=1))
+
+    def unknown_words(self, text: str) -> list[str]:
+        return [word for word in text.split() if word.startswith("zq")]
 
     def fingerprint(self, prompt: str | None = None) -> str:
         return "colours"

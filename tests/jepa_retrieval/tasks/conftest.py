@@ -30,6 +30,7 @@ class HandModel:
     frames_per_window = 2
     temperature = 0.1
     answers: tuple[str, ...] = ("dark", "light", "dog")
+    languages: tuple[str, ...] = ("en",)
     y_decoder = None
 
     def __init__(self, *, query_conditioned: bool = True) -> None:
@@ -56,6 +57,9 @@ class HandModel:
         self.encoded += texts
         named = [[axis for axis in AXES if axis in text] or ["other"] for text in texts]
         return np.stack([unit(*axes) for axes in named])
+
+    def unknown_words(self, text: str) -> list[str]:
+        return [word for word in text.split() if word.startswith("zq")]
 
     def fingerprint(self, prompt: str | None = None) -> str:
         return f"by hand {prompt}"
