@@ -59,13 +59,15 @@ DecoderOption = Annotated[
 ]
 
 
-def _use_device(device: str) -> str:
-    """Have every model of this process run on the device: commands load models in several places."""
+def _use_device(context: typer.Context, device: str) -> str:
+    """Have every model that the command loads, in several places, run on the device."""
     from jepa_retrieval.models.runtime.device import VARIABLE, wanted_device
 
     wanted_device(device)
     if device != "auto":
+        before = os.environ.get(VARIABLE, "")
         os.environ[VARIABLE] = device
+        context.call_on_close(lambda: os.environ.update({VARIABLE: before}))
     return device
 
 

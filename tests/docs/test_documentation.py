@@ -82,7 +82,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
     for language, words in commands(page):
         if language in SHELL_BLOCKS:
             command, rest = find(words[1:])
-            command.make_context(command.name, rest)  # an error names what is wrong
+            command.make_context(command.name, rest).close()  # an error names what is wrong
         else:  # with placeholders, and perhaps a description behind
             command, rest = find([word for word in words[1:] if word[0].islower() or word.startswith("-")])
             known = {
