@@ -19,9 +19,6 @@ MAX_DURATION = 366 * 86_400.0
 MAX_UNDECIDED_BYTES = 32 * 2**20
 """Maximum bytes of packets held back until it is known whether key frames are dense enough."""
 
-WORKER_ADDRESS_SPACE = 8 * 2**30
-"""Bytes of address space that a decoder process may use (Linux and macOS)."""
-
 JPEG_SCALE = 8
 """How many times smaller than stored, on each side, a JPEG can be decoded."""
 
@@ -55,6 +52,12 @@ class Limit:
 
 MAX_PIXELS = Limit("JEPA_MAX_PIXELS", 2**28)
 """Pixels of one picture or frame: 16,384 x 16,384. Of a JPEG those count that it is scaled down to."""
+
+MAX_WORKER_BYTES = Limit("JEPA_MAX_WORKER_BYTES", 8 * 2**30)
+"""Bytes of address space that a decoder process may use (Linux and macOS)."""
+
+MAX_SILENCE = Limit("JEPA_MAX_SILENCE", 60)
+"""Seconds without a sign of life after which a decoder process is killed."""
 
 MAX_ANIMATION_FRAMES = Limit("JEPA_MAX_ANIMATION_FRAMES", 20_000)
 """Frames of an animated picture that are decoded, one after the other."""

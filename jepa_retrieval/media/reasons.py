@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 
 NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
@@ -66,7 +67,8 @@ def library_reason(error: BaseException) -> str:
     if isinstance(error, UnreadableMediaError):
         return error.reason
     if isinstance(error, MemoryError):
-        return "decoding needs more memory than allowed"
+        limit = f"{MAX_WORKER_BYTES.value:,} bytes (${MAX_WORKER_BYTES.variable} allows more)"
+        return f"decoding needs more memory than {limit}"
     number = getattr(error, "errno", None)
     if isinstance(error, OSError) and number in _GONE:  # libav also reports damage with the others
         return _OS_REASONS[number]

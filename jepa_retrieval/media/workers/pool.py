@@ -12,6 +12,7 @@ from typing import Self
 
 from jepa_retrieval.errors import MediaError, UsageError
 from jepa_retrieval.media.bounded_queue import BoundedQueue
+from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.types import Decoded, DecodeRequest, Event, Failed, Finished, Probed
 from jepa_retrieval.media.workers.process import WorkerProcess
 
@@ -37,16 +38,17 @@ class DecodePool:
 
     Args:
         workers: processes; each decodes one file at a time with a few threads of its own.
-        timeout: seconds without any sign of life after which a worker is killed, and its file has failed. A worker
-            that waits because the consumer is slow is never killed.
+        timeout: seconds without any sign of life after which a worker is killed, and its file has failed; None:
+            `limits.MAX_SILENCE`. A worker that waits because the consumer is slow is never killed.
 
     Use as a context manager, or call `close`. No process survives the pool, nor the death of the process that
     owns it.
     """
 
-    def __init__(self, workers: int = 2, *, timeout: float = 60.0) -> None:
+    def __init__(self, workers: int = 2, *, timeout: float | None = None) -> None:
         if workers < 1:
             raise UsageError(f"workers must be at least 1, not {workers}")
+        timeout = MAX_SILENCE.value if timeout is None else timeout
         if not timeout > 0:
             raise UsageError(f"timeout must be a number of seconds above 0, not {timeout}")
         self._timeout = timeout
@@ -205,13 +207,13 @@ class DecodePool:
 
     def _reap(self, worker: WorkerProcess) -> str:
         """Clear up after a worker that has ended; say why, in a few words."""
-        reason = worker.exit_reason()
+        reason = worker.exit_reason(timeout=self._timeout)
         self._discard(worker)
         if self._closed:
             raise _RunOverError
         if not worker.ready:
             raise MediaError(f"the decoder process could not be started: {reason}")
-        return f"the decoder gave no sign of life for {self._timeout:g} seconds" if worker.hung else reason
+        return reason
 
 
 class _Reading:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jepa_retrieval.errors import MediaError
+from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import DecodeRequest
 
@@ -106,10 +107,15 @@ class WorkerProcess:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
-    def exit_reason(self) -> str:
-        """Why the process ended, in a few words for the user; what it printed goes to the log."""
-        if not self.ready and self.hung:
-            return "it gave no sign of life"
+    def exit_reason(self, *, timeout: float) -> str:
+        """Why the process ended, in a few words for the user; what it printed goes to the log.
+
+        Args:
+            timeout: seconds of silence after which it was killed, if it was for that.
+        """
+        if self.hung:
+            of = "the decoder" if self.ready else "it"
+            return f"{of} gave no sign of life for {timeout:g} seconds (${MAX_SILENCE.variable} allows more)"
         code = self._process.wait()
         with contextlib.suppress(OSError, ValueError):
             self._printed.seek(0)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from jepa_retrieval.errors import MediaError, UnreadableMediaError, UsageError
+from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.streams.retry import Retry
 from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters, StreamEvent, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
@@ -30,18 +31,18 @@ class StreamProcess:
 
     Args:
         request: what to read.
-        timeout: seconds without a sign of life after which the process is killed. It gives signs of life while it
-            waits for a connection, or for the consumer.
+        timeout: seconds without a sign of life after which the process is killed; None: `limits.MAX_SILENCE`. It
+            gives signs of life while it waits for a connection, or for the consumer.
 
     Raises:
         MediaError: the process cannot be started.
     """
 
-    def __init__(self, request: StreamRequest, *, timeout: float = 60.0) -> None:
+    def __init__(self, request: StreamRequest, *, timeout: float | None = None) -> None:
         self.counters = StreamCounters()
         self._before = StreamCounters()  # of processes that have ended
         self._request = request
-        self._timeout = timeout
+        self._timeout = MAX_SILENCE.value if timeout is None else timeout
         self._waiting = 0  # windows that are ready to be taken
         self._closed = threading.Event()
         self._began = time.monotonic()
@@ -151,13 +152,11 @@ class StreamProcess:
 
     def _exit_reason(self) -> str:
         """Clear up after a process that has ended; say why, in a few words."""
-        reason = self._worker.exit_reason()
+        reason = self._worker.exit_reason(timeout=self._timeout)
         self._worker.close()
         if not self._worker.ready:
             raise MediaError(f"the decoder process could not be started: {reason}")
-        return (
-            f"the decoder gave no sign of life for {self._timeout:g} seconds" if self._worker.hung else reason
-        )
+        return reason
 
     def _kill_hanging(self) -> None:
         while not self._closed.wait(_POLL_SECONDS):

@@ -24,7 +24,8 @@ import traceback
 from typing import BinaryIO
 
 from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError, UsageError
-from jepa_retrieval.media.limits import WORKER_ADDRESS_SPACE
+from jepa_retrieval.media.limits import MAX_WORKER_BYTES
+from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
 from jepa_retrieval.media.workers.outbox import Outbox
@@ -45,8 +46,8 @@ def serve(request: DecodeRequest, outbox: Outbox) -> None:
         outbox.add(("unusable", str(error)))
     except JepaError as error:
         outbox.add(("failed", str(error)))
-    except MemoryError:
-        outbox.add(("failed", "decoding needs more memory than allowed"))
+    except MemoryError as error:
+        outbox.add(("failed", library_reason(error)))
     except Exception as error:
         traceback.print_exc()
         outbox.add(("failed", f"unexpected {type(error).__name__} while decoding"))
@@ -126,7 +127,8 @@ def _limit_memory() -> None:
     try:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (WORKER_ADDRESS_SPACE, WORKER_ADDRESS_SPACE))
+        limit = MAX_WORKER_BYTES.value
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     except (ImportError, ValueError, OSError):
         return  # Windows has no such limit, macOS may refuse it
 
