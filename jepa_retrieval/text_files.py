@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from jepa_retrieval.errors import JepaError, UsageError
-from jepa_retrieval.user_paths import is_endless
+from jepa_retrieval.user_paths import is_endless, user_path
 
 MAX_LIST_BYTES = 1 << 30  # of a list; a bank of ten million captions fits
 MAX_SETTINGS_BYTES = 1 << 20  # of a file of settings; the largest of ours has 5 KB
@@ -36,6 +36,7 @@ def read_text(
     Raises:
         error: the file cannot be read, is too large, or is not UTF-8.
     """
+    path = user_path(path)
     if is_endless(path):
         raise error(f"{path}: {NOT_REGULAR}")
     try:
@@ -82,6 +83,7 @@ def iterate_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         UsageError: the file cannot be read, or a line is too long or not UTF-8.
     """
+    path = user_path(path)
     if is_endless(path):
         raise UsageError(f"{path}: {NOT_REGULAR}")
     try:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.times import format_exact_interval
+from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -40,7 +41,7 @@ def write_report(
 
     Raises OSError if the file cannot be written.
     """
-    path = Path(os.path.abspath(path))
+    path = absolute(path)
     path.write_text(
         render_report(results, library, title=title, page_folder=path.parent),
         "utf-8",

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from jepa_retrieval.times import subtitle_time
+from jepa_retrieval.user_paths import user_path
 from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ class SentenceWriter(ABC):
 
     _newline = "\n"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         # What no encoding can hold comes from file names only; sentences are sound.
-        self._file: TextIO = Path(path).open("w", encoding="utf-8", newline=self._newline, errors="replace")  # noqa: SIM115
+        self._file: TextIO = user_path(path).open(
+            "w", encoding="utf-8", newline=self._newline, errors="replace"
+        )
         self._begin()
 
     def __enter__(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.times import format_time
+from jepa_retrieval.user_paths import absolute
 from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Timeline:
         write = {".png": write_png, ".html": write_html, ".htm": write_html}.get(Path(path).suffix.lower())
         if write is None:
             raise UsageError(f"{path}: a timeline is written as .png or .html")
-        write(self, Path(os.path.abspath(path)))
+        write(self, absolute(path))
 
     def _merge(self) -> None:
         pairs = zip(self.points[::2], self.points[1::2], strict=False)

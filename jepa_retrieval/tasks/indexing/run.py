@@ -171,11 +171,19 @@ class IndexingRun:
         self._pending_frames = sum(len(window.frames) for _, window in self._pending)
         logger.info("%s: %s", file.text, reason)
         if os.path.lexists(file.found.path):
-            self._writer.put(_failed_record(file.text, file.found, reason), [])
+            self._note_failure(file, reason)
         # Else it vanished, perhaps with its disk: what the index has of it is as good as before.
         self._report.failed.append(FileFailure(file.text, reason))
         self._files_done += 1
         self._tell(file.text)
+
+    def _note_failure(self, file: _OpenFile, reason: str) -> None:
+        try:
+            self._writer.put(_failed_record(file.text, file.found, reason), [])
+        except IndexWriteError:
+            raise
+        except IndexStoreError as error:  # the report names it all the same
+            logger.info("%s: the failure is not stored: %s", file.text, error)
 
     def _tell(self, current: str) -> None:
         if self._on_progress is not None:

@@ -13,6 +13,7 @@ from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment
 from jepa_retrieval.tasks.encoding.streams import VideoStream, encode_stream
 from jepa_retrieval.tasks.watching.narrator import Narrator
+from jepa_retrieval.tasks.watching.watch import MAX_RATE
 
 _MAX_NOTES = 8  # sentences that a narrator makes a title of
 MIN_SECONDS = 20.0  # of a chapter on average, unless a number of chapters is asked for
@@ -55,7 +56,9 @@ def find_chapters(
         UsageError: `count` is more than the video has windows.
     """
     if not min_seconds > 0:
-        raise UsageError(f"min_seconds must be above 0, not {min_seconds:g}")
+        raise UsageError(f"min_seconds must be above 0, not {min_seconds}")
+    if not 0 < rate <= MAX_RATE:
+        raise UsageError(f"rate must be above 0 and at most {MAX_RATE:g} windows a second, not {rate}")
     stream = encode_stream(path, model, rate=rate)
     cuts = segment(stream.embeddings, shift=DEFAULT_SHIFT, count=count, window_seconds=1 / rate)
     max_count = max(1, int(stream.times[-1, 1] // min_seconds))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jepa_retrieval.errors import ModelError, UsageError
-from jepa_retrieval.user_paths import is_endless
+from jepa_retrieval.user_paths import is_endless, user_path
 
 MAX_SENTENCES = 60  # of one text: more are sampled evenly, so that they fit a small model's context
 _MAX_KEPT = 16 * MAX_SENTENCES  # sentences kept of a stream
@@ -30,7 +30,7 @@ class Narrator:
 
     def __init__(self, path: Path | str) -> None:
         """`path`: a GGUF file. Raises UsageError if it is not one, ModelError without the extra `voice`."""
-        self.path = Path(path)
+        self.path = user_path(path)
         if is_endless(path):
             raise UsageError(f"{path}: is not a regular file")
         try:

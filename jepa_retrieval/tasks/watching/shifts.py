@@ -68,6 +68,9 @@ class ShiftOptions:
     max_rate: float | None = 0.35
 
     def __post_init__(self) -> None:
+        for name in ("smooth", "span"):
+            if not 0 <= getattr(self, name) <= _MAX_SILENCE:
+                raise UsageError(f"{name} must be 0 to {_MAX_SILENCE:g} seconds, not {getattr(self, name)}")
         if not 0 < self.threshold < 1:
             raise UsageError(f"threshold must be between 0 and 1, not {self.threshold:g}")
         if not 1 <= self.max_silence <= _MAX_SILENCE:

@@ -26,6 +26,7 @@ from jepa_retrieval.tasks.watching.shifts import (
     StreamInterval,
 )
 
+MAX_RATE = 60.0  # windows a second
 UNIFORM_RATE = 1.0  # decodes a second that selective decoding is compared with
 
 Embedding = Literal["average", "midpoint"]
@@ -63,7 +64,11 @@ class WatchOptions:
         if self.embedding not in ("average", "midpoint"):
             raise UsageError(f"embedding must be 'average' or 'midpoint', not {self.embedding!r}")
         if self.seconds is not None and not self.seconds > 0:
-            raise UsageError(f"seconds must be above 0, not {self.seconds:g}")
+            raise UsageError(f"seconds must be above 0, not {self.seconds}")
+        if not 0 < self.rate <= MAX_RATE:
+            raise UsageError(
+                f"rate must be above 0 and at most {MAX_RATE:g} windows a second, not {self.rate}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

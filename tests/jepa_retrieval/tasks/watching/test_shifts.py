@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -141,7 +142,19 @@ def test_windows_held_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"threshold": 0.0}, {"max_silence": 0.5}, {"max_silence": 1e6}, {"max_rate": 0.0}]
+    "options",
+    [
+        {"threshold": 0.0},
+        {"max_silence": 0.5},
+        {"max_silence": 1e6},
+        {"max_rate": 0.0},
+        *(
+            {name: value}
+            for name in ("threshold", "smooth", "span", "max_silence")
+            for value in (math.nan, math.inf)
+        ),
+        {"span": 10**400},
+    ],
 )
 def test_impossible_options(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=f"{next(iter(options))} must be"):

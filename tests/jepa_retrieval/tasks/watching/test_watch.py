@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import IO, Any
 
@@ -80,6 +81,14 @@ def test_an_alert_fires_once_when_it_becomes_true(video: Path) -> None:
     assert 8.0 <= alerts[0].start <= 9.0
     assert alerts[0].confidence >= 0.5
     assert watch.counters.alerts == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"rate": value} for value in (0.0, math.nan, math.inf, 10**400)] + [{"seconds": math.nan}]
+)
+def test_impossible_times(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(options))} must be above 0"):
+        WatchOptions(**options)
 
 
 @pytest.mark.parametrize("options", [{"alerts": [" "]}, {"alerts": ["x"], "alert_confidence": 1.0}])
