@@ -60,8 +60,8 @@ def filter_errors(where: str, columns: Sequence[str], read: Callable[[], object]
     except BaseException as error:
         if not is_file_failure(error):
             raise
-        # Planning raises plain ValueErrors; errors at run time look like those of damaged files.
-        if type(error) is not ValueError and not _works(read):
+        # What a filter does wrong looks like what a damaged file does.
+        if not _works(read):
             raise
         raise filter_error(where, _shorten(reason(error)), columns) from error
 

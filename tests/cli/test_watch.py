@@ -124,7 +124,7 @@ def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) ->
         (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: cannot write to this folder"),
         (["a.mp4", "--voice", __file__], "is not a language model in GGUF format"),
         (["a.mp4", "--input-option", "x"], "KEY=VALUE"),
-        (["a.mp4", "--max-silence", "0"], "max_silence must be"),
+        (["a.mp4", "--max-silence", "0"], "'--max-silence': must be greater than or equal to 1"),
         (["a.mp4", "--alert-command", "x"], "requires --alert"),
     ],
 )

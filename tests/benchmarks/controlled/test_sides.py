@@ -59,7 +59,7 @@ def test_a_long_sentence_is_cut(side: TokenSide) -> None:
 
 def test_it_learns_to_tell_and_to_say_its_pictures(side: TokenSide) -> None:
     tokens = torch.randn(3, 2, 8)
-    batch = Batch(tokens, [""] * 3, TEXTS, torch.arange(3)[:, None])
+    batch = Batch([tokens], [""] * 3, TEXTS, torch.arange(3)[:, None])
     losses = [float(side.train_step(batch)) for _ in range(60)]
     assert losses[-1] < 0.3 * losses[0]
     stored = side.store(tokens)
