@@ -110,8 +110,8 @@ def _print_failures(report: IndexReport) -> None:
         (report.partial, "indexed in part", "--partial"),
     ):
         for failure in failures[:MAX_FAILURES_SHOWN]:
-            part = "indexed in part: " if failures is report.partial else ""
-            console.warning(f"{failure.path}: {part}{failure.error}")
+            partial = "; indexed in part" if failures is report.partial else ""
+            console.warning(f"{failure.path}: {failure.error}{partial}")
         if len(failures) > MAX_FAILURES_SHOWN:
             more = len(failures) - MAX_FAILURES_SHOWN
             console.warning(f"{console.count(more, 'more file')} {what}; 'jepa status {option}' lists them")

@@ -89,21 +89,22 @@ def _status_document(library: Library) -> dict[str, Any]:
 def _status_lines(library: Library) -> Iterator[str]:
     stats = library.status()
     media = f"{console.count(stats.videos, 'video')}, {console.count(stats.images, 'image')}"
-    others = "".join(
-        f"; {number:,} {what} ('jepa status {option}')"
-        for number, what, option in (
-            (stats.files_partial, "in part", "--partial"),
-            (stats.files_failed, "failed", "--failed"),
-            (stats.files_left_out, "left out", "--left-out"),
-        )
-        if number
+    exceptions = (
+        ("partial", stats.files_partial, "--partial"),
+        ("failed", stats.files_failed, "--failed"),
+        ("left out", stats.files_left_out, "--left-out"),
     )
     yield from console.columns(
         [
             ("index", str(library.folder)),
             ("model", stats.model),
             ("prompt", stats.prompt or "none"),
-            ("files", f"{stats.files_ok + stats.files_partial:,} ({media}){others}"),
+            ("files", f"{stats.files_ok + stats.files_partial:,} ({media})"),
+            *(
+                (name, f"{number:,} (see 'jepa status {option}')")
+                for name, number, option in exceptions
+                if number
+            ),
             ("video", format_time(stats.media_seconds)),
             ("clips", f"{stats.clips:,}"),
             (

@@ -117,13 +117,13 @@ def summary(counters: WatchCounters) -> str:
         parts.append(f"lag {counters.lag:.1f} s, at most {counters.max_lag:.1f} s")
         parts.append(f"{stream.dropped:,} dropped")
     for number, what in (
-        (counters.alerts, "alerts"),
-        (counters.losses, "lost connections"),
-        (stream.damaged, "damaged packets"),
-        (stream.clock_jumps, "clock jumps"),
+        (counters.alerts, "alert"),
+        (counters.losses, "lost connection"),
+        (stream.damaged, "damaged packet"),
+        (stream.clock_jumps, "clock jump"),
     ):
         if number:
-            parts.append(f"{number:,} {what}")
+            parts.append(console.count(number, what))
     return "; ".join(parts) + "."
 
 

@@ -241,10 +241,10 @@ def test_what_was_read_in_part_is_listed(jepa: Jepa, photos: Path) -> None:
     done = jepa("index", photos, "--json")
     (partial,) = json.loads(done.out)["partial"]
     assert (done.status, partial["path"], json.loads(done.out)["failed"]) == (1, "cut.mp4", [])
-    assert f"cut.mp4: indexed in part: {partial['error']}" in done.err
+    assert f"cut.mp4: {partial['error']}; indexed in part" in done.err
     listed = jepa("status", "--index", photos / ".jepa", "--partial")
     assert listed.out == f"cut.mp4\t{partial['error']}\n"
-    assert "1 in part" in jepa("status", "--index", photos / ".jepa").out
+    assert "partial  1 (see 'jepa status --partial')" in jepa("status", "--index", photos / ".jepa").out
 
 
 def test_what_is_left_out_is_counted_and_listed(jepa: Jepa, photos: Path) -> None:
@@ -257,8 +257,28 @@ def test_what_is_left_out_is_counted_and_listed(jepa: Jepa, photos: Path) -> Non
     assert "Left out 2 files and folders: unknown kind (1), excluded (1)." in done.err
     listed = jepa("status", "--index", photos / ".jepa", "--left-out")
     assert listed.out == "notes.txt\tunknown kind\nprivate\texcluded\n"
-    assert "2 left out" in jepa("status", "--index", photos / ".jepa").out
+    assert "left out  2 (see 'jepa status --left-out')" in jepa("status", "--index", photos / ".jepa").out
     jepa("index", photos)
     assert jepa("status", "--index", photos / ".jepa", "--left-out").out == "notes.txt\tunknown kind\n"
     removed = jepa("index", photos, "--exclude", "private", "--json")
     assert (removed.status, json.loads(removed.out)["removed"]) == (0, 1)
+
+
+def test_everything_that_a_run_reports(jepa: Jepa, photos: Path, tmp_path: Path, golden: Golden) -> None:
+    """A file read in part, a broken one, one of unknown kind, a missing folder, a file that is no longer selected."""
+    cut = make_video(photos / "cut.mp4", seconds=16, gop=25, container_options={"movflags": "faststart"})
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    (photos / "broken.png").write_bytes(b"no picture" * 100)
+    (photos / "notes.txt").write_text("no media")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    shutil.copy(photograph("rocket.jpg"), disk)
+    index = ("index", photos, disk, "--index", tmp_path / "index", "--no-progress")
+    first = jepa(*index)
+    disk.rename(tmp_path / "unplugged")
+    second = jepa(*index, "--include", "c*")
+    pruned = jepa(*index, "--include", "c*", "--prune")
+    status = jepa("status", "--index", tmp_path / "index")
+    assert [done.status for done in (first, second, pruned)] == [1, 1, 0]
+    text = "".join(done.err + done.out for done in (first, second, pruned, status))
+    golden("index_report", text.replace(str(tmp_path), "FOLDER"))
