@@ -83,7 +83,7 @@ def test_a_timeline_is_drawn_though_the_stream_is_lost_for_good(
             "watch", url, "--sentences", sentences, "--give-up", 0.3, "--timeline", tmp_path / "a.html"
         )
     assert done.status == 2 and "was given up" in done.err
-    assert "1 lost connection;" in done.err and "8 windows" in done.err
+    assert "1 lost connection." in done.err and "8 windows" in done.err
     assert len(done.out.splitlines()) == (tmp_path / "a.html").read_text().count("<img") > 0
 
 
