@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from indexes.records import MediaRecord
+from indexes.errors import IndexFormatError
+from indexes.records import MediaKind, MediaRecord, MediaState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,15 +17,61 @@ if TYPE_CHECKING:
 MEDIA_FIELDS = tuple(MediaRecord.__dataclass_fields__)
 
 
+# What may be missing in a stored `MediaRecord`.
+_OPTIONAL = {"duration", "width", "height", "frame_rate", "codec", "error"}
+
+
+def check_filled(table: pa.Table, *columns: str) -> None:
+    """Refuse a table with empty values where there are none in ours.
+
+    Raises:
+        IndexFormatError: there is one.
+    """
+    for name in columns:
+        if table[name].null_count:
+            raise IndexFormatError(f"the index is damaged: a row has no {name}")
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Refuse paths that no file can have.
+
+    Raises:
+        IndexFormatError: there is one.
+    """
+    for path in paths:
+        if not path or "\0" in path:
+            raise IndexFormatError(f"the index is damaged: {path[:60]!r} is not a path")
+
+
 def media_records(table: pa.Table) -> list[MediaRecord]:
-    """One record per row of `Index.media()`; the table needs all columns of `MediaRecord`."""
-    columns = [table[name].to_pylist() for name in MEDIA_FIELDS]
+    """One record per row of `Index.media()`; the table needs all columns of `MediaRecord`.
+
+    Raises:
+        IndexFormatError: a value is one that this program does not store.
+    """
+    check_filled(table, *(name for name in MEDIA_FIELDS if name not in _OPTIONAL))
+    check_paths(table["path"].to_pylist())
+    for name, allowed in (("kind", get_args(MediaKind)), ("state", get_args(MediaState))):
+        if unknown := set(table[name].unique().to_pylist()) - set(allowed):
+            raise IndexFormatError(f"the index is damaged: {name} is {min(unknown)[:60]!r}")
+    columns = [_plain(table[name].to_pylist()) for name in MEDIA_FIELDS]
     return [MediaRecord(*values) for values in zip(*columns, strict=True)]
 
 
+def _plain(values: list[Any]) -> list[Any]:
+    """The same without numbers that are not finite."""
+    return [None if isinstance(value, float) and not math.isfinite(value) else value for value in values]
+
+
 def embeddings(table: pa.Table | pa.RecordBatch) -> np.ndarray:
-    """Column `embedding` as float16 [rows, E]."""
+    """Column `embedding` as float16 [rows, E].
+
+    Raises:
+        IndexFormatError: a row has none.
+    """
     column = table["embedding"]
+    if column.null_count:
+        raise IndexFormatError("the index is damaged: a row has no embedding")
     if hasattr(column, "combine_chunks"):
         column = column.combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False)
@@ -38,6 +87,8 @@ def tokens(table: pa.Table) -> list[np.ndarray | None]:
 def window_times(table: pa.Table) -> list[np.ndarray]:
     """Column `window_times` as float32 [W, 2] (start and end in seconds) per row."""
     arrays = [_array(raw, "<f4", 2) for raw in table["window_times"]]
+    if not all(array is None or np.isfinite(array).all() for array in arrays):
+        raise IndexFormatError("the index is damaged: a window has no time")
     return [np.zeros((0, 2), np.float32) if array is None else array for array in arrays]
 
 
@@ -50,5 +101,7 @@ def _array(raw: pa.Scalar, dtype: str, width: int | None) -> np.ndarray | None:
     if not raw.is_valid or width is None:
         return None
     buffer = raw.as_buffer()
+    if width < 1 or buffer.size % (width * np.dtype(dtype).itemsize):
+        raise IndexFormatError(f"the index is damaged: {buffer.size} bytes are no rows of {width} numbers")
     flat = np.frombuffer(buffer, dtype=dtype) if buffer.size else np.zeros(0, dtype)
     return flat.reshape(-1, width)

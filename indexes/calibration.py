@@ -8,9 +8,11 @@ from typing import Any
 
 from indexes.files import write_atomically
 from indexes.manifest import Manifest
+from indexes.untrusted import read_json_object
 
 FILE_NAME = "calibration.json"
 FORMAT_VERSION = 1
+MAX_BYTES = 64 * 1024 * 1024
 
 
 def write_calibration(folder: Path, manifest: Manifest, content: dict[str, Any]) -> None:
@@ -26,13 +28,13 @@ def write_calibration(folder: Path, manifest: Manifest, content: dict[str, Any])
 def read_calibration(folder: Path, manifest: Manifest) -> dict[str, Any] | None:
     """What was stored for this index, of whatever commit; None if there is nothing that fits it."""
     try:
-        document = json.loads((folder / FILE_NAME).read_bytes())
-        if any(document[name] != value for name, value in _identity(manifest).items()):
-            return None
-        content: dict[str, Any] = document["content"]
-    except (OSError, ValueError, KeyError, TypeError):
+        fields = read_json_object(folder / FILE_NAME, max_bytes=MAX_BYTES)
+    except (OSError, ValueError):
         return None
-    return content
+    content = fields.value("content")
+    if any(fields.value(name) != value for name, value in _identity(manifest).items()):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _identity(manifest: Manifest) -> dict[str, object]:

@@ -13,11 +13,12 @@ from indexes.lock import LOCK_NAME, NOTE_NAME, WriterLock
 from indexes.manifest import FILE_NAME, Commit, Manifest, write_manifest
 from indexes.reasons import reason
 from indexes.schema import MEDIA_SCHEMA, clip_schema
-from indexes.tables import CLIPS, MEDIA, create_table, open_table
+from indexes.tables import CLIPS, MEDIA, create_table, open_clips
+from indexes.untrusted import check_no_links
 from indexes.vectors import build
 from indexes.vectors.description import FOLDER as VECTORS
 
-_OWN_NAMES = {MEDIA, CLIPS, VECTORS, LOCK_NAME, NOTE_NAME, FILE_NAME + ".tmp"}
+_OWN_NAMES = {MEDIA, CLIPS, VECTORS, LOCK_NAME, NOTE_NAME}
 
 
 def create_files(folder: Path, manifest: Manifest) -> None:
@@ -28,6 +29,7 @@ def create_files(folder: Path, manifest: Manifest) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        check_no_links(folder)
         lock = WriterLock(folder)
         try:
             _refuse_content(folder)
@@ -41,10 +43,10 @@ def create_files(folder: Path, manifest: Manifest) -> None:
                 sync_new_files(folder / table, set())
             manifest = dataclasses.replace(manifest, commit=commit)
             write_manifest(folder, manifest)
-            build.update(folder, manifest, open_table(folder / CLIPS, commit.clips_version))
+            build.update(folder, manifest, open_clips(folder, manifest))
         finally:
             lock.release()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise IndexWriteError(f"cannot make an index at {folder}: {reason(error)}") from error
 
 
@@ -60,7 +62,9 @@ def _refuse_content(folder: Path) -> None:
     if (folder / FILE_NAME).exists():
         raise IndexWriteError(f"{folder} already holds an index")
     # Leftovers of an interrupted creation may be overwritten; other files may not.
-    others = sorted(path.name for path in folder.iterdir() if path.name not in _OWN_NAMES)
+    others = sorted(
+        path.name for path in folder.iterdir() if path.name not in _OWN_NAMES and path.suffix != ".tmp"
+    )
     if others:
         raise IndexWriteError(
             f"{folder} is not empty (it holds {others[0]}): choose a new folder for the index"

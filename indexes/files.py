@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+# A temporary file of `write_atomically`. One that is younger than this may still be being written.
+_TEMPORARY = re.compile(r".+\.[0-9a-f]{12}\.tmp")
+MAX_WRITING_SECONDS = 60.0
+# What network file systems say that cannot flush folders.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data`: whoever reads sees all of the old bytes or all of the new ones.
 
+    A link at `path` is replaced, not followed. If writing fails, no temporary file stays.
+
     Args:
         durable: get the bytes onto the disk before the name points at them, so that this holds through a power
             cut too.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
-    draft = path.with_name(path.name + ".tmp")
-    draft.write_bytes(data)
-    if durable:
-        sync_file(draft)
-    draft.replace(path)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        if durable:
+            sync_file(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
     if durable:
         sync_folder(path.parent)
+
+
+def abandoned_files(folder: Path) -> list[Path]:
+    """Temporary files in `folder` whose writer died, in order of their names."""
+    now = time.time()
+    found = []
+    for path in folder.glob("*.tmp"):
+        with contextlib.suppress(OSError):  # it was finished or deleted meanwhile
+            age = now - path.lstat().st_mtime
+            if not _TEMPORARY.fullmatch(path.name) or abs(age) > MAX_WRITING_SECONDS:
+                found.append(path)
+    return sorted(found)
 
 
 def sync_file(path: Path) -> None:
@@ -33,12 +67,15 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk; Windows has no such call and needs none."""
-    if os.name == "nt":
+    """Wait until a folder's names are on the disk, where the system can open folders (Windows cannot)."""
+    if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

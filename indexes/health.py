@@ -16,10 +16,14 @@ from indexes import arrays
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.calibration import read_calibration
 from indexes.errors import IndexStoreError
+from indexes.files import abandoned_files
+from indexes.left_out import FILE_NAME as LEFT_OUT
+from indexes.left_out import load_left_out
 from indexes.lock import is_locked
 from indexes.reasons import is_file_failure, reason
-from indexes.tables import CLIPS, MEDIA
+from indexes.tables import CLIPS, MEDIA, unused_files
 from indexes.vectors import build, files
+from indexes.vectors.description import FOLDER as VECTORS
 from indexes.vectors.description import DamagedVectorsError, read_description
 
 if TYPE_CHECKING:
@@ -62,11 +66,26 @@ def find_problems(snapshot: Snapshot) -> list[Problem]:
     problems += _records(media, clips)
     problems += _embeddings(clips, embeddings)
     problems += _collapse(embeddings[_originals(media, clips)])
-    problems += _uncommitted(snapshot)
-    problems += _orphans(snapshot)
-    problems += _vectors(snapshot)
+    problems += _derived(snapshot)
     problems += _calibration(snapshot)
+    problems += _left_out(snapshot)
     return problems
+
+
+def _derived(snapshot: Snapshot) -> list[Problem]:
+    """What a running writer may not have finished yet: reported where no writer works, and only if it stays so."""
+    before: list[Problem] | None = None
+    while not is_locked(snapshot.folder):
+        problems = [
+            *_uncommitted(snapshot),
+            *_unnamed(snapshot),
+            *_vectors(snapshot),
+            *_other_folders(snapshot.folder),
+        ]
+        if not problems or problems == before:
+            return problems
+        before = problems
+    return []
 
 
 def _unreadable(name: str, table: Callable[[], lance.LanceDataset]) -> Iterator[Problem]:
@@ -153,9 +172,8 @@ def _collapse(embeddings: np.ndarray) -> Iterator[Problem]:
 
 
 def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:
-    if is_locked(snapshot.folder):
-        return  # the tables of a running writer are ahead of its manifest
-    commit = snapshot.manifest.commit
+    """What writers left that died or failed."""
+    folder, commit = snapshot.folder, snapshot.manifest.commit
     for name, table, version in (
         (MEDIA, snapshot.media_table, commit.media_version),
         (CLIPS, snapshot.clips_table, commit.clips_version),
@@ -163,22 +181,49 @@ def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:
         if table.latest_version != version:
             detail = f"{name} has changes that were never committed; searches do not see them"
             yield Problem("unfinished write", detail, f"the next `jepa index` rolls them back, or {OPTIMIZE}")
+        else:
+            yield from _unused(name, table)
+    abandoned = [path.name for path in (*abandoned_files(folder), *abandoned_files(folder / VECTORS))]
+    if abandoned:
+        detail = f"{len(abandoned)} temporary files of writers that died, the first is {abandoned[0]}"
+        yield Problem("orphaned files", detail, OPTIMIZE)
 
 
-def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
-    """Files and folders that nothing refers to: they only waste space."""
-    if is_locked(snapshot.folder):
-        return  # a writer creates files before it names them
+def _unused(name: str, table: lance.LanceDataset) -> Iterator[Problem]:
+    try:
+        unused = unused_files(table)
+    except BaseException as error:
+        if not is_file_failure(error):
+            raise
+        yield Problem(
+            "damaged table",
+            f"an older version of {name} cannot be read: {reason(error)}",
+            f"restore a backup, or {REBUILD}",
+        )
+        return
+    if unused:
+        yield Problem("orphaned files", f"{len(unused)} files in {name}, the first is {unused[0]}", OPTIMIZE)
+
+
+def _unnamed(snapshot: Snapshot) -> Iterator[Problem]:
+    """Files in `vectors/` that nothing refers to: they only waste space."""
     folder, manifest = snapshot.folder, snapshot.manifest
     with contextlib.suppress(DamagedVectorsError, OSError):  # `_vectors` reports these
         description = read_description(
             folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size
         )
-        unknown = files.unnamed_files(folder, description)
-        if unknown:
-            detail = f"{len(unknown)} files in {folder.name}/vectors, the first is {unknown[0]}"
+        if unnamed := [
+            name for name in files.unnamed_files(folder, description) if not name.endswith(".tmp")
+        ]:
+            detail = f"{len(unnamed)} files in {folder.name}/vectors, the first is {unnamed[0]}"
             yield Problem("orphaned files", detail, OPTIMIZE)
+
+
+def _other_folders(folder: Path) -> Iterator[Problem]:
+    """Folders beside the index that a rebuild left."""
     for other in sorted(folder.parent.glob(f"{glob.escape(folder.name)}.*")):
+        if is_locked(other):
+            continue
         if other.name == f"{folder.name}.rebuilding":
             yield Problem(
                 "unfinished rebuild", str(other), "run `jepa index --rebuild` to go on, or delete the folder"
@@ -193,6 +238,16 @@ def _calibration(snapshot: Snapshot) -> Iterator[Problem]:
     ) is None:
         detail = f"{CALIBRATION} is damaged or of another fingerprint; every search measures for itself"
         yield Problem("wrong calibration", detail, OPTIMIZE)
+
+
+def _left_out(snapshot: Snapshot) -> Iterator[Problem]:
+    try:
+        load_left_out(snapshot.folder / LEFT_OUT, snapshot.manifest)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        detail = f"{LEFT_OUT}: {reason(error)}; which files were left out is not known"
+        yield Problem("wrong list of left-out files", detail, "run `jepa index` again")
 
 
 def _vectors(snapshot: Snapshot) -> Iterator[Problem]:

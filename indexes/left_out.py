@@ -15,6 +15,7 @@ from pathlib import Path
 from indexes.files import write_atomically
 from indexes.manifest import Manifest
 from indexes.reasons import reason
+from indexes.untrusted import open_regular, parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +24,8 @@ FORMAT = "jepa-left-out"
 FORMAT_VERSION = 1
 
 MAX_LISTED = 100_000
-# Of one line and of the whole file: a list that is larger was not written by this program.
+# A longer line was not written by this program.
 MAX_LINE_BYTES = 65_536
-MAX_FILE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,7 @@ def load_left_out(path: Path, manifest: Manifest) -> LeftOut:
     Raises:
         OSError, ValueError: it cannot be read, is damaged or belongs to another index.
     """
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_FILE_BYTES:,} bytes")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         header = _object(file.readline(MAX_LINE_BYTES + 1))
         if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
             raise ValueError("it has another format")
@@ -126,10 +124,7 @@ def _file(line: bytes) -> LeftOutFile:
 def _object(line: bytes) -> dict[str, object]:
     if len(line) > MAX_LINE_BYTES or not line.endswith(b"\n"):
         raise ValueError("a line is too long or cut short")
-    try:
-        row = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("a line is nested too deeply") from error
+    row = parse_json(line)
     if not isinstance(row, dict):
         raise ValueError("a line is not a JSON object")
     return row

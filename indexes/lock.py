@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexes.errors import IndexLockedError, IndexWriteError
+from indexes.files import write_atomically
 from indexes.reasons import reason
+from indexes.untrusted import read_json_object
 
 LOCK_NAME = "writer.lock"
 NOTE_NAME = "writer.json"
@@ -31,7 +33,8 @@ class WriterLock:
         from filelock import FileLock, Timeout
 
         self._note = folder / NOTE_NAME
-        self._lock = FileLock(folder / LOCK_NAME, timeout=0, thread_local=False)
+        # `is_locked` of a reader holds the lock for a moment.
+        self._lock = FileLock(folder / LOCK_NAME, timeout=0.2, thread_local=False)
         try:
             self._lock.acquire()
         except Timeout:
@@ -39,7 +42,7 @@ class WriterLock:
         except OSError as error:
             raise IndexWriteError(f"cannot write to {folder}: {reason(error)}") from error
         try:
-            self._note.write_text(json.dumps(_myself()))
+            write_atomically(self._note, json.dumps(_myself()).encode(), durable=False)
         except OSError as error:
             self._lock.release()
             raise IndexWriteError(f"cannot write to {folder}: {reason(error)}") from error
@@ -60,7 +63,7 @@ def is_locked(folder: Path) -> bool:
     """Whether a writer is at work; False too where this process may not look."""
     from filelock import FileLock, Timeout
 
-    if not (folder / LOCK_NAME).exists():
+    if not (folder / LOCK_NAME).is_file() or (folder / LOCK_NAME).is_symlink():
         return False
     try:
         FileLock(folder / LOCK_NAME, timeout=0).acquire().lock.release()
@@ -79,7 +82,8 @@ def _myself() -> dict[str, object]:
 def _holder(note: Path) -> str:
     # The holder writes its note just after it gets the lock, so for a moment there may be none.
     try:
-        holder = json.loads(note.read_text())
-        return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        holder = read_json_object(note, max_bytes=65_536)
+        host, started = holder.unicode("host", max_chars=255), holder.unicode("started", max_chars=40)
+        return f"process {holder.integer('pid')} on {host} since {started}"
+    except (OSError, ValueError):
         return "another process"

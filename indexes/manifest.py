@@ -14,11 +14,17 @@ from pathlib import Path
 from indexes.errors import IndexFormatError, IndexNotFoundError
 from indexes.files import write_atomically
 from indexes.reasons import reason
+from indexes.untrusted import Fields, parse_json, read_bytes
 
 FORMAT = "jepa-index"
 FORMAT_VERSION = 2  # the newest that this program reads
 CAPTIONS_FORMAT = 2  # of indexes whose clips have a column for captions; the others stay at 1
 FILE_NAME = "manifest.json"
+
+MAX_BYTES = 1024 * 1024
+MAX_EMBEDDING_SIZE = 65_536
+MAX_PROMPT_CHARS = 100_000
+MAX_PATH_CHARS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Identity of an index and its present commit."""
+    """Identity of an index and its present commit. Nothing it names is fetched or opened here."""
 
     index_id: str  # random; ties the derived files to this index
     model: str
@@ -52,9 +58,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of `folder` in one atomic step.
 
     Raises:
+        ValueError: a field is out of range, so that the manifest could not be read again.
         OSError: the folder cannot be written.
     """
     content = {"format": FORMAT, **dataclasses.asdict(manifest)}
+    _parse(Fields(content))
     write_atomically(folder / FILE_NAME, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -67,7 +75,17 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / FILE_NAME
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(read_bytes(path, max_bytes=MAX_BYTES))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise IndexFormatError(f"{path} is not the manifest of an index")
+        fields = Fields(content)
+        version = fields.integer("format_version", low=1)
+        if version > FORMAT_VERSION:
+            raise IndexFormatError(
+                f"{path.parent} was written by a newer version (index format {version}, this program reads up to "
+                f"{FORMAT_VERSION}): upgrade jepa-retrieval to open it"
+            )
+        return _parse(fields)
     except FileNotFoundError:
         what = "it has no manifest.json" if folder.is_dir() else "there is no such folder"
         raise IndexNotFoundError(f"no index at {folder}: {what}") from None
@@ -76,27 +94,28 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise IndexFormatError(f"cannot read {path}: {reason(error)}") from error
     except ValueError as error:
-        raise IndexFormatError(f"{path} is damaged: it is not JSON ({error})") from error
-    return _parse(path, content)
-
-
-def _parse(path: Path, content: object) -> Manifest:
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise IndexFormatError(f"{path} is not the manifest of an index")
-    version = content.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        raise IndexFormatError(f"{path} is damaged: format_version is {version!r}")
-    if version > FORMAT_VERSION:
-        raise IndexFormatError(
-            f"{path.parent} was written by a newer version (index format {version}, this program reads up to "
-            f"{FORMAT_VERSION}): upgrade jepa-retrieval to open it"
-        )
-    try:
-        commit = Commit(**content.pop("commit"))
-        manifest = Manifest(**content, commit=commit)
-    except (KeyError, TypeError) as error:
         raise IndexFormatError(f"{path} is damaged: {error}") from error
-    numbers = [manifest.embedding_size, *dataclasses.astuple(commit)]
-    if not all(isinstance(number, int) for number in numbers) or manifest.embedding_size < 1:
-        raise IndexFormatError(f"{path} is damaged: a number is missing or wrong")
-    return manifest
+
+
+def _parse(fields: Fields) -> Manifest:
+    fields.check_names("format", *(field.name for field in dataclasses.fields(Manifest)))
+    commit = fields.fields("commit")
+    commit.check_names(*(field.name for field in dataclasses.fields(Commit)))
+    return Manifest(
+        index_id=fields.unicode("index_id", max_chars=200),
+        model=fields.unicode("model"),
+        prompt=fields.unicode("prompt", max_chars=MAX_PROMPT_CHARS),
+        fingerprint=fields.unicode("fingerprint", max_chars=200),
+        embedding_size=fields.integer("embedding_size", low=1, high=MAX_EMBEDDING_SIZE),
+        media_root=fields.text("media_root", max_chars=MAX_PATH_CHARS) if "media_root" in fields else None,
+        created=fields.unicode("created", max_chars=200),
+        created_with=fields.unicode("created_with", max_chars=200),
+        format_version=fields.integer("format_version", low=1),
+        commit=Commit(
+            number=commit.integer("number"),
+            media_version=commit.integer("media_version", low=1),
+            clips_version=commit.integer("clips_version", low=1),
+            next_media_id=commit.integer("next_media_id"),
+            next_clip_id=commit.integer("next_clip_id"),
+        ),
+    )

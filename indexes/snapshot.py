@@ -39,16 +39,16 @@ class Snapshot:
     @cached_property
     def media_table(self) -> lance.LanceDataset:
         """One row per file, failed ones too."""
-        from indexes.tables import MEDIA, open_table
+        from indexes.tables import open_media
 
-        return open_table(self.folder / MEDIA, self.manifest.commit.media_version)
+        return open_media(self.folder, self.manifest)
 
     @cached_property
     def clips_table(self) -> lance.LanceDataset:
         """One row per clip."""
-        from indexes.tables import CLIPS, open_table
+        from indexes.tables import open_clips
 
-        return open_table(self.folder / CLIPS, self.manifest.commit.clips_version)
+        return open_clips(self.folder, self.manifest)
 
     @cached_property
     def loaded(self) -> build.LoadedVectors:
@@ -192,7 +192,7 @@ class Snapshot:
         memory = settings.memory
         held = description.ann.stored.bytes + embeddings.nbytes + HIT_BYTES * len(self.loaded.hits)
         fits = memory is None or held <= memory
-        read = partial(growth.read, self.folder, description.ann)
+        read = partial(growth.read, self.folder, description.ann, self.manifest.embedding_size)
         return VectorSearch(embeddings, StoredAnnIndex(read, description.ann.effort, fits), gpu)
 
     def _matching(self, where: str) -> np.ndarray:

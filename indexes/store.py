@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from indexes.writer import IndexWriter
 
 
+# How often `verify` begins again while a writer commits.
+VERIFY_ATTEMPTS = 3
+
+
 class Index:
     """Vectors and records of a collection of media, in a folder.
 
@@ -285,11 +289,19 @@ class Index:
         return self._reader.read(collect_stats)
 
     def verify(self) -> list[Problem]:
-        """Read everything and report what is wrong, with the remedy; an empty list if nothing is."""
+        """Read everything and report what is wrong, with the remedy; an empty list if nothing is.
+
+        What a running writer has not finished yet is not wrong.
+        """
         from indexes.health import find_problems
 
-        self.refresh()
-        return find_problems(self._reader.snapshot)
+        for _ in range(VERIFY_ATTEMPTS):
+            self.refresh()
+            self._reader.reopen()
+            problems = find_problems(self._reader.snapshot)
+            if not problems or read_manifest(self.folder) == self.manifest:
+                break  # else a writer went on meanwhile: what was found may be of its making
+        return problems
 
     def writer(self) -> IndexWriter:
         """Start writing; use it in a `with` statement.

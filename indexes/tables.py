@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
-from indexes.manifest import Commit
+from indexes.manifest import CAPTIONS_FORMAT, Manifest
 from indexes.reasons import is_file_failure, reason
+from indexes.schema import MEDIA_SCHEMA, clip_schema
+from indexes.untrusted import check_no_links, check_plain_name
 
 if TYPE_CHECKING:
     import lance
@@ -22,6 +25,7 @@ CLIPS = "clips.lance"
 
 # Readers keep the version they opened, so versions that were replaced recently are not deleted.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
+_FOREVER = timedelta(days=36_500)
 
 # Fragments with more rows than this are not joined, so that compaction does not rewrite a large index every time.
 ROWS_PER_FRAGMENT = 8192
@@ -36,20 +40,67 @@ def create_table(path: Path, schema: pa.Schema) -> int:
     return lance.write_dataset(schema.empty_table(), path, mode="create").version
 
 
-def open_table(path: Path, version: int) -> lance.LanceDataset:
+def open_table(path: Path, version: int, schema: pa.Schema) -> lance.LanceDataset:
     """Open one version of a table for reading.
 
+    Args:
+        schema: columns that it must have, of these types.
+
     Raises:
-        IndexFormatError: the table is missing or damaged.
+        IndexFormatError: the table is missing, damaged, or refers to files outside of its folder.
     """
     import lance
 
     try:
-        return lance.dataset(path, version=version)
+        check_no_links(path)
+        data = lance.dataset(path, version=version)
+        _check_own_files(data)
+        _check_schema(data.schema, schema)
+        # Opens every file. What is damaged raises here; while rows are read it can end the process.
+        data.validate()
+        return data
     except BaseException as error:
         if not is_file_failure(error):
             raise
         raise IndexFormatError(f"{path} is missing or damaged: {reason(error)}") from error
+
+
+def _check_own_files(data: lance.LanceDataset) -> None:
+    """Refuse tables whose files lie elsewhere, perhaps on a server: Lance would open them."""
+    if data.base_paths():
+        raise ValueError("it refers to files in other folders")
+    for fragment in data.get_fragments():
+        for file in fragment.metadata.files:
+            check_plain_name(file.path)
+
+
+def _check_schema(found: pa.Schema, expected: pa.Schema) -> None:
+    for field in expected:
+        index = found.get_field_index(field.name)
+        if index < 0 or found.field(index).type != field.type:
+            raise ValueError(f"it has no column {field.name!r} of type {field.type}")
+
+
+def unused_files(data: lance.LanceDataset) -> list[str]:
+    """Data files in the folder of a table that no version refers to, by path inside it."""
+    used = set(data.tracked_files().read_all()["path"].to_pylist())
+    there: list[str] = data.all_files().read_all()["path"].to_pylist()
+    return sorted(path for path in there if path.startswith(("data/", "_deletions/")) and path not in used)
+
+
+def open_media(folder: Path, manifest: Manifest) -> lance.LanceDataset:
+    """The files of the manifest's commit; errors as in `open_table`."""
+    return open_table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
+
+
+def open_clips(folder: Path, manifest: Manifest) -> lance.LanceDataset:
+    """The clips of the manifest's commit; errors as in `open_table`."""
+    return open_table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
+
+
+def schema_of_clips(manifest: Manifest) -> pa.Schema:
+    """The columns that the clips of an index have."""
+    return clip_schema(manifest.embedding_size, captions=manifest.format_version >= CAPTIONS_FORMAT)
 
 
 class Table:
@@ -58,14 +109,17 @@ class Table:
     Readers do not see its changes until a manifest names the version that they led to.
     """
 
-    def __init__(self, path: Path, version: int) -> None:
+    def __init__(self, path: Path, version: int, schema: pa.Schema) -> None:
         self.path = path
         # Lance never changes a file: those of the last commit are on the disk already.
         self._flushed = files_below(path)
-        self._data = open_table(path, version)
+        self._data = open_table(path, version, schema)
         if self._data.latest_version != version:
-            # A writer died or failed between its changes and its manifest: undo them.
+            # A writer died or failed between its changes and its manifest: undo them, and delete what it wrote.
+            versions: Any = self._data.versions()
+            unpublished = [entry["version"] for entry in versions if entry["version"] > version]
             self._data.restore()
+            self._data.cleanup_old_versions(versions=unpublished, delete_unverified=True)
 
     @property
     def version(self) -> int:
@@ -123,21 +177,34 @@ class Table:
         # A version was the present one until the next was made.
         pairs = pairwise(versions)
         old = [this["version"] for this, following in pairs if following["timestamp"] <= limit]
+        # No other writer can be running, so files of failed writes can be deleted too.
         if old:
-            # No other writer can be running, so files of failed writes can be deleted too.
             self._data.cleanup_old_versions(versions=old, delete_unverified=True)
+        else:
+            self._data.cleanup_old_versions(older_than=_FOREVER, delete_unverified=True)
+
+    def delete_unused_files(self) -> None:
+        """Delete files of a failed change, if it made no version."""
+        if self._data.latest_version == self._data.version:
+            self._data.cleanup_old_versions(older_than=_FOREVER, delete_unverified=True)
 
 
 class Tables:
     """Both tables, open for writing."""
 
-    def __init__(self, folder: Path, commit: Commit) -> None:
-        self.media = Table(folder / MEDIA, commit.media_version)
-        self.clips = Table(folder / CLIPS, commit.clips_version)
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.media = Table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
+        self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
 
     def versions(self) -> dict[str, int]:
         """The fields of a `Commit` that name the present state."""
         return {"media_version": self.media.version, "clips_version": self.clips.version}
+
+    def delete_unused_files(self) -> None:
+        """Delete files of a failed change as far as possible, so that a full disk does not stay full."""
+        for table in (self.media, self.clips):
+            with suppress(OSError, ValueError, RuntimeError):
+                table.delete_unused_files()
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk."""

@@ -17,7 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from indexes.errors import IndexStoreError, IndexWriteError
+from indexes.arrays import check_filled
+from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
+from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile, merge_left_out, read_left_out, write_left_out
 from indexes.lock import WriterLock
 from indexes.manifest import CAPTIONS_FORMAT, Commit, read_manifest, write_manifest
@@ -27,6 +29,7 @@ from indexes.records import ClipRecord, MediaRecord
 from indexes.schema import CAPTION, clip_table, media_row
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
+from indexes.untrusted import check_no_links
 from indexes.vectors import build, growth
 from indexes.vectors.search_settings import SearchSettings, write_search_settings
 
@@ -51,6 +54,7 @@ class IndexWriter:
     def __init__(self, folder: Path, *, on_close: Callable[[], object] | None = None) -> None:
         self._folder = folder
         self._on_close = on_close
+        _refuse_links(folder)
         self._lock = WriterLock(folder)
         self._failed = False
         self._left_out: LeftOut | None = None
@@ -60,10 +64,11 @@ class IndexWriter:
                 self._commit = self._manifest.commit
                 self._next_media_id = self._commit.next_media_id
                 self._next_clip_id = self._commit.next_clip_id
-                self._tables = Tables(self._folder, self._commit)
+                self._tables = Tables(self._folder, self._manifest)
                 # A rollback makes new versions with the old content: readers and later writers should use them.
                 self._publish(self._commit.number)
                 files = self._tables.media.rows("true", ["path", "media_id"])
+                check_filled(files, "path", "media_id")
                 self._known: dict[str, int] = dict(
                     zip(files["path"].to_pylist(), files["media_id"].to_pylist(), strict=True)
                 )
@@ -202,7 +207,11 @@ class IndexWriter:
         self._check_usable()
         if not self._pending.is_empty:
             with self._writing("commit"):
-                self._pending.write(self._tables)
+                try:
+                    self._pending.write(self._tables)
+                except BaseException:
+                    self._tables.delete_unused_files()
+                    raise
                 self._publish(self._commit.number + 1)
         self._pending = PendingChanges()
         if self._left_out is not None:
@@ -302,6 +311,8 @@ class IndexWriter:
             return  # another index has replaced this one meanwhile: its files must not be touched
         try:
             with self._writing("compact the tables"):
+                for path in abandoned_files(self._folder):
+                    path.unlink(missing_ok=True)
                 self._compact(keep_versions=KEEP_OLD_VERSIONS, always=False)
                 if not build.is_fresh(self._folder, self._manifest):
                     # Growing the approximate index can take long: not after an interruption.
@@ -335,3 +346,13 @@ class IndexWriter:
             if not is_file_failure(error):
                 raise
             raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}") from error
+
+
+def _refuse_links(folder: Path) -> None:
+    """An index of a stranger must not make its writer change files outside of it."""
+    try:
+        check_no_links(folder)
+    except ValueError as error:
+        raise IndexFormatError(f"{folder} is not safe to write to: {error}") from error
+    except OSError:
+        return  # the lock says what is wrong with the folder

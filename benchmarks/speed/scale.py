@@ -112,7 +112,8 @@ def measure(name: str, folder: Path, effort: int) -> dict[str, Any]:
     rows = np.arange(len(vectors))
     import_faiss()
     held = memory()
-    ann = AnnIndex.read(KINDS[name], folder / f"{name}.faiss")
+    path = folder / f"{name}.faiss"
+    ann = AnnIndex.read(KINDS[name], path, rows=len(vectors), size=vectors.shape[1])
     search = VectorSearch(vectors, StoredAnnIndex(lambda: ann, effort, rows_fit=False))
     found = search.search(queries, TOP, rows)[1]
     times = query_times(lambda query: search.search(query, TOP, rows), queries)

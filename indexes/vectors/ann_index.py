@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from indexes.vectors import import_faiss
+from indexes.vectors.faiss_file import read_faiss_file
 from indexes.vectors.kinds import LINKS, Kind
 from indexes.vectors.reduce import evenly_spaced_rows
 
@@ -62,16 +63,13 @@ class AnnIndex:
         return cls(kind, with_projection(axes, inner))
 
     @classmethod
-    def read(cls, kind: Kind, path: Path) -> Self:
-        """A stored index.
+    def read(cls, kind: Kind, path: Path, *, rows: int, size: int) -> Self:
+        """A stored index over `rows` embeddings of E = `size` dimensions.
 
         Raises:
-            OSError: the file cannot be read as one.
+            OSError, ValueError: the file does not hold one.
         """
-        try:
-            return cls(kind, import_faiss().read_index(str(path)))
-        except RuntimeError as error:
-            raise OSError(f"cannot read {path}: {error}") from error
+        return cls(kind, read_faiss_file(path, kind, rows=rows, size=size))
 
     def write(self, path: Path) -> None:
         """Store it.

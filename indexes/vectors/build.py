@@ -26,7 +26,7 @@ from indexes.vectors.description import (
     read_description,
 )
 from indexes.vectors.extended_rows import Embeddings, ExtendedRows
-from indexes.vectors.hits import HIT_DTYPE, HitTable
+from indexes.vectors.hits import HIT_DTYPE, HitTable, is_time
 
 if TYPE_CHECKING:
     import lance
@@ -137,6 +137,13 @@ def update(
         OSError: the files cannot be written.
     """
     (folder / FOLDER).mkdir(exist_ok=True)
+    with files.discard_on_failure(folder):
+        _update(folder, manifest, clips, rebuild=rebuild, grow=grow)
+
+
+def _update(
+    folder: Path, manifest: Manifest, clips: lance.LanceDataset, *, rebuild: bool, grow: bool
+) -> None:
     hits = _read_hits(clips)
     before = None if rebuild else _reusable(folder, manifest, hits)
     if before is None:
@@ -248,12 +255,16 @@ def _read_hits(clips: lance.LanceDataset) -> HitTable:
     hits["row"] = -1
     if not len(table):
         return HitTable(hits, [])
+    arrays.check_filled(table, "clip_id", "path", "kind")
     paths = table["path"].chunk(0).dictionary_encode()
+    arrays.check_paths(paths.dictionary.to_pylist())
     hits["clip_id"] = table["clip_id"].to_numpy()
     hits["path"] = paths.indices.to_numpy()
     hits["start"] = pc.fill_null(table["start"], float("nan")).to_numpy()
     hits["end"] = pc.fill_null(table["end"], float("nan")).to_numpy()
     hits["is_video"] = pc.equal(table["kind"], "video").to_numpy()
+    for name in ("start", "end"):
+        hits[name][~is_time(hits[name])] = np.nan
     return HitTable(hits[np.argsort(hits["clip_id"])], paths.dictionary.to_pylist())
 
 

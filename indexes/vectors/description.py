@@ -11,11 +11,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from indexes.files import write_atomically
+from indexes.reasons import reason
+from indexes.untrusted import Fields, check_plain_name, read_json_object
+from indexes.vectors.hits import HIT_DTYPE
+from indexes.vectors.kinds import KINDS
 
 FOLDER = "vectors"
 DESCRIPTION = "vectors.json"
 FORMAT_VERSION = 1
+
+MAX_BYTES = 1024 * 1024
+MAX_ROWS = 2**31 - 1  # row numbers have 32 bits
+MAX_PATH_BYTES = 65_536  # of one path in the list of paths
+MAX_EFFORT = 1_000_000
+
+
+# Which rows of the file of windows belong to a clip.
+RANGE_DTYPE = np.dtype([("clip_id", "<i8"), ("first", "<i8"), ("count", "<i4"), ("crc32", "<u4")])
+
+
+def window_dtype(embedding_size: int) -> np.dtype:
+    """One row of the file of windows: start and end in seconds, and the embedding."""
+    return np.dtype([("time", "<f4", 2), ("embedding", "<f2", embedding_size)])
 
 
 class DamagedVectorsError(Exception):
@@ -82,17 +102,18 @@ def read_description(folder: Path, *, index_id: str, embedding_size: int) -> Des
     """
     path = folder / FOLDER / DESCRIPTION
     try:
-        content = json.loads(path.read_bytes())
-        if content["format_version"] != FORMAT_VERSION:
-            raise DamagedVectorsError(f"{path} has another format")
-        description = _parse(content)
+        if path.parent.is_symlink():
+            raise ValueError(f"{path.parent} is a symbolic link")
+        fields = read_json_object(path, max_bytes=MAX_BYTES)
+        if fields.value("format_version") != FORMAT_VERSION:
+            raise ValueError("it has another format")
+        if (fields.value("index_id"), fields.value("embedding_size")) != (index_id, embedding_size):
+            raise ValueError("it belongs to another index")
+        return _parse(fields)
     except FileNotFoundError:
         raise DamagedVectorsError(f"{path} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedVectorsError(f"{path} is damaged: {error}") from error
-    if (description.index_id, description.embedding_size) != (index_id, embedding_size):
-        raise DamagedVectorsError(f"{path} belongs to another index")
-    return description
+    except (OSError, ValueError) as error:
+        raise DamagedVectorsError(f"{path} is damaged: {reason(error)}") from error
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -105,37 +126,63 @@ def write_description(folder: Path, description: Description) -> None:
     write_atomically(folder / FOLDER / DESCRIPTION, content, durable=False)
 
 
-def _parse(content: dict[str, Any]) -> Description:
-    ann, windows = content.get("fast"), content.get("windows")
-    return Description(
-        index_id=content["index_id"],
-        commit=content["commit"],
-        embedding_size=content["embedding_size"],
-        embeddings=DerivedFile(**content["embeddings"]),
-        hits=DerivedFile(**content["hits"]),
-        paths=DerivedFile(**content["paths"]),
-        ann=None if ann is None else _parse_ann(ann),
-        windows=None if windows is None else _parse_windows(windows),
+def _parse(fields: Fields) -> Description:
+    size = fields.integer("embedding_size", low=1)
+    commit = fields.integer("commit")
+    hits = _parse_file(fields.fields("hits"), row_bytes=HIT_DTYPE.itemsize)
+    description = Description(
+        index_id=fields.text("index_id"),
+        commit=commit,
+        embedding_size=size,
+        embeddings=_parse_file(fields.fields("embeddings"), row_bytes=2 * size),
+        hits=hits,
+        paths=_parse_file(fields.fields("paths"), max_row_bytes=MAX_PATH_BYTES),
+        ann=_parse_ann(fields.fields("fast")) if "fast" in fields else None,
+        windows=_parse_windows(fields.fields("windows"), size) if "windows" in fields else None,
     )
+    names = [DESCRIPTION, *(stored.file for stored in description.all_files())]
+    if len(set(names)) < len(names):
+        raise ValueError("it names one file twice")
+    if max(hits.rows, description.paths.rows) > description.embeddings.rows:
+        raise ValueError("it has more hits or paths than embeddings")
+    if description.ann is not None and description.ann.stored.rows > description.embeddings.rows:
+        raise ValueError("its approximate index has more rows than there are embeddings")
+    return description
 
 
-def _parse_ann(content: dict[str, Any]) -> AnnFile:
+def _parse_file(
+    fields: Fields, *, row_bytes: int | None = None, max_row_bytes: int | None = None
+) -> DerivedFile:
+    """Args: row_bytes: bytes of every row; max_row_bytes: the most that a row may have. None: any."""
+    rows, size = fields.integer("rows", high=MAX_ROWS), fields.integer("bytes")
+    if row_bytes is not None and size != rows * row_bytes:
+        raise ValueError(f"{rows} rows cannot have {size} bytes")
+    if max_row_bytes is not None and size > (rows + 1) * max_row_bytes:
+        raise ValueError(f"{rows} rows cannot have {size} bytes")
+    name = check_plain_name(fields.value("file"))
+    return DerivedFile(name, rows, size, fields.integer("crc32", high=2**32 - 1))
+
+
+def _parse_ann(fields: Fields) -> AnnFile:
+    kind = fields.text("kind")
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind of vector index named {kind!r}")
     return AnnFile(
-        stored=DerivedFile(**content["part"]),
-        kind=content["kind"],
-        trained_rows=content["learnt_from"],
-        effort=content["effort"],
-        expected_recall=content["expected_recall"],
-        recall=content["recall"],
-        used_sample_queries=content["texts"],
+        stored=_parse_file(fields.fields("part")),
+        kind=kind,
+        trained_rows=fields.integer("learnt_from", high=MAX_ROWS),
+        effort=fields.integer("effort", low=1, high=MAX_EFFORT),
+        expected_recall=fields.number("expected_recall", low=0, high=1),
+        recall=fields.number("recall", low=0, high=1),
+        used_sample_queries=fields.boolean("texts"),
     )
 
 
-def _parse_windows(content: dict[str, Any]) -> WindowFiles:
+def _parse_windows(fields: Fields, embedding_size: int) -> WindowFiles:
     return WindowFiles(
-        rows=DerivedFile(**content["rows"]),
-        ranges=DerivedFile(**content["spans"]),
-        next_clip_id=content["until"],
+        rows=_parse_file(fields.fields("rows"), row_bytes=window_dtype(embedding_size).itemsize),
+        ranges=_parse_file(fields.fields("spans"), row_bytes=RANGE_DTYPE.itemsize),
+        next_clip_id=fields.integer("until"),
     )
 
 

@@ -8,12 +8,14 @@ rebuilt.
 from __future__ import annotations
 
 import contextlib
-import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from indexes.reasons import reason
+from indexes.untrusted import open_for_update, open_regular, parse_json, read_bytes
 from indexes.vectors.description import (
     DESCRIPTION,
     FOLDER,
@@ -22,7 +24,7 @@ from indexes.vectors.description import (
     Description,
     write_description,
 )
-from indexes.vectors.hits import HIT_DTYPE, HitTable
+from indexes.vectors.hits import HIT_DTYPE, HitTable, check_hits
 
 # Bytes of a large file that are read at once.
 _BLOCK_BYTES = 4_194_304
@@ -37,6 +39,20 @@ def replace_description(folder: Path, description: Description) -> None:
             (folder / FOLDER / name).unlink()
 
 
+@contextlib.contextmanager
+def discard_on_failure(folder: Path) -> Iterator[None]:
+    """Delete the files that the block made in `vectors/` if it fails, so that a full disk does not stay full."""
+    before = {path.name for path in (folder / FOLDER).iterdir()}
+    try:
+        yield
+    except BaseException:
+        for path in (folder / FOLDER).iterdir():
+            if path.name not in before:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        raise
+
+
 def unnamed_files(folder: Path, description: Description) -> list[str]:
     """Names of files in `vectors/` that `vectors.json` does not name."""
     named = {DESCRIPTION, *(derived.file for derived in description.all_files())}
@@ -48,7 +64,7 @@ def have_sizes(folder: Path, description: Description) -> bool:
     vectors = folder / FOLDER
     try:
         return all(
-            (vectors / stored.file).stat().st_size >= stored.bytes for stored in description.all_files()
+            (vectors / stored.file).lstat().st_size >= stored.bytes for stored in description.all_files()
         )
     except OSError:
         return False
@@ -63,17 +79,27 @@ def load_embeddings(folder: Path, description: Description, *, check: bool = Tru
     Raises:
         DamagedVectorsError: the file is missing or damaged.
     """
-    stored, size = description.embeddings, description.embedding_size
+    stored = description.embeddings
+    rows = map_rows(folder, stored, np.dtype(("<f2", description.embedding_size)))
+    if check:
+        _compare_checksum(folder / FOLDER / stored.file, rows.data, stored)
+    return rows
+
+
+def map_rows(folder: Path, stored: DerivedFile, row: np.dtype) -> np.ndarray:
+    """The rows of one file that only grows, mapped from disk, [rows] of dtype `row`.
+
+    Raises:
+        DamagedVectorsError: the file is missing or cut short.
+    """
     if stored.rows == 0:
-        return np.zeros((0, size), np.float16)
+        return np.zeros(0, row)
     path = folder / FOLDER / stored.file
     try:
-        rows = np.memmap(path, dtype="<f2", mode="r", shape=(stored.rows, size))
+        with open_regular(path) as file:
+            return np.memmap(file, dtype=row, mode="r", shape=(stored.rows,))
     except (OSError, ValueError) as error:
-        raise DamagedVectorsError(f"{path} is missing or cut short: {error}") from error
-    if check:
-        _compare_checksum(path, rows.data, stored)
-    return rows
+        raise DamagedVectorsError(f"{path} is missing or cut short: {reason(error)}") from error
 
 
 def load_hits(folder: Path, description: Description) -> HitTable:
@@ -82,10 +108,12 @@ def load_hits(folder: Path, description: Description) -> HitTable:
     Raises:
         DamagedVectorsError: a file is missing or damaged.
     """
-    hits = read_file(folder, description.hits)
-    paths = read_file(folder, description.paths)
+    hits = np.frombuffer(read_file(folder, description.hits), HIT_DTYPE)
+    content = read_file(folder, description.paths)
     try:
-        return HitTable(np.frombuffer(hits, HIT_DTYPE), json.loads(paths))
+        paths = parse_json(content)
+        check_hits(hits, paths, rows=description.embeddings.rows)
+        return HitTable(hits, paths)
     except ValueError as error:
         raise DamagedVectorsError(f"the table of hits in {folder / FOLDER} is damaged: {error}") from error
 
@@ -98,9 +126,11 @@ def read_file(folder: Path, stored: DerivedFile) -> bytes:
     """
     path = folder / FOLDER / stored.file
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DamagedVectorsError(f"cannot read {path}: {error}") from error
+        content = read_bytes(path, max_bytes=stored.bytes)
+    except (OSError, ValueError) as error:
+        raise DamagedVectorsError(f"cannot read {path}: {reason(error)}") from error
+    if len(content) != stored.bytes:
+        raise DamagedVectorsError(f"{path} is cut short")
     _compare_checksum(path, content, stored)
     return content
 
@@ -113,17 +143,18 @@ def check_file(folder: Path, stored: DerivedFile) -> Path:
     """
     path = folder / FOLDER / stored.file
     try:
-        checksum = _checksum(path)
-    except OSError as error:
-        raise DamagedVectorsError(f"cannot read {path}: {error}") from error
+        checksum = _checksum(path, max_bytes=stored.bytes)
+    except (OSError, ValueError) as error:
+        raise DamagedVectorsError(f"cannot read {path}: {reason(error)}") from error
     if checksum != stored.crc32:
         raise DamagedVectorsError(f"{path} is damaged: its checksum is wrong")
     return path
 
 
 def write_file(folder: Path, file: str, content: bytes, *, rows: int) -> DerivedFile:
-    """Write a file of `vectors/`."""
-    (folder / FOLDER / file).write_bytes(content)
+    """Write a new file of `vectors/`."""
+    with (folder / FOLDER / file).open("xb") as opened:
+        opened.write(content)
     return DerivedFile(file, rows, len(content), zlib.crc32(content))
 
 
@@ -134,7 +165,8 @@ def describe_file(folder: Path, file: str, *, rows: int) -> DerivedFile:
         OSError: it cannot be read.
     """
     path = folder / FOLDER / file
-    return DerivedFile(file, rows, path.stat().st_size, _checksum(path))
+    size = path.stat().st_size
+    return DerivedFile(file, rows, size, _checksum(path, max_bytes=size))
 
 
 def append_embeddings(folder: Path, before: DerivedFile, rows: np.ndarray) -> DerivedFile:
@@ -146,20 +178,28 @@ def append_rows(folder: Path, before: DerivedFile, rows: np.ndarray) -> DerivedF
     """Add rows of any type, contiguous in memory, after those that `before` counts."""
     path = folder / FOLDER / before.file
     content = rows.view(np.uint8).reshape(-1)
-    with path.open("r+b" if before.bytes else "wb") as file:
+    with open_for_update(path) as file:
         # A writer that died may have left rows that are not counted.
         file.truncate(before.bytes)
         file.seek(before.bytes)
-        file.write(content.data)
+        try:
+            file.write(content.data)
+            file.flush()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                file.truncate(before.bytes)
+            raise
     checksum = zlib.crc32(content.data, before.crc32)
     return DerivedFile(before.file, before.rows + len(rows), before.bytes + content.nbytes, checksum)
 
 
-def _checksum(path: Path) -> int:
+def _checksum(path: Path, *, max_bytes: int) -> int:
+    """Of the first `max_bytes`: a file of embeddings may have grown since."""
     checksum = 0
-    with path.open("rb") as file:
-        while content := file.read(_BLOCK_BYTES):
+    with open_regular(path) as file:
+        while content := file.read(min(_BLOCK_BYTES, max_bytes)):
             checksum = zlib.crc32(content, checksum)
+            max_bytes -= len(content)
     return checksum
 
 

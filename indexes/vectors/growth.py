@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.manifest import Manifest
+from indexes.reasons import reason
 from indexes.vectors import files, kinds, plan
 from indexes.vectors.description import (
     FOLDER,
@@ -51,14 +52,13 @@ def update(
     ann = None
     if before is not None:
         try:
-            ann = _read(folder, before)
+            ann = _read(folder, before, manifest.embedding_size)
         except DamagedVectorsError as error:
             logger.info("rebuilding the vector index: %s", error)
             before = None
     if not is_due(folder, embeddings.rows, before, manifest):
         return before
-    path = folder / FOLDER / embeddings.file
-    rows = np.memmap(path, "<f2", "r", shape=(embeddings.rows, manifest.embedding_size))
+    rows = files.map_rows(folder, embeddings, np.dtype(("<f2", manifest.embedding_size)))
     if ann is not None and before is not None and embeddings.rows <= MAX_GROWTH * before.trained_rows:
         settings = read_search_settings(folder)
         chosen = plan.choose(settings, rows=len(rows), size=rows.shape[1], reduced=ann.reduced)
@@ -141,7 +141,7 @@ def tune_again(folder: Path, manifest: Manifest) -> None:
         description = _describe(folder, manifest)
         if description.ann is None:
             return
-        ann = _read(folder, description.ann)
+        ann = _read(folder, description.ann, manifest.embedding_size)
         rows = files.load_embeddings(folder, description)[: ann.rows]
     except DamagedVectorsError as error:
         logger.info("the vector index is not measured: %s", error)
@@ -158,20 +158,20 @@ def _describe(folder: Path, manifest: Manifest) -> Description:
     return read_description(folder, index_id=manifest.index_id, embedding_size=manifest.embedding_size)
 
 
-def read(folder: Path, ann: AnnFile) -> AnnIndex | None:
+def read(folder: Path, ann: AnnFile, embedding_size: int) -> AnnIndex | None:
     """The stored approximate index; None, with a warning, if it is missing or damaged."""
     try:
-        return _read(folder, ann)
+        return _read(folder, ann, embedding_size)
     except DamagedVectorsError as error:
         logger.warning("searching exactly until the vector index is rebuilt: %s", error)
         return None
 
 
-def _read(folder: Path, ann: AnnFile) -> AnnIndex:
+def _read(folder: Path, ann: AnnFile, embedding_size: int) -> AnnIndex:
     from indexes.vectors.ann_index import AnnIndex
 
     path = files.check_file(folder, ann.stored)
     try:
-        return AnnIndex.read(kinds.KINDS[ann.kind], path)
-    except (OSError, KeyError) as error:
-        raise DamagedVectorsError(f"{path} cannot be read: {error}") from error
+        return AnnIndex.read(kinds.KINDS[ann.kind], path, rows=ann.stored.rows, size=embedding_size)
+    except (OSError, ValueError) as error:
+        raise DamagedVectorsError(f"{path} cannot be read: {reason(error)}") from error

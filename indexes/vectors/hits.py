@@ -9,6 +9,8 @@ import numpy as np
 
 from indexes.records import ClipHit
 
+MAX_SECONDS = 1e9  # 32 years
+
 HIT_DTYPE = np.dtype(
     [
         ("clip_id", "<i8"),
@@ -19,6 +21,37 @@ HIT_DTYPE = np.dtype(
         ("is_video", "?"),
     ]
 )
+
+
+def check_hits(hits: np.ndarray, paths: object, *, rows: int) -> None:
+    """Refuse a stored table whose values point outside of it.
+
+    Args:
+        hits: HIT_DTYPE [clips].
+        paths: what was stored as their list of paths.
+        rows: how many embeddings there are.
+
+    Raises:
+        ValueError: a value is out of range, or the clips are not in order.
+    """
+    if not (isinstance(paths, list) and all(isinstance(path, str) and path for path in paths)):
+        raise ValueError("its paths are not a list of texts")
+    if any("\0" in path for path in paths):
+        raise ValueError("a path holds NUL")
+    if not (is_time(hits["start"]) & is_time(hits["end"])).all():
+        raise ValueError("a clip has an impossible time")
+    if not len(hits):
+        return
+    for name, limit in (("row", rows), ("path", len(paths))):
+        if hits[name].min() < 0 or hits[name].max() >= limit:
+            raise ValueError(f"a {name} is out of range")
+    if hits["clip_id"][0] < 0 or not (np.diff(hits["clip_id"]) > 0).all():
+        raise ValueError("its clips are not in order")
+
+
+def is_time(seconds: np.ndarray) -> np.ndarray:
+    """Whether each value is a time in a video, or NaN for none."""
+    return np.isnan(seconds) | (np.abs(seconds) <= MAX_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ import numpy as np
 
 from indexes.files import write_atomically
 from indexes.manifest import Manifest
+from indexes.untrusted import read_bytes
 
 QUERIES_FILE = "queries.f32"
+# 16,384 queries of 1,024 dimensions; a few hundred are enough.
+MAX_BYTES = 64 * 1024 * 1024
 
 
 def write_queries(folder: Path, queries: np.ndarray) -> None:
@@ -25,7 +28,7 @@ def write_queries(folder: Path, queries: np.ndarray) -> None:
 def read_queries(folder: Path, manifest: Manifest) -> np.ndarray | None:
     """The stored sample queries, float32 [Q, E]; None if there are none that can be used."""
     try:
-        flat = np.frombuffer((folder / QUERIES_FILE).read_bytes(), "<f4")
+        flat = np.frombuffer(read_bytes(folder / QUERIES_FILE, max_bytes=MAX_BYTES), "<f4")
         queries = flat.reshape(-1, manifest.embedding_size)
     except (OSError, ValueError):
         return None

@@ -8,18 +8,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from indexes.files import write_atomically
+from indexes.reasons import reason
+from indexes.untrusted import Fields, read_json_object
 from indexes.vectors.kinds import KINDS
 
 logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = "search.json"
 FORMAT_VERSION = 1
+MAX_BYTES = 65_536
 
 DEFAULT_RECALL = 0.98
 
@@ -56,22 +58,11 @@ def read_search_settings(folder: Path) -> SearchSettings:
     """The stored settings; the defaults if there are none, or (with a warning) if they cannot be read."""
     path = folder / SETTINGS_FILE
     try:
-        document = json.loads(path.read_bytes())
-        if document.pop("format_version") != FORMAT_VERSION:
-            raise ValueError("it has another format")
-        settings = SearchSettings(**document)
-        numbers = [value for value in (settings.memory, settings.recall) if value is not None]
-        if not all(isinstance(value, int | float) and value > 0 for value in numbers):
-            raise ValueError("memory and recall must be positive numbers")
-        if settings.kind is not None and settings.kind not in KINDS:
-            raise ValueError(f"there is no kind {settings.kind!r}")
-        if settings.device not in get_args(SearchDevice):
-            raise ValueError(f"there is no device {settings.device!r}")
-        return settings
+        return _parse(read_json_object(path, max_bytes=MAX_BYTES))
     except FileNotFoundError:
         return SearchSettings()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logger.warning("%s is ignored: %s; `jepa optimize` replaces it", path, error)
+    except (OSError, ValueError) as error:
+        logger.warning("%s is ignored: %s; `jepa optimize` replaces it", path, reason(error))
         return SearchSettings()
 
 
@@ -82,4 +73,23 @@ def copy_search_settings(source: Path, target: Path) -> None:
         OSError: the folder cannot be written.
     """
     if (source / SETTINGS_FILE).exists():
-        shutil.copyfile(source / SETTINGS_FILE, target / SETTINGS_FILE)
+        write_search_settings(target, read_search_settings(source))
+
+
+def _parse(fields: Fields) -> SearchSettings:
+    fields.check_names("format_version", *(field.name for field in dataclasses.fields(SearchSettings)))
+    if fields.value("format_version") != FORMAT_VERSION:
+        raise ValueError("it has another format")
+    kind = fields.text("kind") if "kind" in fields else None
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"there is no kind {kind!r}")
+    device = fields.text("device") if "device" in fields else "auto"
+    if device not in get_args(SearchDevice):
+        raise ValueError(f"there is no device {device!r}")
+    return SearchSettings(
+        memory=fields.number("memory", low=1) if "memory" in fields else None,
+        recall=fields.number("recall", low=1e-6, high=1) if "recall" in fields else None,
+        kind=kind,
+        device=cast(SearchDevice, device),
+        gpu_kind=fields.text("gpu_kind") if "gpu_kind" in fields else None,
+    )

@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes import arrays
+from indexes.errors import IndexFormatError
 from indexes.records import ClipWindows
 from indexes.vectors import files
-from indexes.vectors.description import FOLDER, DamagedVectorsError, DerivedFile, WindowFiles
+from indexes.vectors.description import (
+    RANGE_DTYPE,
+    DamagedVectorsError,
+    DerivedFile,
+    WindowFiles,
+    window_dtype,
+)
 
 if TYPE_CHECKING:
     import lance
-
-RANGE_DTYPE = np.dtype([("clip_id", "<i8"), ("first", "<i8"), ("count", "<i4"), ("crc32", "<u4")])
 
 # Rows of removed clips stay in the file. It is rewritten when they exceed this share of the rows.
 MAX_DELETED_SHARE = 0.25
 # Clips read from the table at once.
 _BATCH = 256
-
-
-def window_dtype(embedding_size: int) -> np.dtype:
-    """One row of the file: start and end in seconds, and the embedding."""
-    return np.dtype([("time", "<f4", 2), ("embedding", "<f2", embedding_size)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ class WindowTable:
         if at == len(self.ranges) or self.ranges["clip_id"][at] != clip_id:
             return None
         _, first, count, checksum = self.ranges[at].item()
-        rows = np.array(self.rows[first : first + count])
-        if len(rows) < count or zlib.crc32(rows.tobytes()) != checksum:
+        rows = np.array(self.rows[max(first, 0) : max(first + count, 0)])
+        if first < 0 or count < 2 or len(rows) < count or zlib.crc32(rows.tobytes()) != checksum:
             raise DamagedVectorsError(f"the windows of clip {clip_id} are damaged")
+        if not np.isfinite(rows["time"]).all():
+            raise DamagedVectorsError(f"a window of clip {clip_id} has no time")
         return ClipWindows(rows["time"], rows["embedding"])
 
 
@@ -69,14 +71,9 @@ def load(folder: Path, stored: WindowFiles | None, embedding_size: int) -> Windo
     if stored is None:
         return None
     ranges = np.frombuffer(files.read_file(folder, stored.ranges), RANGE_DTYPE)
-    row = window_dtype(embedding_size)
-    if stored.rows.rows == 0:
-        return WindowTable(ranges, np.zeros(0, row), stored.next_clip_id)
-    path = folder / FOLDER / stored.rows.file
-    try:
-        rows = np.memmap(path, row, "r", shape=(stored.rows.rows,))
-    except (OSError, ValueError) as error:
-        raise DamagedVectorsError(f"{path} is missing or cut short: {error}") from error
+    if len(ranges) > 1 and not (np.diff(ranges["clip_id"]) > 0).all():
+        raise DamagedVectorsError(f"{stored.ranges.file} is damaged: its clips are not in order")
+    rows = files.map_rows(folder, stored.rows, window_dtype(embedding_size))
     return WindowTable(ranges, rows, stored.next_clip_id)
 
 
@@ -154,6 +151,9 @@ def read_streams(table: object, embedding_size: int) -> list[ClipWindows | None]
     """The windows of clips from columns `window_times` and `window_embeddings`; None for fewer than two."""
     times = arrays.window_times(table)
     values = arrays.window_embeddings(table, embedding_size)
+    for time, stream in zip(times, values, strict=True):
+        if stream is not None and len(stream) != len(time):
+            raise IndexFormatError("the index is damaged: a clip has not as many windows as times")
     return [
         None if embeddings is None or len(embeddings) < 2 else ClipWindows(time, embeddings)
         for time, embeddings in zip(times, values, strict=True)

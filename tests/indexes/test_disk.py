@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from indexes import Index, IndexNotFoundError, IndexWriteError
+from indexes import Index, IndexNotFoundError, IndexWriteError, LeftOutFile
 
 # A limit on the size of a file fails writes as a full disk does, without needing any rights.
 FILL = """
@@ -71,6 +72,39 @@ def test_a_full_disk(small_disk, new_index, put, vector):
     with index.writer() as writer:
         writer.remove(["a.mp4"])
     assert index.known_files() == {}
+
+
+def test_nothing_half_written_stays_on_a_full_disk(small_disk, new_index, put):
+    index = new_index("disk/index")
+    with index.writer() as writer:
+        put(writer, "a.mp4", 2)
+    before = {path.relative_to(index.folder) for path in index.folder.rglob("*") if path.is_file()}
+    with pytest.raises(IndexWriteError), index.writer() as writer:
+        put(writer, "b.mp4", 20_000)
+    with pytest.raises(IndexWriteError):
+        index.maintenance.save_queries(np.zeros((50_000, 16), np.float32))
+    with pytest.raises(IndexWriteError):
+        index.save_calibration({"numbers": [0.5] * 500_000})
+    with pytest.raises(IndexWriteError), index.writer() as writer:
+        writer.replace_left_out(LeftOutFile(f"{number}.xyz", "x" * 50) for number in range(20_000))
+    after = {path.relative_to(index.folder) for path in index.folder.rglob("*") if path.is_file()}
+    assert {path for path in after - before if path.parts[1:2] != ("_transactions",)} == set()
+    assert index.verify() == []
+
+
+def test_vectors_that_do_not_fit_leave_nothing(index, put, monkeypatch):
+    with index.writer() as writer:
+        put(writer, "a.mp4", 2)
+    before = sorted(path.name for path in (index.folder / "vectors").iterdir())
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("indexes.vectors.windows.update", fail)
+    with pytest.raises(IndexWriteError, match="No space left"):
+        index.maintenance.build_vectors()
+    assert sorted(path.name for path in (index.folder / "vectors").iterdir()) == before
+    assert index.verify() == []
 
 
 def test_a_read_only_file_system(small_disk, new_index, put, vector):

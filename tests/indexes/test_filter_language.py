@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from indexes import FilterError, Index
 from indexes.filter_language import compile_filter
-from indexes.tables import open_table
+from indexes.tables import open_clips
 
 SECOND = 1_000_000_000
 YEAR_2300, YEAR_1600, YEAR_2024 = 10_413_792_000 * SECOND, -11_676_096_000 * SECOND, 1_710_460_800 * SECOND
@@ -380,8 +380,7 @@ def expressions():
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=expressions())
 def test_rewriting_keeps_the_meaning(library, where):
-    commit = library.manifest.commit
-    table = open_table(library.folder / "clips.lance", commit.clips_version)
+    table = open_clips(library.folder, library.manifest)
 
     def ids(condition):
         return sorted(table.to_table(columns=["clip_id"], filter=condition)["clip_id"].to_pylist())

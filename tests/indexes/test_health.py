@@ -1,10 +1,15 @@
 """`verify` finds what is wrong and names a remedy; `stats` counts."""
 
+import os
+import subprocess
+import sys
+import time
+
 import lance
 import numpy as np
 import pytest
 
-from indexes import ClipRecord, MediaRecord
+from indexes import ClipRecord, Index, MediaRecord
 from indexes.files import bytes_below
 
 
@@ -162,3 +167,71 @@ def test_stats_count_files_and_bytes(index, vector):
     assert (stats.vector_kind, stats.vectors_covered) == ("exact", 9)
     assert stats.total_bytes == bytes_below(index.folder)
     assert (stats.model, stats.prompt, stats.fingerprint) == ("nano", "what?", "f00")
+
+
+def test_a_running_writer_is_no_problem(full, put):
+    reader = Index.open(full.folder)
+    with full.writer() as writer:
+        put(writer, "new.mp4", 3)
+        writer.commit()  # the vectors are brought up to date when the writer closes
+        (full.folder / "vectors" / "hits-new.bin").write_bytes(b"not named yet")
+        put(writer, "later.mp4", 3)
+        assert reader.verify() == []
+    assert reader.verify() == []
+
+
+def test_verify_beside_a_busy_writer_finds_nothing(full):
+    code = """
+import sys, time
+import numpy as np
+from indexes import ClipRecord, Index, MediaRecord
+index, end, number = Index.open(sys.argv[1]), time.monotonic() + 4, 0
+while time.monotonic() < end:
+    with index.writer() as writer:
+        vectors = np.random.default_rng(number).standard_normal((3, 16)).astype(np.float32)
+        for vector in vectors / np.linalg.norm(vectors, axis=1, keepdims=True):
+            number += 1
+            writer.put(MediaRecord(f"{number}.mp4", 1, 1), [ClipRecord(0.0, 1.0, vector)])
+            writer.commit()
+    if number % 9 == 0:
+        index.maintenance.optimize()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, str(full.folder)])
+    try:
+        verified = 0
+        while process.poll() is None:
+            assert Index.open(full.folder).verify() == []
+            verified += 1
+        assert process.returncode == 0 and verified > 3
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    "name", ["queries.f32.tmp", "manifest.json.0123456789ab.tmp", "vectors/vectors.json.tmp"]
+)
+def test_temporary_files_of_dead_writers_are_named_and_deleted(full, name):
+    path = full.folder / name
+    path.write_bytes(b"half")
+    os.utime(path, (time.time() - 3600,) * 2)
+    [problem] = full.verify()
+    assert problem.what == "orphaned files" and path.name in problem.detail
+    full.maintenance.optimize()
+    assert not path.exists()
+    assert full.verify() == []
+
+
+def test_a_temporary_file_that_is_being_written_is_no_problem(full):
+    (full.folder / "calibration.json.0123456789ab.tmp").write_bytes(b"half")
+    assert full.verify() == []
+
+
+def test_files_of_a_table_that_no_version_has_are_named_and_deleted(full):
+    path = full.folder / "clips.lance" / "data" / "lost.lance"
+    path.write_bytes(b"half")
+    [problem] = full.verify()
+    assert problem.what == "orphaned files" and "data/lost.lance" in problem.detail
+    full.maintenance.optimize()
+    assert not path.exists()
+    assert full.verify() == []

@@ -107,7 +107,7 @@ def null_distribution(index: Index, encode: EncodeTexts, *, save: bool = False) 
     if clips < MIN_CLIPS:
         nothing = np.zeros(index.manifest.embedding_size, np.float32)
         return NullDistribution(clips, nothing, nothing, 0.0)
-    stored = _parse(index.calibration())
+    stored = _parse(index.calibration(), index.manifest.embedding_size)
     if stored is not None and abs(stored.clips - clips) <= MAX_CHANGE * stored.clips:
         return stored
     texts = encode(neutral_texts())
@@ -182,16 +182,19 @@ def _document(null: NullDistribution) -> dict[str, Any]:
     }
 
 
-def _parse(content: dict[str, Any] | None) -> NullDistribution | None:
+def _parse(content: dict[str, Any] | None, size: int) -> NullDistribution | None:
     """None for what another bank of texts gave, or what cannot be read."""
     try:
         if content is None or content["texts"] != _bank():
             return None
-        return NullDistribution(
+        null = NullDistribution(
             clips=int(content["clips"]),
             clip_mean=np.array(content["clip_mean"], np.float32),
             text_mean=np.array(content["text_mean"], np.float32),
             score_spread=float(content["score_spread"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    means = (null.clip_mean, null.text_mean)
+    right = all(mean.shape == (size,) and np.isfinite(mean).all() for mean in means)
+    return null if right and null.clips > 0 and 0 <= null.score_spread < np.inf else None
