@@ -29,7 +29,7 @@ def check_filled(table: pa.Table, *columns: str) -> None:
     """
     for name in columns:
         if table[name].null_count:
-            raise IndexFormatError(f"the index is damaged: a row has no {name}")
+            raise IndexFormatError(f"a row has no {name}")
 
 
 def check_paths(paths: Iterable[str]) -> None:
@@ -40,7 +40,7 @@ def check_paths(paths: Iterable[str]) -> None:
     """
     for path in paths:
         if not path or "\0" in path:
-            raise IndexFormatError(f"the index is damaged: {path[:60]!r} is not a path")
+            raise IndexFormatError(f"{path[:60]!r} is not a path")
 
 
 def media_records(table: pa.Table) -> list[MediaRecord]:
@@ -53,7 +53,7 @@ def media_records(table: pa.Table) -> list[MediaRecord]:
     check_paths(table["path"].to_pylist())
     for name, allowed in (("kind", get_args(MediaKind)), ("state", get_args(MediaState))):
         if unknown := set(table[name].unique().to_pylist()) - set(allowed):
-            raise IndexFormatError(f"the index is damaged: {name} is {min(unknown)[:60]!r}")
+            raise IndexFormatError(f"{name} is {min(unknown)[:60]!r}")
     columns = [_plain(table[name].to_pylist()) for name in MEDIA_FIELDS]
     return [MediaRecord(*values) for values in zip(*columns, strict=True)]
 
@@ -71,7 +71,7 @@ def embeddings(table: pa.Table | pa.RecordBatch) -> np.ndarray:
     """
     column = table["embedding"]
     if column.null_count:
-        raise IndexFormatError("the index is damaged: a row has no embedding")
+        raise IndexFormatError("a row has no embedding")
     if hasattr(column, "combine_chunks"):
         column = column.combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False)
@@ -88,7 +88,7 @@ def window_times(table: pa.Table) -> list[np.ndarray]:
     """Column `window_times` as float32 [W, 2] (start and end in seconds) per row."""
     arrays = [_array(raw, "<f4", 2) for raw in table["window_times"]]
     if not all(array is None or np.isfinite(array).all() for array in arrays):
-        raise IndexFormatError("the index is damaged: a window has no time")
+        raise IndexFormatError("a window has no time")
     return [np.zeros((0, 2), np.float32) if array is None else array for array in arrays]
 
 
@@ -102,6 +102,6 @@ def _array(raw: pa.Scalar, dtype: str, width: int | None) -> np.ndarray | None:
         return None
     buffer = raw.as_buffer()
     if width < 1 or buffer.size % (width * np.dtype(dtype).itemsize):
-        raise IndexFormatError(f"the index is damaged: {buffer.size} bytes are no rows of {width} numbers")
+        raise IndexFormatError(f"{buffer.size} bytes are no rows of {width} numbers")
     flat = np.frombuffer(buffer, dtype=dtype) if buffer.size else np.zeros(0, dtype)
     return flat.reshape(-1, width)

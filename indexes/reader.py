@@ -74,8 +74,6 @@ class SnapshotReader:
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> IndexFormatError:
-        if isinstance(error, IndexFormatError):
-            return error
         return IndexFormatError(f"{self.folder} is damaged ({reason(error)}): run `jepa verify`")
 
 

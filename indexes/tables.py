@@ -62,7 +62,7 @@ def open_table(path: Path, version: int, schema: pa.Schema) -> lance.LanceDatase
     except BaseException as error:
         if not is_file_failure(error):
             raise
-        raise IndexFormatError(f"{path} is missing or damaged: {reason(error)}") from error
+        raise IndexFormatError(f"{path.name} is missing or damaged: {reason(error)}") from error
 
 
 def _check_own_files(data: lance.LanceDataset) -> None:

@@ -153,7 +153,7 @@ def read_streams(table: object, embedding_size: int) -> list[ClipWindows | None]
     values = arrays.window_embeddings(table, embedding_size)
     for time, stream in zip(times, values, strict=True):
         if stream is not None and len(stream) != len(time):
-            raise IndexFormatError("the index is damaged: a clip has not as many windows as times")
+            raise IndexFormatError("a clip has not as many windows as times")
     return [
         None if embeddings is None or len(embeddings) < 2 else ClipWindows(time, embeddings)
         for time, embeddings in zip(times, values, strict=True)

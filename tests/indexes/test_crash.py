@@ -39,6 +39,7 @@ while True:
                 writer.commit()
                 ready = print("ready", flush=True) is None
     index.refresh()
+    print("written", flush=True)
 """
 
 
@@ -63,7 +64,9 @@ def test_kill_at_random_moments(index):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout.readline() == "ready\n"
-            time.sleep(1.2 * moments.random())
+            for _ in range(turn):
+                assert process.stdout.readline() == "written\n"
+            time.sleep(0.5 * moments.random())
         finally:
             process.kill()
             process.wait()
