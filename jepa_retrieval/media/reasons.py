@@ -69,6 +69,8 @@ def library_reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         limit = f"{MAX_WORKER_BYTES.value:,} bytes (${MAX_WORKER_BYTES.variable} allows more)"
         return f"decoding needs more memory than {limit}"
+    if isinstance(error, BlockingIOError):  # a decoder of libav that waits for more when the file has ended
+        return NO_FRAME
     number = getattr(error, "errno", None)
     if isinstance(error, OSError) and number in _GONE:  # libav also reports damage with the others
         return _OS_REASONS[number]

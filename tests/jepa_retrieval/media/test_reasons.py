@@ -1,0 +1,22 @@
+"""Errors of libraries become reasons in plain words."""
+
+import errno
+import os
+
+import av.error
+import pytest
+
+from jepa_retrieval.media.reasons import NO_FRAME, NOT_MEDIA, library_reason
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (av.error.BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_FRAME),
+        (av.error.InvalidDataError(1094995529, "Invalid data found when processing input"), NOT_MEDIA),
+        (ValueError(""), NOT_MEDIA),
+        (ValueError("bad header.\nsecond line"), "cannot be decoded: bad header"),
+    ],
+)
+def test_reasons(error: Exception, reason: str) -> None:
+    assert library_reason(error) == reason
