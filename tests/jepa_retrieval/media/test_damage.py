@@ -3,6 +3,8 @@
 import logging
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, FoundFile, ReadReport, content_hash, probe, read_windows, scan
 from tests.jepa_retrieval.media.conftest import SIZE
 from tests.media_factory import make_audio, make_picture, make_video
+from tests.unprivileged import unprivileged
 
 NOT_MEDIA = "is not a video or picture that can be read"
 
@@ -66,11 +69,25 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert reason_of(tmp_path / "loop.mp4") == "is a symbolic link that leads to itself"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_permission_denied(tmp_path: Path) -> None:
-    video = make_video(tmp_path / "a.mp4", seconds=0.2)
-    video.chmod(0)
-    assert reason_of(video) == "permission denied"
+    files = [make_video(tmp_path / "a.mp4", seconds=0.2), make_picture(tmp_path / "b.jpg")]
+    for path in files:
+        path.chmod(0)
+    script = """
+import sys
+from pathlib import Path
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media import content_hash, probe
+for read in (probe, content_hash):
+    for name in sys.argv[1:]:
+        try:
+            read(Path(name))
+        except UnreadableMediaError as error:
+            print(error.reason)
+"""
+    command = [*unprivileged(), sys.executable, "-c", script, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["permission denied"] * 4
 
 
 def test_sound_without_pictures(tmp_path: Path) -> None:

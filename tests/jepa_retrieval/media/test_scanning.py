@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile, Scan, ScanProblem, scan
 from tests.media_factory import make_audio, make_picture, make_video
+from tests.unprivileged import unprivileged
 
 
 def names(found: Iterable[FoundFile | ScanProblem], root: Path) -> list[str]:
@@ -135,15 +138,20 @@ def test_linked_files_are_found_and_broken_links_reported(tree: Path) -> None:
     assert (problem.path.name, problem.reason) == ("broken.mp4", "there is no such file")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
 def test_an_unreadable_folder_is_reported(tree: Path) -> None:
+    script = """
+import sys
+from jepa_retrieval.media import ScanProblem, scan
+for entry in scan(sys.argv[1]):
+    print(entry.path.name, entry.reason if isinstance(entry, ScanProblem) else "found")
+"""
     (tree / "a").chmod(0)
     try:
-        entries = list(scan([tree]))
+        command = [*unprivileged(), sys.executable, "-c", script, str(tree)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     finally:
         (tree / "a").chmod(0o755)
-    (problem,) = [entry for entry in entries if isinstance(entry, ScanProblem)]
-    assert (problem.path, problem.reason) == (tree / "a", "permission denied")
+    assert done.stdout.splitlines() == ["b.mp4 found", "a permission denied"]
 
 
 def test_a_folder_that_vanishes_is_reported(tree: Path) -> None:
