@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
-from indexes import Index, IndexStats, Problem, SearchSettings
+from indexes import Index, SearchSettings
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import INDEX_NAME, find_index
 from jepa_retrieval.models import load_model
@@ -33,7 +33,10 @@ from jepa_retrieval.tasks.searching.search import (
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
+    # Counting reads the tables, which a text search must not open.
     import numpy as np
+
+    from indexes import IndexStats, Problem
 
     # Indexing brings in decoders; a text search must not wait for them.
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
