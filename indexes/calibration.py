@@ -16,7 +16,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 def write_calibration(folder: Path, manifest: Manifest, content: dict[str, Any]) -> None:
-    """Store numbers measured on the present commit.
+    """Store numbers measured on the current commit.
 
     Raises:
         OSError: the folder cannot be written.
@@ -26,7 +26,7 @@ def write_calibration(folder: Path, manifest: Manifest, content: dict[str, Any])
 
 
 def read_calibration(folder: Path, manifest: Manifest) -> dict[str, Any] | None:
-    """What was stored for this index, of whatever commit; None if there is nothing that fits it."""
+    """What was stored for this index at any commit; None if there is nothing valid."""
     try:
         fields = read_json_object(folder / FILE_NAME, max_bytes=MAX_BYTES)
     except (OSError, ValueError):

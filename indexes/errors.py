@@ -10,7 +10,7 @@ class JepaError(Exception):
 
 
 class IndexStoreError(JepaError):
-    """Something about an index on disk."""
+    """An error about an index on disk."""
 
 
 class IndexNotFoundError(IndexStoreError):
@@ -22,7 +22,7 @@ class IndexFormatError(IndexStoreError):
 
 
 class FingerprintMismatchError(IndexStoreError):
-    """Vectors of another model or prompt were offered to an index."""
+    """Vectors come from another model or prompt than those of the index."""
 
 
 class IndexLockedError(IndexStoreError):
@@ -34,4 +34,4 @@ class IndexWriteError(IndexStoreError):
 
 
 class FilterError(IndexStoreError):
-    """A `where` expression is not valid SQL over the index's columns."""
+    """A `where` expression is not valid."""

@@ -22,7 +22,7 @@ NOTE_NAME = "writer.json"
 
 
 class WriterLock:
-    """The right to write to the index in `folder`.
+    """The exclusive right to write to the index in `folder`.
 
     Raises:
         IndexLockedError: another writer holds it; the message names its process, host and start.
@@ -53,14 +53,14 @@ class WriterLock:
         return self._lock.is_locked
 
     def release(self) -> None:
-        """Give the lock back; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._lock.is_locked:
             self._note.unlink(missing_ok=True)
             self._lock.release()
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a writer is at work; False too where this process may not look."""
+    """Whether a writer is running; False too if this process may not test the lock."""
     from filelock import FileLock, Timeout
 
     if not (folder / LOCK_NAME).is_file() or (folder / LOCK_NAME).is_symlink():
@@ -80,7 +80,7 @@ def _myself() -> dict[str, object]:
 
 
 def _holder(note: Path) -> str:
-    # The holder writes its note just after it gets the lock, so for a moment there may be none.
+    # The holder writes its note just after it gets the lock: for a moment there may be none.
     try:
         holder = read_json_object(note, max_bytes=65_536)
         host, started = holder.unicode("host", max_chars=255), holder.unicode("started", max_chars=40)

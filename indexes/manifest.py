@@ -1,4 +1,4 @@
-"""`manifest.json`: what an index is, and which versions of its two tables are the present ones.
+"""`manifest.json`: what an index is, and the current versions of its two tables.
 
 Replacing this small file is the one act that makes a commit visible. Whatever a writer did to the tables before
 it is unseen by readers, and rolled back by the next writer if the first one died.
@@ -31,7 +31,7 @@ MAX_PATH_CHARS = 32_768
 class Commit:
     """The state of the records that readers see."""
 
-    number: int = 0  # counts changes of content; tidying the tables leaves it alone
+    number: int = 0  # counts changes of content; compaction does not change it
     media_version: int = 1  # of media.lance
     clips_version: int = 1  # of clips.lance
     next_media_id: int = 0
@@ -40,14 +40,14 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Identity of an index and its present commit. Nothing it names is fetched or opened here."""
+    """Identity of an index and its current commit. Nothing it names is fetched or opened here."""
 
     index_id: str  # random; ties the derived files to this index
     model: str
     prompt: str
     fingerprint: str  # hash of model config, weights and prompt
     embedding_size: int
-    media_root: str | None  # what relative media paths are relative to
+    media_root: str | None  # the folder that relative media paths start from
     created: str  # UTC, ISO 8601
     created_with: str
     format_version: int = 1

@@ -38,7 +38,7 @@ class MediaRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipRecord:
-    """A run of windows that mean the same: the unit that is stored and searched."""
+    """Consecutive windows with the same meaning: the unit that is stored and searched."""
 
     start: float | None  # seconds of presentation time; None for images
     end: float | None

@@ -79,7 +79,7 @@ def utc_time(mtime_ns: int) -> str:
     """Nanoseconds since the epoch as `2024-05-31T12:00:00Z`; text that sorts in order of time."""
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=mtime_ns // 1_000_000_000)
-    except OverflowError:  # a damaged file system can report any number
+    except OverflowError:  # a damaged file system may report any number
         moment = datetime.max if mtime_ns > 0 else datetime.min
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """What an index holds and what it costs on disk."""
+    """What an index holds and how much space it takes."""
 
     model: str
     prompt: str
@@ -42,7 +42,7 @@ class IndexStats:
     images: int
     media_seconds: float  # length of all videos together
     clips: int
-    tokens_bytes: int  # pooled S_V for later questions
+    tokens_bytes: int  # pooled S_V, for questions
     thumbnails_bytes: int
     embeddings_bytes: int  # in the table
     streams_bytes: int  # embeddings and times of the windows
@@ -52,7 +52,7 @@ class IndexStats:
         str  # "exact", "hnsw" and so on; "none" if the files for search are missing or of an older commit
     )
     vectors_covered: int  # clips that the files for search hold
-    search_memory_bytes: int  # that a search takes, about
+    search_memory_bytes: int  # approximate memory of a search
     recall_expected: float | None  # recall@10 before the vector index was built; None: exact
     recall_measured: float | None  # recall@10 with sample queries after it was built; None: exact
 

@@ -60,7 +60,7 @@ class Index:
             prompt: the query that they are predicted with.
             fingerprint: hash of the model's config and weights and the prompt.
             embedding_size: dimensions E of an embedding.
-            media_root: what relative media paths are relative to.
+            media_root: the folder that relative media paths start from.
 
         Raises:
             IndexWriteError: the folder is not empty, or cannot be written.
@@ -94,7 +94,7 @@ class Index:
 
     @property
     def folder(self) -> Path:
-        """Where the index lies."""
+        """The folder of the index."""
         return self._reader.folder
 
     @property
@@ -119,7 +119,7 @@ class Index:
         return captions
 
     def require_fingerprint(self, fingerprint: str, *, model: str) -> None:
-        """Make sure that vectors come from the model and prompt that the index was made with.
+        """Check that vectors come from the model and prompt that the index was made with.
 
         Raises:
             FingerprintMismatchError: they do not; the message names both models and the remedy.
@@ -224,11 +224,11 @@ class Index:
         return self._reader.read(lambda snapshot: len(snapshot.loaded.hits))
 
     def calibration(self) -> dict[str, Any] | None:
-        """Numbers that `save_calibration` stored for this index, of whatever commit; None if there are none."""
+        """Numbers that `save_calibration` stored for this index, at any commit; None if there are none."""
         return read_calibration(self.folder, self.manifest)
 
     def save_calibration(self, content: dict[str, Any]) -> None:
-        """Store numbers measured on the present commit, as JSON has them.
+        """Store numbers measured on the current commit, as a JSON object.
 
         Raises:
             IndexWriteError: the folder cannot be written.
@@ -273,7 +273,7 @@ class Index:
         return self._reader.guard(batches)
 
     def known_files(self) -> dict[str, MediaRecord]:
-        """Every file in the index, failed ones too, by path."""
+        """Every file in the index by path, including failed ones."""
         return self._reader.read(lambda snapshot: snapshot.known_files())
 
     def left_out(self) -> LeftOut:
@@ -300,7 +300,7 @@ class Index:
             self._reader.reopen()
             problems = find_problems(self._reader.snapshot)
             if not problems or read_manifest(self.folder) == self.manifest:
-                break  # else a writer went on meanwhile: what was found may be of its making
+                break  # else a writer committed meanwhile, and may have caused what was found
         return problems
 
     def writer(self) -> IndexWriter:

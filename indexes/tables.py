@@ -143,7 +143,7 @@ class Table:
         return self._data.scanner(columns=columns, filter=where).to_table()
 
     def batches(self, where: str) -> Iterator[pa.RecordBatch]:
-        """The same in batches of 256 rows, of the present version, whatever changes later."""
+        """The same in batches of 256 rows, of the current version, whatever changes later."""
         return self._data.scanner(filter=where, batch_size=256).to_batches()
 
     def delete(self, where: str) -> None:
@@ -174,7 +174,7 @@ class Table:
         if not always and len(versions) < MAX_VERSIONS:
             return
         limit = datetime.now() - keep
-        # A version was the present one until the next was made.
+        # A version was the current one until the next was made.
         pairs = pairwise(versions)
         old = [this["version"] for this, following in pairs if following["timestamp"] <= limit]
         # No other writer can be running, so files of failed writes can be deleted too.
@@ -197,7 +197,7 @@ class Tables:
         self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
 
     def versions(self) -> dict[str, int]:
-        """The fields of a `Commit` that name the present state."""
+        """The fields of a `Commit` that name the current versions."""
         return {"media_version": self.media.version, "clips_version": self.clips.version}
 
     def delete_unused_files(self) -> None:

@@ -292,7 +292,7 @@ class IndexWriter:
             self.commit()
 
     def _publish(self, number: int) -> None:
-        """Write the manifest that makes the present versions of the tables visible."""
+        """Write the manifest that makes the current versions of the tables visible."""
         commit = Commit(
             number=number,
             next_media_id=self._next_media_id,

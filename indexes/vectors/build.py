@@ -64,7 +64,7 @@ def load_fresh(folder: Path, manifest: Manifest) -> LoadedVectors | None:
 
 
 def is_fresh(folder: Path, manifest: Manifest) -> bool:
-    """Whether the files are of the present commit and need no update, without reading them; `verify` does."""
+    """Whether the files are of the current commit and need no update, without reading them; `verify` does."""
     try:
         description = _describe(folder, manifest)
     except DamagedVectorsError:
