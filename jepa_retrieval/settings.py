@@ -35,7 +35,7 @@ def read_settings(kind: type[T], value: object, *, where: str = "", error: type[
     """Fill the dataclass `kind` from `value`: a dictionary, or lists and dictionaries in it.
 
     A field may be text, number (with a range, see `Within`), truth, a choice (`Literal`), a tuple of one type, a
-    `dict` with texts as keys, another dataclass, or one of several that are told apart by their field `kind`.
+    `dict` with texts as keys, another dataclass, or one of several that their field `kind` distinguishes.
 
     Raises:
         error: a setting is unknown, missing, of another type, or out of its range. The message begins with `where` (a

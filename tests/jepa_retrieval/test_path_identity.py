@@ -55,6 +55,21 @@ def test_media_that_were_moved_as_a_whole_are_the_same_media(place: Path) -> Non
     assert Library.open(place / "index").media_root.folder == place / "elsewhere"
 
 
+def test_a_disk_that_is_mounted_elsewhere_leaves_an_empty_folder(place: Path) -> None:
+    (place / "media").rename(place / "mounted")
+    (place / "media").mkdir()
+    library = Library.open(place / "index")
+    assert library.index([place / "mounted"]).unchanged == 3
+    assert library.media_root.folder == place / "mounted"
+
+
+def test_a_copy_of_the_media_is_no_move(place: Path) -> None:
+    shutil.copytree(place / "media", place / "copy")
+    library = Library.open(place / "index")
+    report = library.index([place / "copy"])
+    assert (report.indexed, report.moved, library.media_root.folder) == (3, 0, place / "media")
+
+
 def test_media_that_were_moved_into_another_tree_are_recognised_by_content(place: Path) -> None:
     (place / "new" / "deep").mkdir(parents=True)
     (place / "media").rename(place / "new" / "deep" / "media")

@@ -181,12 +181,16 @@ class IndexUpdate:
 def moved_media_root(index: Index, roots: Sequence[Path], media_root: MediaRoot) -> MediaRoot:
     """The media root after its folder was moved as a whole: the root of a run that holds the same files.
 
-    Else, and if the stored media root is still there, the same one.
+    Else, and if the stored media root still holds one of its files, the same one.
     """
-    if index.manifest.media_root is None or media_root.folder.is_dir() or len(roots) != 1:
+    if index.manifest.media_root is None or len(roots) != 1 or not roots[0].is_dir():
         return media_root
     (root,) = roots
+    if media_root.to_text(root) == "." or root.is_relative_to(media_root.folder):
+        return media_root
     inside = {text: record for text, record in index.known_files().items() if not Path(text).is_absolute()}
+    if any(exists(media_root.to_path(text)) for text in inside):
+        return media_root
     moved = MediaRoot(root)
     same = sum(_has_size(moved.to_path(text), record.size) for text, record in inside.items())
     return moved if 2 * same > len(inside) else media_root
