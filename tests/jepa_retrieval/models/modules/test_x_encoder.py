@@ -1,5 +1,6 @@
 """X-Encoders: frames to tokens, in the order and with the preprocessing that they promise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.media import DecodeRequest, read_windows
+from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.models.checkpoints import read_tensors
 from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig, VJepa2Config
 from jepa_retrieval.models.modules import efficientnet_lite, vjepa2
@@ -153,3 +156,25 @@ def test_frames_are_resized_as_interpolation_does(shape: tuple[int, int], target
     )
     resized = NormaliseFrames((10.0,), (2.0,), image_size=target)(frames)
     torch.testing.assert_close(resized, (expected - 10) / 2, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tolerance"), [((300, 500), 0.0), ((256, 256), 0.0), ((640, 360), 1.5)], ids=str
+)
+def test_pictures_become_square_as_for_v_jepa_2(
+    tmp_path: Path, shape: tuple[int, int], tolerance: float
+) -> None:
+    """As transformers' own processor does it, which rounds half a pixel of the crop's place down and not to even."""
+    from PIL import Image
+    from transformers import VJEPA2VideoProcessor
+
+    encoder = replace(VJEPA2, image_size=256)
+    noise = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize(shape, Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "a.png")
+    processor = VJEPA2VideoProcessor(do_normalize=False, do_rescale=False)
+    video = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+    theirs = processor(videos=[video], return_tensors="pt")["pixel_values_videos"][0, 0].permute(1, 2, 0)
+    fit = Fit(encoder.frame_fit, short_side=encoder.short_side, interpolation=encoder.interpolation)
+    (window,) = read_windows(DecodeRequest(tmp_path / "a.png", image_size=256, fit=fit))
+    assert np.abs(theirs.numpy().astype(float) - window.frames[0]).mean() <= tolerance
