@@ -13,6 +13,7 @@ import typer
 
 from cli import console
 from cli.completion import beginning, model_names
+from cli.fetching import chosen_model
 from cli.help import App
 from cli.options import JsonOption
 from cli.paths import parse_path
@@ -222,7 +223,7 @@ def _run(
     from benchmarks.published.runner import Settings, report, run
 
     progress = ProgressLines() if console.show_progress() else None
-    settings = Settings(model, data, limit, cache, results, variant)
+    settings = Settings(chosen_model(model), data, limit, cache, results, variant)
     document = run(task, dataset, settings, on_progress=progress)
     if json:
         console.result_json(document)

@@ -100,6 +100,13 @@ def note_row(*cells: object) -> None:
         sys.stderr.flush()
 
 
+def answer(question: str) -> str:
+    """Ask a question on standard error, and read a line from standard input."""
+    sys.stderr.write(visible(question))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
 def warning(text: str) -> None:
     """Report a problem that did not stop the command."""
     _write_line(f"Warning: {shortened(text)}")

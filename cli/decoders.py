@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.fetching import chosen_model
 from jepa_retrieval.errors import ModelError
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ def open_narrator(path: Path | None) -> Narrator | None:
 
 def open_decoder(model_name: str | None, sentences: Path | None) -> tuple[Model, YDecoder]:
     """The model, and the decoder that turns its embeddings into sentences."""
-    from jepa_retrieval.library import DEFAULT_MODEL
     from jepa_retrieval.models import load_model
 
-    model = load_model(model_name or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
+    model = load_model(chosen_model(model_name))
     if sentences is not None:
         from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import console
+from cli.fetching import chosen_model
 from cli.options import DeviceOption, JsonOption, ModelOption, file_option, text_option
 from cli.paths import parse_path_text, require_file
 from cli.values import parse_interval
@@ -48,7 +48,7 @@ def explain(
     Examples:
       jepa explain --before raw.jpg --after fried.jpg frying.mp4 washing.mp4 film.mp4@1:20-1:35
     """
-    from jepa_retrieval.library import DEFAULT_MODEL, VideoQuery
+    from jepa_retrieval.library import VideoQuery
     from jepa_retrieval.models import load_model
     from jepa_retrieval.tasks.asking.explain import explain as find_explanation
 
@@ -56,7 +56,7 @@ def explain(
     for path in (before, after):
         require_file(path)
     queries = [VideoQuery(*interval) for interval in intervals]
-    loaded = load_model(model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL)
+    loaded = load_model(chosen_model(model))
     found = find_explanation(before, after, queries, loaded, prompt=prompt)
     for failure in found.failed:
         console.warning(f"{failure.path}: {failure.error}")

@@ -10,6 +10,7 @@ import typer
 
 from cli import console
 from cli.completion import model_names, one_of
+from cli.fetching import chosen_model
 from cli.follow import ChangeWatcher
 from cli.index_report import print_plan, print_report
 from cli.locate import Target
@@ -165,7 +166,8 @@ def index(
         print_plan(planned, json=json)
         return
     library = target.open_or_create(rebuild=rebuild)
-    again = {"rebuild": True, "model": model, "prompt": prompt} if rebuild else {}
+    new_model = chosen_model(model) if model is not None else None
+    again = {"rebuild": True, "model": new_model, "prompt": prompt} if rebuild else {}
     try:
         watcher = ChangeWatcher(paths, run.scan_options, interval=interval) if follow else None
         failed = run.once(library, retry_failed=retry_failed, **again)

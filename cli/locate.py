@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import console
+from cli.fetching import chosen_model, model_name
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import absolute, exists
 
@@ -72,7 +73,7 @@ class Target:
 
         if not is_index(self.folder):
             console.note(f"Creating a new index in {self.folder}")
-            return self._create(self.folder)
+            return self._create(self.folder, chosen_model(self.model))
         library = Library.open(self.folder)
         if not rebuild:
             self._require_same(library)
@@ -85,13 +86,14 @@ class Target:
 
         with tempfile.TemporaryDirectory(prefix="jepa-dry-run-") as scratch:
             yield (
-                Library.open(self.folder) if is_index(self.folder) else self._create(Path(scratch) / "index")
+                Library.open(self.folder)
+                if is_index(self.folder)
+                else self._create(Path(scratch) / "index", model_name(self.model))
             )
 
-    def _create(self, folder: Path) -> Library:
-        from jepa_retrieval.library import DEFAULT_MODEL, Library
+    def _create(self, folder: Path, model: str) -> Library:
+        from jepa_retrieval.library import Library
 
-        model = self.model or os.environ.get("JEPA_MODEL") or DEFAULT_MODEL
         return Library.create(self.media, index=folder, model=model, prompt=self.prompt)
 
     def _require_same(self, library: Library) -> None:

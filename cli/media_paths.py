@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import console
+from cli.fetching import chosen_model
 from cli.progress import indexing_progress
 from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
@@ -37,7 +37,7 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
     if model is not None and library is not None and model != library.records.manifest.model:
         library = None
     if library is None:
-        model = model or os.environ.get("JEPA_MODEL")
+        model = chosen_model(model)
     with (
         indexing_progress() as on_progress,
         open_media(requested, library=library, model=model, on_progress=on_progress) as media,

@@ -1,4 +1,4 @@
-"""`jepa models`: list, show and import models."""
+"""`jepa models`: list, show, fetch and import models."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from cli.help import App
 from cli.options import JsonOption, file_option
 from cli.paths import parse_path, require_file
 
-app = App(help="List, show and import models.")
+app = App(help="List, show, download and import models.")
 
 
 @app.command("list")
 def list_command(json: JsonOption = False) -> None:
-    """List the available models.
+    """List the models with names of their own, and a choice of open_clip models from small to large.
+
+    Every model of open_clip works as open_clip:ARCHITECTURE/TAG, and every model folder as local:FOLDER. The scores
+    of open_clip models are zero-shot, as open_clip publishes them.
 
     \b
     Examples:
@@ -33,7 +36,44 @@ def list_command(json: JsonOption = False) -> None:
         console.result_json([asdict(model) for model in models])
     else:
         for model in models:
-            console.row(model.name, "ready" if model.ready else "needs its weights", model.description)
+            console.row(model.name, model.state, model.description)
+
+
+@app.command("fetch")
+def fetch_command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=model_names,
+            help="A model, as for --model; or the config (JSON) that a training starts with.",
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without a question.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Download the newest versions of files that are here already."),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Download what a model needs from the Hugging Face hub, and nothing else.
+
+    Files, sizes and licences are shown first. An interrupted download continues where it stopped. Repositories with
+    restricted access need an account that has accepted their terms: 'hf auth login', or $HF_TOKEN.
+
+    \b
+    Examples:
+      jepa models fetch open_clip:ViT-B-32-256/datacomp_s34b_b86k
+      jepa models fetch open-vljepa --yes
+    """
+    from cli.fetching import confirm, fetch_progress
+    from jepa_retrieval.models.registry import fetch_model
+
+    fetched = fetch_model(name, update=update, on_plan=confirm(yes=yes), on_progress=fetch_progress())
+    if json:
+        console.result_json({"model": name, "fetched": fetched})
+    else:
+        console.result(f"{name}: {'ready' if fetched else 'everything is on this machine already'}")
 
 
 @app.command("show")

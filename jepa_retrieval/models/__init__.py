@@ -1,6 +1,6 @@
 """The four parts of VL-JEPA, their configs, weights and runtime.
 
-`load_model` and `list_models` are loaded when they are first asked for, so that importing this costs nothing.
+Functions are loaded when they are first asked for, so that importing this costs nothing.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jepa_retrieval.models.registry import list_models, load_model
+    from jepa_retrieval.models.registry import fetch_model, list_models, load_model
 
-__all__ = ["list_models", "load_model"]
+__all__ = ["fetch_model", "list_models", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

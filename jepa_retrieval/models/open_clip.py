@@ -24,6 +24,7 @@ from jepa_retrieval.models.config import (
     save_config,
 )
 from jepa_retrieval.models.fingerprint import digest_of_files
+from jepa_retrieval.models.hub import NotFetchedError, Repository, offline
 from jepa_retrieval.models.sources import locate
 from jepa_retrieval.models.tokenizer import TOKENIZER_FILE, TokenIds, check_texts
 
@@ -72,10 +73,12 @@ def _read_config(name: str) -> ModelConfig:
         raise ModelError(f"{name}: not of the form open_clip:ARCHITECTURE/TAG or open_clip:ARCHITECTURE/PATH")
     import open_clip
 
+    # Not every name: open_clip itself would ask the hub for hf-hub:ORG/NAME.
+    if architecture not in (known := open_clip.list_models()):
+        raise ModelError(
+            f"{name}: open_clip has no architecture {architecture!r} (it has: {', '.join(known)})"
+        )
     settings = open_clip.get_model_config(architecture)
-    if settings is None:
-        known = ", ".join(open_clip.list_models())
-        raise ModelError(f"{name}: open_clip has no architecture {architecture!r} (it has: {known})")
     tag = open_clip.get_pretrained_cfg(architecture, weights)
     is_path = Path(weights).expanduser().is_file()
     if not tag and not is_path:
@@ -124,39 +127,57 @@ def _read_config(name: str) -> ModelConfig:
 
 
 def locate_checkpoint(architecture: str, source: str, *, base: Path) -> Path:
-    """The local file of a tower's `source`: `tag:NAME` is downloaded by open_clip if it is not there yet."""
+    """The local file of a tower's `source`: `tag:NAME`, one of open_clip's pretrained tags, or a path.
+
+    Raises:
+        NotFetchedError: the tag's file is not on this machine.
+        ModelError: there is no such tag or file.
+    """
     if not source.startswith(TAG):
         return locate(source, base=base)
-    from open_clip.pretrained import download_pretrained, get_pretrained_cfg
-
     tag = source.removeprefix(TAG)
-    settings = get_pretrained_cfg(architecture, tag)
-    if not settings:
-        raise ModelError(f"open_clip has no weights {tag!r} for {architecture}")
-    try:
-        path = _in_hub_cache(settings) or download_pretrained(settings)
-    except Exception as error:  # open_clip and the hub's library raise many kinds
-        raise ModelError(
-            f"open_clip:{architecture}/{tag}: cannot be fetched ({first_line(error)})"
-        ) from error
-    return Path(path)
-
-
-def _in_hub_cache(settings: dict[str, Any]) -> str | None:
-    """The file of a tag that was downloaded before; None if it has yet to be, and the hub answers.
-
-    Without this, open_clip would retry for a minute on a machine that is offline.
-    """
-    from huggingface_hub import model_info, try_to_load_from_cache
-
-    repository, _, file = settings.get("hf_hub", "").rpartition("/")
-    if not repository:
-        return None
-    for name in (file,) if file else HUB_FILES:
-        if isinstance(path := try_to_load_from_cache(repository, name), str):
+    repository, files = tag_files(architecture, tag)
+    for file in files:
+        if (path := repository.find(file)) is not None:
             return path
-    model_info(repository, timeout=10)
-    return None
+    raise NotFetchedError(f"open_clip:{architecture}/{tag}: its weights are not on this machine")
+
+
+def tag_files(architecture: str, tag: str) -> tuple[Repository, tuple[str, ...]]:
+    """The hub's repository of a pretrained tag, and the names that its weights may have there, the best first.
+
+    Raises:
+        ModelError: open_clip has no such tag, or not on the hub.
+    """
+
+    def build(folder: Path) -> None:
+        from open_clip.pretrained import get_pretrained_cfg
+
+        settings = get_pretrained_cfg(architecture, tag)
+        if not settings:
+            raise ModelError(f"open_clip has no weights {tag!r} for {architecture}")
+        (folder / "hub").write_text(settings.get("hf_hub", ""), encoding="utf-8")
+
+    place = (_cached("tag", f"{architecture}\0{tag}", build) / "hub").read_text(encoding="utf-8")
+    name, _, file = place.rpartition("/")
+    if not name:
+        raise ModelError(f"open_clip:{architecture}/{tag}: its weights are not on the Hugging Face hub")
+    return Repository.parse(name), (file,) if file else HUB_FILES
+
+
+def text_repositories(architecture: str) -> dict[str, Repository]:
+    """The hub's repositories that an architecture's texts need, by what of them: "tokenizer", "config"."""
+
+    def build(folder: Path) -> None:
+        import open_clip
+
+        settings = (open_clip.get_model_config(architecture) or {}).get("text_cfg", {})
+        names = {"tokenizer": settings.get("hf_tokenizer_name"), "config": settings.get("hf_model_name")}
+        lines = [f"{use} {name}" for use, name in names.items() if name]
+        (folder / "hub").write_text("\n".join(lines), encoding="utf-8")
+
+    lines = (_cached("texts", architecture, build) / "hub").read_text(encoding="utf-8").splitlines()
+    return {use: Repository.parse(name) for use, name in (line.split(" ", 1) for line in lines)}
 
 
 class OpenClipTokenizer:
@@ -166,7 +187,7 @@ class OpenClipTokenizer:
     """
 
     def __init__(self, architecture: str) -> None:
-        """Raises `ModelError` when the tokenizer's files are not there and cannot be fetched."""
+        """Raises `NotFetchedError` when the tokenizer's files are not on this machine."""
         # Only now: it needs libraries that no other model does.
         from jepa_retrieval.models import clip_tokenizer
 
@@ -202,12 +223,28 @@ class OpenClipTokenizer:
 
 def _load_tokenizer(architecture: str) -> Any:
     import open_clip
+    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
 
+    settings = (open_clip.get_model_config(architecture) or {}).get("text_cfg", {})
+    repository = text_repositories(architecture).get("tokenizer")
+    if repository is None and "siglip" in architecture.lower():  # open_clip would download a vocabulary
+        raise ModelError(f"open_clip's tokenizer of {architecture} is not on the Hugging Face hub")
     try:
-        return open_clip.get_tokenizer(architecture)
-    except Exception as error:  # those of Hugging Face's hub, which are of many kinds
+        with offline():
+            if repository is None:
+                return open_clip.get_tokenizer(architecture)
+            folder = repository.require("tokenizer_config.json").parent
+            return HFTokenizer(
+                str(folder),
+                context_length=settings.get("context_length", DEFAULT_CONTEXT_LENGTH),
+                tokenizer_mode=settings.get("tokenizer_mode"),
+                **settings.get("tokenizer_kwargs", {}),
+            )
+    except ModelError:
+        raise
+    except Exception as error:  # of transformers and tokenizers, many kinds
         raise ModelError(
-            f"open_clip's tokenizer of {architecture} cannot be fetched ({first_line(error)})"
+            f"open_clip's tokenizer of {architecture} cannot be loaded ({first_line(error)})"
         ) from error
 
 

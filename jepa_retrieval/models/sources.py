@@ -11,9 +11,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.cache import cached_entry
+from jepa_retrieval.models.hub import Repository
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,21 @@ PACKAGES = {
 
 
 def locate(source: str, file: str | None = None, *, base: Path) -> Path:
-    """The local path of a source, or of a `file` in it. A hub source is downloaded if it is not there yet.
+    """The local path of a source, or of a `file` in it. Nothing is downloaded.
 
     Args:
-        source: `package:MODULE`, `hub:ORG/NAME`, or a path.
+        source: `package:MODULE`, `hub:ORG/NAME`, `hub:ORG/NAME@REVISION`, or a path.
         file: a file name inside the source; None for the source itself.
         base: what a relative path is relative to.
 
     Raises:
+        NotFetchedError: a file of the hub is not on this machine.
         ModelError: the package is not installed, its content is not what is pinned, or there is no such file.
     """
     if source.startswith("package:"):
         path = _locate_package(source, file)
     elif source.startswith("hub:"):
-        path = _locate_on_hub(source.removeprefix("hub:"), file)
+        path = _locate_on_hub(source, file)
     else:
         path = base / Path(source).expanduser()
         path = path / file if file is not None and path.is_dir() else path
@@ -115,12 +116,6 @@ def verified(path: Path, sha256: str) -> Path:
     return path
 
 
-def _locate_on_hub(repository: str, file: str | None) -> Path:
-    from huggingface_hub import hf_hub_download, snapshot_download
-
-    try:
-        if file is not None:
-            return Path(hf_hub_download(repository, file))
-        return Path(snapshot_download(repository))
-    except Exception as error:  # the library raises many kinds, of several other libraries
-        raise ModelError(f"hub:{repository}: cannot be fetched ({first_line(error)})") from error
+def _locate_on_hub(source: str, file: str | None) -> Path:
+    repository = Repository.parse(source)
+    return repository.require(file) if file is not None else repository.require("config.json").parent

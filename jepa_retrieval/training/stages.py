@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.config import load_config as load_model_config
+from jepa_retrieval.models.hub import NotFetchedError
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, trained_folder
@@ -78,7 +80,20 @@ def build_trainer(
 
 
 def build_model(config: ModelConfig) -> VLJEPA:
-    """The model that a run starts with; UsageError if there is none of that name."""
+    """The model that a run starts with. Nothing is downloaded.
+
+    Raises:
+        UsageError: there is no model of that name, or not with the weights that the config asks for.
+        ModelError: files are missing or damaged; of the hub's, the message says how to download them.
+    """
+    try:
+        return _build_model(config)
+    except NotFetchedError as error:
+        command = shlex.join(["jepa", "models", "fetch", config.init])
+        raise ModelError(f"{error}; to download what {config.init} needs: {command}") from error
+
+
+def _build_model(config: ModelConfig) -> VLJEPA:
     path = Path(config.init)
     if path.suffix == ".json" and path.is_file():
         return initialise_model(load_model_config(path), base=path.parent)

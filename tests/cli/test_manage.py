@@ -171,7 +171,7 @@ def test_doctor_names_a_cache_that_cannot_be_written(
 def test_models(jepa: Jepa) -> None:
     assert "nano\tready\t" in jepa("models", "list").out
     listed = json.loads(jepa("models", "list", "--json").out)
-    assert {"name", "description", "ready"} == set(listed[0])
+    assert {"name", "description", "ready", "state"} <= set(listed[0])
     assert "nano" in [model["name"] for model in listed]
     shown = json.loads(jepa("models", "show", "nano", "--json").out)
     assert shown["name"] == "nano"

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import OpenClipImageConfig, OpenClipTextConfig
+from jepa_retrieval.models.hub import offline
 from jepa_retrieval.models.modules.frames import NormaliseFrames, from_unit_range
+from jepa_retrieval.models.open_clip import text_repositories
 
 
 class OpenClipImage(nn.Module):
@@ -57,8 +59,11 @@ def create(architecture: str) -> nn.Module:
     settings.pop("custom_text", None)
     settings["vision_cfg"]["timm_model_pretrained"] = False
     settings["text_cfg"]["hf_model_pretrained"] = False
+    if repository := text_repositories(architecture).get("config"):
+        settings["text_cfg"]["hf_model_name"] = str(repository.require("config.json").parent)
     kind = open_clip.CoCa if "multimodal_cfg" in settings else open_clip.CustomTextCLIP
-    model: nn.Module = kind(**settings)
+    with offline():
+        model: nn.Module = kind(**settings)
     return model
 
 
@@ -67,7 +72,7 @@ def read_towers(architecture: str, path: Path) -> tuple[dict[str, Tensor], dict[
     model = create(architecture)
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
-    except (RuntimeError, OSError, ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # damaged bytes lead its many readers to errors of all kinds
         raise ModelError(
             f"{path}: not a checkpoint of open_clip's {architecture} ({first_line(error)})"
         ) from error

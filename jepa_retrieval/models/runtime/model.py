@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import (
     FrameFit,
     LlamaPredictorConfig,
@@ -18,6 +21,7 @@ from jepa_retrieval.models.config import (
     YDecoderConfig,
 )
 from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
+from jepa_retrieval.models.hub import NotFetchedError
 from jepa_retrieval.models.runtime.decoding import GraphYDecoder
 from jepa_retrieval.models.runtime.device import Device, choose_device, wanted_device
 from jepa_retrieval.models.runtime.parts import (
@@ -87,19 +91,19 @@ class RuntimeModel:
     @property
     def x_encoder(self) -> GraphXEncoder:
         """Frames to S_V."""
-        with self._lock:
+        with self._lock, self._told_how_to_fetch():
             return self._x_encoder
 
     @property
     def predictor(self) -> GraphPredictor:
         """S_V and a query to Ŝ_Y."""
-        with self._lock:
+        with self._lock, self._told_how_to_fetch():
             return self._predictor
 
     @property
     def y_encoder(self) -> GraphYEncoder:
         """Texts to S_Y."""
-        with self._lock:
+        with self._lock, self._told_how_to_fetch():
             return self._y_encoder
 
     @property
@@ -107,7 +111,7 @@ class RuntimeModel:
         """Ŝ_Y to text; None for a model without one."""
         if self.config.y_decoder is None:
             return None
-        with self._lock:
+        with self._lock, self._told_how_to_fetch():
             return self._y_decoder
 
     @cached_property
@@ -120,6 +124,15 @@ class RuntimeModel:
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the Y-Encoder's tokenizer has no token for."""
         return self.y_encoder.unknown_words(text)
+
+    @contextmanager
+    def _told_how_to_fetch(self) -> Iterator[None]:
+        """Add the command that downloads to the error of a file that is not on this machine."""
+        try:
+            yield
+        except NotFetchedError as error:
+            command = shlex.join(["jepa", "models", "fetch", self.name])
+            raise ModelError(f"{error}; to download what {self.name} needs: {command}") from error
 
     def fingerprint(self, prompt: str | None = None) -> str:
         """Hex hash of config, weights and prompt (None: the default)."""

@@ -166,10 +166,10 @@ def test_a_tag_that_was_fetched_before_needs_no_network(
     from jepa_retrieval.models.open_clip import locate_checkpoint
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    repository = tmp_path / "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K"
-    weights = repository / "snapshots" / "abc" / "open_clip_model.safetensors"
+    repository, commit = tmp_path / "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K", "abcd" * 10
+    weights = repository / "snapshots" / commit / "open_clip_model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("abc", encoding="utf-8")
+    (repository / "refs" / "main").write_text(commit, encoding="utf-8")
     assert locate_checkpoint("ViT-B-32", "tag:laion2b_s34b_b79k", base=tmp_path) == weights
