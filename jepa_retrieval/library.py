@@ -33,12 +33,10 @@ from jepa_retrieval.tasks.searching.search import (
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
-    # Counting reads the tables, which a text search must not open.
+    # Indexing brings in decoders, counting reads the tables: a text search must wait for neither.
     import numpy as np
 
     from indexes import IndexStats, Problem
-
-    # Indexing brings in decoders; a text search must not wait for them.
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
