@@ -52,6 +52,8 @@ def open_table(path: Path, version: int, schema: pa.Schema) -> lance.LanceDatase
     import lance
 
     try:
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link")
         check_no_links(path)
         data = lance.dataset(path, version=version)
         _check_own_files(data)

@@ -461,3 +461,13 @@ def test_opening_touches_nothing_but_the_index(copy):
         "assert not {'torch', 'open_clip', 'huggingface_hub', 'jepa_retrieval'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(copy)], check=True)
+
+
+@pytest.mark.parametrize("name", ["media.lance", "clips.lance"])
+def test_a_table_behind_a_link_is_not_read(copy, tmp_path, name):
+    (copy / name).rename(tmp_path / name)
+    (copy / name).symlink_to(tmp_path / name)
+    shutil.rmtree(copy / "vectors")
+    index = Index.open(copy)
+    with pytest.raises(IndexFormatError, match="symbolic link"):
+        index.known_files() if name == "media.lance" else index.search(vectors(1), k=1)
