@@ -353,7 +353,11 @@ def test_the_recommended_models_are_as_open_clip_says() -> None:
     from jepa_retrieval.models.open_clip import open_clip_config, tag_files
     from jepa_retrieval.models.recommended import RECOMMENDED
 
+    page = (Path(__file__).parents[3] / "docs" / "model.md").read_text(encoding="utf-8")
     for choice in RECOMMENDED:
+        row = (choice.name, f"{choice.parameters:.0f}M", choice.embedding_size, choice.image_size)
+        figures = f"{choice.imagenet:.1f} | {choice.coco:.1f}"
+        assert f"| `{row[0]}` | {row[1]} | {row[2]} | {row[3]} | {figures} |" in page
         config = open_clip_config(choice.name)
         assert (config.embedding_size, config.x_encoder.image_size) == (
             choice.embedding_size,
