@@ -13,7 +13,6 @@ from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
 from indexes.manifest import CAPTIONS_FORMAT, Manifest
 from indexes.reasons import is_file_failure, reason
-from indexes.schema import MEDIA_SCHEMA, clip_schema
 from indexes.untrusted import check_no_links, check_plain_name
 
 if TYPE_CHECKING:
@@ -92,6 +91,8 @@ def unused_files(data: lance.LanceDataset) -> list[str]:
 
 def open_media(folder: Path, manifest: Manifest) -> lance.LanceDataset:
     """The files of the manifest's commit; errors as in `open_table`."""
+    from indexes.schema import MEDIA_SCHEMA
+
     return open_table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
 
 
@@ -102,6 +103,8 @@ def open_clips(folder: Path, manifest: Manifest) -> lance.LanceDataset:
 
 def schema_of_clips(manifest: Manifest) -> pa.Schema:
     """The columns that the clips of an index have."""
+    from indexes.schema import clip_schema
+
     return clip_schema(manifest.embedding_size, captions=manifest.format_version >= CAPTIONS_FORMAT)
 
 
@@ -195,6 +198,8 @@ class Tables:
     """Both tables, open for writing."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
+        from indexes.schema import MEDIA_SCHEMA
+
         self.media = Table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
         self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
 
