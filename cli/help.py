@@ -32,6 +32,11 @@ class HelpfulCommand(TyperCommand):
 class HelpfulGroup(TyperGroup):
     """A command of subcommands with this project's help."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without arguments, show the help."""
+        rest: list[str] = super().parse_args(ctx, args if args or ctx.resilient_parsing else ["--help"])
+        return rest
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write options and subcommands, with their help."""
         _write_parameters(self.get_params(ctx), ctx, formatter)
@@ -44,7 +49,6 @@ class App(typer.Typer):
     def __init__(self, **settings: Any) -> None:
         super().__init__(
             cls=HelpfulGroup,
-            no_args_is_help=True,
             rich_markup_mode=None,  # plain help: it starts faster, and reads the same in a log
             context_settings=CONTEXT_SETTINGS,
             **settings,

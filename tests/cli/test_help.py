@@ -70,3 +70,8 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = ["torch", "numpy", "pyarrow", "lance", "faiss", "openvino", "av", "rich", "sklearn", "pandas"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("words", [(), ("models",), ("train",), ("bench",)])
+def test_without_a_command_there_is_help(jepa: Jepa, words: tuple[str, ...]) -> None:
+    assert jepa(*words).out == jepa(*words, "--help").out != ""

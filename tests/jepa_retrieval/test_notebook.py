@@ -30,7 +30,7 @@ def test_a_result_without_a_library_has_no_pictures() -> None:
     assert "data:" in shown._repr_html_()
     assert shown == dataclasses.replace(found)
     assert "library" not in repr(shown) and set(dataclasses.asdict(shown)) == {
-        "labels", "model", "temperature", "elapsed_ms", "items",
+        "labels", "model", "temperature", "elapsed_ms", "items", "warnings",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import pickle
@@ -74,6 +75,9 @@ class WorkerProcess:
     def send(self, request: DecodeRequest | StreamRequest | int) -> None:
         """Ask for a file, a stream, or some events of a stream. Raises OSError if the process has ended."""
         assert self._process.stdin is not None
+        if isinstance(request, DecodeRequest):
+            # This process may have changed its working directory since the worker started.
+            request = dataclasses.replace(request, path=Path(os.path.abspath(request.path)))
         pickle.dump(request, self._process.stdin, protocol=5)
         self._process.stdin.flush()
 
