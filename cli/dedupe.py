@@ -38,10 +38,10 @@ def dedupe(
     """Report files and scenes that occur more than once in an index. Nothing is deleted or decoded.
 
     The files of a group are exact copies (the same bytes) or near-duplicates (the same pictures throughout, in
-    another encoding, size, colour or cut). Pictures are compared by their pixels, since pages of text and bursts of
-    photographs mean the same without being the same. Symbolic and hard links are marked: they are no copies, and the
-    file that they lead to is the only one. Whole files are compared, so a common intro does not make two videos
-    duplicates. Scenes shared by videos that are otherwise different are reported with their times.
+    another encoding, size, colour or cut). Pictures are compared by their pixels, because pages of text and bursts of
+    photographs have similar meanings without being duplicates. Symbolic and hard links are marked: they are not
+    copies, and deleting the file they point to would lose it. Whole files are compared, so a common intro does not
+    make two videos duplicates. Scenes shared by videos that are otherwise different are reported with their times.
 
     \b
     Examples:

@@ -84,7 +84,7 @@ def discard_output(stream: Any) -> None:
 
 
 def open_standard_streams() -> None:
-    """Replace standard output and standard error by streams that handle failures; reopen closed descriptors.
+    """Replace standard output and standard error by streams that handle failures; reopen what is closed.
 
     A file that is opened while a standard descriptor is closed would get its number, and everything that is printed.
     A closed standard output is reopened for reading only, so that writing to it fails as it should.
@@ -97,6 +97,8 @@ def open_standard_streams() -> None:
             if null != descriptor:
                 os.dup2(null, descriptor)
                 os.close(null)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.stdout = _wrapped(sys.stdout, 1, ResultStream)
     sys.stderr = _wrapped(sys.stderr, 2, NoteStream)
 

@@ -26,24 +26,33 @@ def plan_command(
         Path, typer.Argument(metavar="CONFIG", parser=parse_path, help="The recipe, a TOML file.")
     ],
     gpu: Annotated[
-        str, typer.Option("--gpu", metavar="NAME", help="h100, h200, a100-80, a100-40, l40s or rtx4090.")
+        str,
+        typer.Option(
+            "--gpu", metavar="NAME", help="Type of GPU: h100, h200, a100-80, a100-40, l40s or rtx4090."
+        ),
     ] = "h100",
-    gpus: Annotated[int, typer.Option("--gpus", min=1, metavar="N", help="How many, a process each.")] = 8,
+    gpus: Annotated[
+        int, typer.Option("--gpus", min=1, metavar="N", help="Number of GPUs, with one process each.")
+    ] = 8,
     text_tokens: Annotated[
         int,
         typer.Option("--text-tokens", min=1, max=512, metavar="N", help="Tokens of the longest target text."),
     ] = 64,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of CONFIG: phases.0.micro_batch=512"),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a key of CONFIG, such as phases.0.micro_batch=512. Repeatable.",
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Print the memory and the time that a recipe takes on given GPUs, and the micro-batch that fits.
 
-    Neither data nor weights nor a GPU are needed: activations are counted on a model without numbers. The time comes
-    from the operations and from what training reached on an H100; loading of data is not in it. The exit status is 1
-    if a phase does not fit.
+    No data, weights or GPU are needed: activations are counted on a model without weights. The time is estimated from
+    the number of operations and the speed that training reached on an H100. It does not include loading the data. The
+    exit status is 1 if a phase does not fit.
 
     \b
     Examples:
@@ -54,7 +63,7 @@ def plan_command(
     from jepa_retrieval.training.plan import CARDS, plan_recipe
 
     if gpu not in CARDS:
-        raise UsageError(f"--gpu: there is no {gpu!r}: use {', '.join(CARDS)}")
+        raise UsageError(f"--gpu must be one of {', '.join(CARDS)}, not {gpu!r}")
     config = read_config(recipe, overrides=set_ or [])
     card = CARDS[gpu]
     plans = plan_recipe(config, card, processes=gpus, text_tokens=text_tokens)

@@ -60,3 +60,19 @@ def test_files_do_not_get_what_is_printed(library: Path, tmp_path: Path) -> None
     lines = (tmp_path / "clips.csv").read_text("utf-8").splitlines()
     assert lines[0].startswith('"clip_id","path"')
     assert not any("Wrote" in line for line in lines)
+
+
+def test_a_closed_input_has_no_lines(tmp_path: Path) -> None:
+    """So a question is not answered, instead of being a traceback."""
+    code = (
+        "import sys; from cli.streams import open_standard_streams; open_standard_streams(); "
+        "print(sys.stdin.isatty(), repr(sys.stdin.readline()))"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join([sys.executable, '-c', code])} <&-"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False ''\n", "")

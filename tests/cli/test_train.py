@@ -61,4 +61,4 @@ def test_plan_prints_what_each_phase_takes_without_data(jepa: Jepa) -> None:
     assert 15e9 < phase["peak"] < 25e9
     small = jepa(*arguments, "--set", 'sources=[{name="s", format="captions", path="x"}]', "--gpu", "tiny")
     assert (small.status, small.out) == (2, "")
-    assert "there is no 'tiny': use h100, h200" in small.err
+    assert "--gpu must be one of h100, h200" in small.err
