@@ -333,7 +333,7 @@ class Library:
         try:
             self.calibrate()
         except JepaError as error:
-            logger.warning("confidence is measured anew in every search: %s", error)
+            logger.warning("confidence is measured again in every search: %s", error)
 
     def remove(self, paths: Sequence[Path | str]) -> int:
         """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""

@@ -68,12 +68,12 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a text file, trimmed, without blank ones, each once, in their order.
 
     Raises:
-        UsageError: the file cannot be read, or holds no text.
+        UsageError: the file cannot be read, or contains no text.
     """
     text = read_text(path)
     lines = list(dict.fromkeys(stripped for line in text.splitlines() if (stripped := line.strip())))
     if not lines:
-        raise UsageError(f"{path}: holds no text")
+        raise UsageError(f"{path}: contains no text")
     return lines
 
 

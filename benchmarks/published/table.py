@@ -31,7 +31,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
         if isinstance(document, dict) and {"task", "dataset", "model", "metric", "value"} <= document.keys():
             documents.append(document)
     if not documents:
-        raise UsageError(f"{folder}: holds no results; `jepa bench retrieval flickr8k` makes one")
+        raise UsageError(f"{folder}: contains no results; 'jepa bench retrieval flickr8k' creates one")
     return documents
 
 

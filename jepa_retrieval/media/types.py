@@ -86,7 +86,7 @@ class DecodeRequest:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"{name} must be seconds of at least 0, not {value}")
         if self.end is not None and self.end <= (self.start or 0.0):
-            raise UsageError(f"end ({self.end} s) must lie after start ({self.start or 0.0} s)")
+            raise UsageError(f"end ({self.end} s) must be after start ({self.start or 0.0} s)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,7 +39,7 @@ def weight_files(path: Path) -> list[Path]:
         if not name.endswith(".index.json"):
             return [found]
         return [path / shard for shard in _shards(found)]
-    raise ModelError(f"{path}: holds no weights (looked for: {', '.join(WEIGHT_FILES)})")
+    raise ModelError(f"{path}: contains no weights (looked for: {', '.join(WEIGHT_FILES)})")
 
 
 def _shards(index: Path) -> list[str]:

@@ -62,7 +62,7 @@ def test_the_list_names_every_source(jepa: Jepa) -> None:
         (("retrieval", "msvd"), "msvd: name its folder with --data; the data come from MSVD"),
         (("questions", "gqa", "--data", "."), "testdev_balanced_questions.json: no such file; it comes from"),
         (("retrieval", "flickr8k", "--limit", "0"), "Invalid value for '--limit'"),
-        (("table", "--results", "none"), "none: holds no results"),
+        (("table", "--results", "none"), "none: contains no results"),
     ],
 )
 def test_mistakes_are_one_sentence(

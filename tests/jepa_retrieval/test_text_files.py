@@ -23,7 +23,7 @@ def test_lines_are_trimmed_and_come_once_in_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "cannot be read"), (b"\n \n", "holds no text"), (b"\xff\xfe", "UTF-8")]
+    ("content", "message"), [(None, "cannot be read"), (b"\n \n", "contains no text"), (b"\xff\xfe", "UTF-8")]
 )
 def test_errors_name_the_file(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "labels.txt"

@@ -51,7 +51,7 @@ class StreamRequest:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 60:
-            raise UsageError(f"rate must be above 0 and at most 60 windows a second, not {self.rate:g}")
+            raise UsageError(f"rate must be above 0 and at most 60 windows per second, not {self.rate:g}")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"seconds must be above 0, not {self.seconds:g}")
         for name in ("timeout", "first_delay", "max_delay", "give_up"):

@@ -117,7 +117,7 @@ def null_distribution(index: Index, encode: EncodeTexts, *, save: bool = False) 
             index.save_calibration(_document(null))
             index.maintenance.save_queries(texts)
         except IndexWriteError as error:
-            logger.warning("confidence is measured anew in every search: %s", error)
+            logger.warning("confidence is measured again in every search: %s", error)
     return null
 
 

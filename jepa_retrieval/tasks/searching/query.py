@@ -80,7 +80,7 @@ class Query:
     def text(cls, text: str) -> Query:
         """What a sentence says."""
         if not text.strip():
-            raise UsageError("the text to look for is empty")
+            raise UsageError("the search text is empty")
         return cls((Term(text),))
 
     @classmethod
@@ -188,7 +188,7 @@ def compose(vectors: np.ndarray, weights: Sequence[float]) -> tuple[np.ndarray, 
     total = np.asarray(weights, np.float64) @ vectors.astype(np.float64)
     length = float(np.linalg.norm(total))
     if length <= MIN_RELATIVE_LENGTH * np.abs(weights).sum():
-        raise UsageError("the terms of the query cancel each other: nothing is left to look for")
+        raise UsageError("the terms of the query cancel each other out")
     return (total / length).astype(np.float32), length
 
 

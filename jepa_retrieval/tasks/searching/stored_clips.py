@@ -172,6 +172,6 @@ def _sorted(
 
 def _no_tokens(index: Index, path: str) -> UsageError:
     return UsageError(
-        f"the index {index.folder} holds no visual tokens of {path} (it was made with --no-tokens): "
+        f"the index {index.folder} contains no visual tokens of {path} (it was made with --no-tokens): "
         "questions need them; run `jepa index --rebuild --tokens` on its folder"
     )

@@ -58,7 +58,7 @@ def find_chapters(
     if not min_seconds > 0:
         raise UsageError(f"min_seconds must be above 0, not {min_seconds}")
     if not 0 < rate <= MAX_RATE:
-        raise UsageError(f"rate must be above 0 and at most {MAX_RATE:g} windows a second, not {rate}")
+        raise UsageError(f"rate must be above 0 and at most {MAX_RATE:g} windows per second, not {rate}")
     stream = encode_stream(path, model, rate=rate)
     cuts = segment(stream.embeddings, shift=DEFAULT_SHIFT, count=count, window_seconds=1 / rate)
     max_count = max(1, int(stream.times[-1, 1] // min_seconds))

@@ -67,7 +67,7 @@ class WatchOptions:
             raise UsageError(f"seconds must be above 0, not {self.seconds}")
         if not 0 < self.rate <= MAX_RATE:
             raise UsageError(
-                f"rate must be above 0 and at most {MAX_RATE:g} windows a second, not {self.rate}"
+                f"rate must be above 0 and at most {MAX_RATE:g} windows per second, not {self.rate}"
             )
 
 

@@ -50,7 +50,7 @@ def _read(path: Path, visual: Visual, image_size: int, frames: int, fit: Fit) ->
     # Without a known length the whole file is read as one long window at one frame a second.
     length = end - start if end is not None else 3600.0
     if length <= 0:
-        raise UnreadableMediaError(visual.name, f"nothing lies between {start:g} s and {end:g} s")
+        raise UnreadableMediaError(visual.name, f"there is nothing between {start:g} s and {end:g} s")
     request = DecodeRequest(
         path,
         image_size=image_size,

@@ -142,5 +142,5 @@ def test_every_figure_of_the_paper_is_of_a_data_set_that_there_is() -> None:
 
 
 def test_an_empty_folder_has_no_table(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no results"):
+    with pytest.raises(UsageError, match="contains no results"):
         read_results(tmp_path)

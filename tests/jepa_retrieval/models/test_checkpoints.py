@@ -64,5 +64,5 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> N
 
 
 def test_a_folder_without_weights_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"holds no weights \(looked for: .*model\.safetensors"):
+    with pytest.raises(ModelError, match=r"contains no weights \(looked for: .*model\.safetensors"):
         read_tensors(tmp_path)
