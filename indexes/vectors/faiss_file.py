@@ -58,7 +58,8 @@ def _check_projection(index: Any, rows: int, size: int) -> None:
     _require(index.d == projection.d_in == size and index.index.d == reduced, "number of dimensions")
     _require(projection.A.size() == size * reduced and not projection.have_bias, "projection")
     _require(index.ntotal == index.index.ntotal == rows, "number of rows")
-    _require(index.index.metric_type == faiss.METRIC_INNER_PRODUCT and index.index.is_trained, "metric")
+    _require(index.metric_type == index.index.metric_type == faiss.METRIC_INNER_PRODUCT, "metric")
+    _require(index.is_trained and index.index.is_trained, "state")
 
 
 def _check_lists(inner: Any, kind: Kind, rows: int) -> None:
