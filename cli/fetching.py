@@ -1,4 +1,4 @@
-"""Downloads of models: what is going to be downloaded, a question, and progress."""
+"""Downloads of models: the plan, a confirmation, and progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_SECONDS_BETWEEN_LINES = 5.0
 def chosen_model(name: str | None) -> str:
     """The model that the user typed, or named in $JEPA_MODEL, or the default one, downloaded if necessary.
 
-    Only a name of the user's own leads to a download; what is downloaded is printed, and not asked about.
+    Only a name that the user gave leads to a download, without a confirmation; what is downloaded is printed.
     """
     from jepa_retrieval.library import DEFAULT_MODEL
     from jepa_retrieval.models.registry import fetch_model
@@ -50,7 +50,7 @@ def confirm(*, yes: bool) -> Callable[[FetchPlan], None]:
         if yes:
             return
         if not sys.stdin.isatty():
-            raise UsageError("nothing was downloaded: give --yes to download without a question")
+            raise UsageError("nothing was downloaded: give --yes to download without confirmation")
         if console.answer(f"Download {console.bytes_text(plan.missing_bytes)}? [y/N] ").lower() not in (
             "y",
             "yes",

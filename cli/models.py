@@ -49,7 +49,7 @@ def fetch_command(
             help="A model, as for --model; or the config (JSON) that a training starts with.",
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without confirmation.")] = False,
     update: Annotated[
         bool,
         typer.Option("--update", help="Download the newest versions of files that are here already."),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_INDEX_BYTES = 1 << 26  # of the JSON file that says which weight file holds which tensor
-MAX_REPETITION = 4  # tensors may share bytes (tied weights): together at most so many times the file's size
+MAX_REPETITION = 4  # tensors may share bytes (tied weights): in all at most this many times the file's size
 WEIGHT_FILES = (
     "model.safetensors.index.json",
     "model.safetensors",
@@ -133,7 +133,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_tensors(content: object, path: Path) -> None:
-    """`ModelError` for tensors that repeat the file's bytes to more than they are, or are not plain arrays."""
+    """`ModelError` for tensors that are not plain arrays, or that together are far larger than the file."""
     import torch
 
     pending, seen, total = [content], set(), 0

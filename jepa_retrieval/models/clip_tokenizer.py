@@ -15,7 +15,7 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.tokenizer import TokenIds, check_texts, open_tokenizer
 
 START, END = "<start_of_text>", "<end_of_text>"
-# Split by `regex` as in open_clip, and not inside `tokenizers`, whose tables of letters are of another Unicode.
+# Split by `regex` as in open_clip, and not inside `tokenizers`, which follows another version of Unicode.
 _WORDS = regex.compile(
     rf"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d|[\p{{L}}]+|[\p{{N}}]|[^\s\p{{L}}\p{{N}}]+", regex.IGNORECASE
 )
@@ -49,7 +49,7 @@ class ClipTokenizer:
         return TokenIds(ids, np.ones_like(ids))
 
     def unknown_words(self, text: str) -> list[str]:
-        """None: every text is bytes."""
+        """Always empty: every text is tokenized byte by byte."""
         check_texts([text])
         return []
 
@@ -63,6 +63,6 @@ def build(vocabulary: Mapping[str, int], merges: Iterable[tuple[str, str]]) -> T
 
 
 def _clean(text: str) -> str:
-    """What open_clip does to a text first: mend broken Unicode and HTML, one space between words, lower case."""
+    """open_clip's own cleaning: repair broken Unicode and HTML, one space between words, lower case."""
     mended = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(mended.split()).lower()

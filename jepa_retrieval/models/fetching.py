@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DISK_IS_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-TIMEOUT = 20.0  # seconds until the hub's answer
+TIMEOUT = 20.0  # seconds to wait for the hub's answer
 
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A file of the hub that is to be on this machine."""
+    """A file of the hub that the model needs."""
 
     name: str
     size: int | None  # bytes; None: the hub does not say
@@ -42,7 +42,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class PlannedRepository:
-    """What is needed of one repository."""
+    """The files of one repository that are needed."""
 
     repository: Repository
     commit: str
@@ -58,7 +58,7 @@ class PlannedRepository:
 
 @dataclass(frozen=True)
 class FetchPlan:
-    """All that a model needs of the hub."""
+    """All files of the hub that a model needs."""
 
     model: str
     repositories: tuple[PlannedRepository, ...]
@@ -87,7 +87,7 @@ OnFetchProgress = Callable[[FetchProgress], None]
 
 
 def plan_fetch(model: str, needs: Iterable[Need], *, update: bool = False) -> FetchPlan:
-    """Ask the hub what `needs` come to: which files, how large, under which licence.
+    """Ask the hub which files `needs` are, how large, and under which licence.
 
     Args:
         model: whose needs they are; for messages.
@@ -139,7 +139,7 @@ def _ask(repository: Repository, revision: str) -> ModelInfo:
 
 
 def _files_of(need: Need, there: dict[str, int | None]) -> list[str]:
-    """The names of the files that a need comes to in a repository with these files."""
+    """Which of a repository's files a need is."""
     for name in need.files:
         if name not in there:
             raise ModelError(f"{need.repository}: has no file {name}, which {need.part} needs")
@@ -204,8 +204,8 @@ def _download(planned: PlannedRepository, file: PlannedFile, on_progress: OnFetc
 def _complete_blob(planned: PlannedRepository, file: PlannedFile, bar: Any) -> None:
     """Download the bytes of a file to where the hub's library looks for them.
 
-    The library itself deletes what it has of a file when it is interrupted. So the bytes are collected in a file that
-    stays, and the next call asks for the rest.
+    The library itself deletes an incomplete file when it is interrupted. Here the incomplete file is kept, and the
+    next call downloads the rest.
     """
     from filelock import FileLock
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
@@ -218,7 +218,7 @@ def _complete_blob(planned: PlannedRepository, file: PlannedFile, bar: Any) -> N
         return
     headers = build_hf_headers()
     if urlsplit(found.location).netloc != urlsplit(url).netloc:
-        headers.pop("authorization", None)  # what the hub may know, its content network need not
+        headers.pop("authorization", None)  # the hub's token is not for its content network
     blob = planned.repository.folder() / "blobs" / found.etag
     part = blob.with_name(f"{found.etag}.part")
     blob.parent.mkdir(parents=True, exist_ok=True)
@@ -241,7 +241,7 @@ def _complete_blob(planned: PlannedRepository, file: PlannedFile, bar: Any) -> N
 
 
 def _check_digest(part: Path, etag: str, name: str) -> None:
-    """`ModelError` if the tag is a sha256, as it is of large files, and not that of the content."""
+    """`ModelError` if the tag is a sha256, as for large files, and differs from the content's."""
     if _SHA256.fullmatch(etag) and digest_of_files([part]) != etag:
         part.unlink()
         raise ModelError(f"{name}: was damaged on the way (its sha256 differs); fetch it again")
@@ -249,7 +249,7 @@ def _check_digest(part: Path, etag: str, name: str) -> None:
 
 @contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """Inside, the hub's library tells the hub nothing of the program that asks."""
+    """Inside, the hub's library sends the hub no information about this program."""
     from huggingface_hub import constants
 
     before, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
@@ -279,7 +279,7 @@ def _bar_class(label: str, size: int | None, on_progress: OnFetchProgress | None
 
 
 def _told(error: Exception, repository: Repository) -> ModelError:
-    """An error of the hub's library in words that say what to do."""
+    """An error of the hub's library with a message that says what to do."""
     from huggingface_hub import constants, errors
 
     page = f"{constants.ENDPOINT}/{repository.name}"
@@ -316,5 +316,5 @@ def _told(error: Exception, repository: Repository) -> ModelError:
 
 
 def _one_line(error: BaseException) -> str:
-    """All lines of an error's message: the hub's say only further down what to do."""
+    """All lines of an error's message: the hub's messages say only in later lines what to do."""
     return " ".join(str(error).split()) or type(error).__name__

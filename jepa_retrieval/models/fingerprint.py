@@ -32,7 +32,7 @@ _NOT_HASHED = {
     "attention_dropout",
 }
 _PLACES = {"source", "tokenizer"}
-# What indexes had before the setting came: as with a default, it is this value that a fingerprint does not tell.
+# The values that all models had before the setting existed: like defaults, they are left out of a fingerprint.
 _UNTOLD = {"frame_fit": "squeeze"}
 
 
@@ -44,17 +44,17 @@ def is_remote(source: str) -> bool:
 def fingerprint(config: ModelConfig, prompt: str | None = None) -> str:
     """Hex sha256 of the config, the digests of weights and tokenizers, and the prompt (None: the default).
 
-    It costs no reading of weights: their digests were recorded in the config when the model was saved, and are
-    compared with the files when these are loaded.
+    No weights are read: their digests were recorded in the config when the model was saved, and are compared with the
+    files when these are loaded.
 
     Raises:
-        ModelError: the config has no digests, so that nothing is known of its weights.
+        ModelError: the config has no digests, so that its weights are unknown.
     """
     if not config.digests and not _is_all_remote(config):
         raise ModelError(
             f"{config.name}: the config records no digests of weights; save the model to record them"
         )
-    # The Y-Decoder comes after embeddings, its files no less than its settings.
+    # Neither the Y-Decoder's settings nor its files have an influence on embeddings.
     digests = {name: digest for name, digest in config.digests.items() if not name.startswith("y_decoder")}
     config = dataclasses.replace(config, digests=digests)
     return _digest({"config": _hashed(config), "prompt": config.prompt if prompt is None else prompt})
@@ -65,7 +65,7 @@ def fingerprint_of_x_encoder(config: ModelConfig) -> str:
     section = config.x_encoder
     digests = {name: digest for name, digest in config.digests.items() if name.startswith("x_encoder")}
     towers = len(section.towers) if isinstance(section, EfficientNetLiteConfig) else 1
-    if len(digests) < towers:  # its weights lie with those of the other parts
+    if len(digests) < towers:  # its weights are stored with those of the other parts
         return fingerprint(config, "")
     return _digest({"x_encoder": _hashed(section), "digests": digests})
 
@@ -110,7 +110,7 @@ def _is_all_remote(config: ModelConfig) -> bool:
 
 
 def _counts(key: str, value: Any) -> bool:
-    """Whether a setting is part of the fingerprint: not a mere name, nor a place whose content has a digest."""
+    """Whether a setting is part of the fingerprint: names are not, nor are locations whose content has a digest."""
     if key in _PLACES:
         return isinstance(value, str) and is_remote(value)
     return key not in _NOT_HASHED

@@ -113,7 +113,7 @@ def _text_needs(config: ModelConfig) -> Iterator[Need]:
 
 
 def is_here(need: Need) -> bool:
-    """Whether everything that a need certainly comes to is on this machine; nothing is asked of the hub."""
+    """Whether all files that a need certainly includes are on this machine; the hub is not asked."""
     repository = need.repository
     chosen = next((name for name in need.any_of if repository.find(name)), None)
     if need.any_of and chosen is None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PREFIX = "open_clip:"
 TAG = "tag:"
 FRAMES_PER_WINDOW = 4
-TEMPERATURE = 0.01  # where CLIP's training holds it: a factor of 100 on the cosines
+TEMPERATURE = 0.01  # CLIP's training limits it to this: a factor of 100 on the cosines
 RESIZE_MODES: dict[str, FrameFit] = {
     "shortest": "crop",
     "longest": "pad",
@@ -46,7 +46,7 @@ HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # wh
 def open_clip_config(name: str) -> ModelConfig:
     """The config of `open_clip:ARCHITECTURE/TAG` or `open_clip:ARCHITECTURE/PATH`.
 
-    It is kept in the user's cache: importing open_clip takes seconds, which a text search does not have.
+    It is kept in the user's cache, since importing open_clip takes seconds: too long for a text search.
 
     Raises:
         ModelError: the name has another form, or open_clip does not know the architecture or the tag.
@@ -62,7 +62,7 @@ def open_clip_config(name: str) -> ModelConfig:
 
 
 def _cached(kind: str, key: str, build: Callable[[Path], None]) -> Path:
-    """A folder of the user's cache for what open_clip, as it is installed, says of `key`."""
+    """A folder of the user's cache for what the installed open_clip says about `key`."""
     digest = hashlib.sha256(f"{importlib.metadata.version('open_clip_torch')}\0{key}".encode()).hexdigest()
     return cached_entry(f"open_clip/{kind}-{digest[:20]}", build)
 
@@ -216,7 +216,7 @@ class OpenClipTokenizer:
         return TokenIds(ids, np.ones_like(ids))
 
     def unknown_words(self, text: str) -> list[str]:
-        """None: open_clip's tokenizers do not tell."""
+        """Always empty: open_clip's tokenizers do not report them."""
         check_texts([text])
         return []
 

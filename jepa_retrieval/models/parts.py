@@ -1,4 +1,4 @@
-"""The four parts of VL-JEPA as four verbs: what every model here can do, whatever its size.
+"""The four parts of VL-JEPA as protocols: what every model here can do, whatever its size.
 
 Dimension letters: B batch, T frames, H height, W width, N visual tokens, D token width, E embedding size.
 """
@@ -25,7 +25,7 @@ class XEncoder(Protocol):
     token_size: int  # D
     tokens_per_frame: int
     framewise: bool  # each frame is encoded on its own, so any T will do
-    centre: float  # side of the middle of the picture that a frame-wise encoder is shown too, as a share; 0: never
+    centre: float  # side of the centre crop that a frame-wise encoder gets too, as a share; 0: none
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """uint8 [B, T, H, W, 3] to float32 S_V [B, N, D]."""
@@ -72,9 +72,9 @@ class Model(Protocol):
     name: str
     prompt: str  # default query X_Q for indexing
     embedding_size: int  # E
-    frames_per_window: int  # most frames that one window gives to the X-Encoder
+    frames_per_window: int  # maximum number of frames of a window
     temperature: float  # of the softmax over cosines that turns scores into probabilities
-    languages: tuple[str, ...]  # that its texts were in, codes of ISO 639-1; empty: not stated
+    languages: tuple[str, ...]  # of its training texts, ISO 639-1 codes; empty: not stated
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -229,7 +229,7 @@ def _open_clip_tower(
 
 
 def _check_architecture(ours: PretrainedConfig, keys: Iterable[str], section: str, path: Path) -> None:
-    """Compare what the shapes of tensors do not show: a wrong number of heads would give silent nonsense."""
+    """Compare what shapes do not show: a wrong number of heads would give wrong embeddings without an error."""
     folder = path if path.is_dir() else path.parent
     file = folder / "config.json"
     if not file.is_file():

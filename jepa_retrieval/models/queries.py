@@ -1,4 +1,4 @@
-"""The form of a question X_Q. Training writes questions in it, so whoever asks should too."""
+"""The form of a question X_Q. Training uses it, so callers should use it too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ def normal_question(question: str) -> str:
 
 
 def normal_prompt(prompt: str) -> str:
-    """A question in its usual form; any other prompt as it is, without outer blanks."""
+    """A question in its usual form; any other prompt as it is, without surrounding white space."""
     stripped = prompt.strip()
     return normal_question(stripped) if stripped.endswith("?") else stripped

@@ -1,8 +1,8 @@
-"""Decoding by retrieval: the caption of a bank that lies nearest to what the bank says of an embedding.
+"""Decoding by retrieval: the caption of a bank that is nearest to the embedding's projection onto the bank.
 
-An embedding Ŝ_Y that was predicted from a picture lies off the place of its captions' S_Y. So it is first *projected*
-onto the bank: the mean of the captions' embeddings, weighted by how near they are (Li et al., "DeCap", arXiv
-2303.03032, equation 4). The caption nearest to the projection is the one that its neighbours agree on, which is
+An embedding Ŝ_Y that was predicted from a picture lies outside the region of caption embeddings S_Y. So it is first
+*projected* onto the bank: the mean of the captions' embeddings, weighted by how near they are (Li et al., "DeCap",
+arXiv 2303.03032, equation 4). The caption nearest to the projection is the one that its neighbours agree on, which is
 better than the nearest one (Devlin et al., "Exploring Nearest Neighbor Approaches for Image Captioning", arXiv
 1505.04467).
 """
@@ -29,7 +29,7 @@ _BLOCK = 64  # embeddings that are compared with the bank at once
 
 @dataclass(frozen=True, eq=False)
 class CaptionBank:
-    """Sentences and where they lie."""
+    """Sentences and their embeddings."""
 
     texts: Sequence[str]
     embeddings: np.ndarray  # S_Y, float32 [N, E], unit length
@@ -53,10 +53,10 @@ class CaptionBank:
 
 
 class RetrievalDecoder:
-    """A Y-Decoder that says sentences of a bank, and nothing else."""
+    """A Y-Decoder that returns only sentences of a bank."""
 
     def __init__(self, bank: CaptionBank, *, temperature: float = TEMPERATURE) -> None:
-        """`temperature`: how widely the bank is asked; 0 for the nearest caption alone.
+        """`temperature`: of the projection's weights; 0: the nearest caption, without a projection.
 
         Raises:
             UsageError: the bank is empty, or the temperature below 0.

@@ -59,7 +59,7 @@ class SentenceTokenizer:
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(sentences))]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Ids, up to the first `END`, as a sentence for people: a capital first and a full stop last."""
+        """Ids, up to the first `END`, as a sentence to display: a capital first and a full stop last."""
         ids = list(ids)
         if END in ids:
             ids = ids[: ids.index(END)]
@@ -72,7 +72,7 @@ class SentenceTokenizer:
 
 
 def plain(sentence: str) -> str:
-    """A caption in lower case, without quotes and last marks, spaced as it is read: what the decoder learns."""
+    """A caption as the decoder learns it: lower case, single spaces, without quotes and final punctuation."""
     text = sentence.lower().replace("’", "'")
     text = _SPACE_BEFORE_COMMA.sub(",", _QUOTES.sub(" ", _SPLIT_ENDINGS.sub(r"\1", text)))
     return " ".join(_LAST_MARKS.sub("", text).split())

@@ -1,4 +1,4 @@
-"""A model's weights in and out of its folder: every tensor has exactly one place that it comes from.
+"""A model's weights in and out of its folder: every tensor is read from exactly one place.
 
 Frozen parts that name a source are referenced and read from there; all other tensors lie in `model.safetensors`.
 """
@@ -105,7 +105,7 @@ def write_model(
     Args:
         model: the model.
         folder: made if it is not there.
-        bundle: copy frozen pretrained parts and tokenizers too, so that the folder needs nothing else.
+        bundle: copy frozen pretrained parts and tokenizers too, so that the folder is complete.
         dtype: of the stored weights; None: as they are.
         int8: store large matrices in a byte a weight (modules/int8_weights.py).
 
@@ -180,7 +180,7 @@ def write_weights(
         sections[name], tokenizers = _settle_tokenizers(section, name, folder, base, bundle=bundle)
         digests |= tokenizers
     sections["answers"] = _settle_file(config.answers, ANSWERS_FILE, folder, base)
-    # A Y-Decoder was trained for the embeddings of the weights as they were: it does not go along.
+    # A Y-Decoder fits only the weights that it was trained for, so it is not copied.
     config = dataclasses.replace(config, **sections, y_decoder=None, digests=digests)
     save_config(config, folder / CONFIG_FILE)
     return config
@@ -218,7 +218,7 @@ def _verify(files: list[Path], digest: str | None, *, where: str) -> None:
 
 
 def _settle_sources(section: Any, base: Path, *, bundle: bool) -> Any:
-    """A section whose sources hold from any folder: absolute paths, or none at all in a bundle."""
+    """A section whose sources are valid from any folder: absolute paths, or none at all in a bundle."""
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)

@@ -14,7 +14,7 @@ from jepa_retrieval.models.parts import Model, YEncoder
 
 _log = logging.getLogger(__name__)
 
-MIN_CACHED = 64  # shorter lists are encoded each time: that is as fast as a look into the cache
+MIN_CACHED = 64  # shorter lists are encoded each time: that is as fast as reading the cache
 _BLOCK = 4096  # texts between two lines of the log
 
 

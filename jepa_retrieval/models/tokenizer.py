@@ -66,7 +66,7 @@ class TextTokenizer:
         """Raises `ModelError` when the file is missing or not a tokenizer."""
         self._tokenizer = open_tokenizer(path)
         self._tokenizer.enable_truncation(max_tokens)
-        # The id of padding is of no account: everything that reads the ids reads the mask too.
+        # The id of padding does not matter: all that read the ids read the mask too.
         self._tokenizer.no_padding()
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:

@@ -1,8 +1,8 @@
 """What a training step of a model keeps in memory and computes, counted without memory and without a GPU.
 
-The model is built of tensors that have shapes and no numbers (PyTorch's FakeTensorMode), goes forward once with one
-visual and once with two, and every tensor that is saved for the backward pass is counted. The difference is what a
-visual costs, the rest what a step costs whatever its size: the bfloat16 copies of weights.
+The model is built of tensors that have shapes and no numbers (PyTorch's FakeTensorMode) and runs forward once with
+one visual and once with two, while every tensor that is saved for the backward pass is counted. The difference is the
+cost of a visual, the rest the fixed cost of a step: the bfloat16 copies of weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class StepCost:
     kept: float  # bytes saved for the backward pass
     kept_once: float  # the same, whatever the number of visuals
     recomputed: (
-        float  # bytes if layers keep their inputs alone: with what the largest saves, and its gradients
+        float  # bytes if layers keep only their inputs: with what the largest saves, and its gradients
     )
     recomputed_once: float
     tokens: float  # bytes of S_V in half precision
@@ -40,7 +40,7 @@ class StepCost:
     forward: float  # operations of all other networks, forward
 
 
-# Bytes of the X-Encoder's largest moment for each number of its tokens, as measured on an H100 with V-JEPA 2 ViT-L.
+# Peak bytes of the X-Encoder for each number of its tokens, as measured on an H100 with V-JEPA 2 ViT-L.
 ENCODING_FLOATS = 15
 
 
@@ -128,7 +128,7 @@ def _forward(
 
 
 def token_count(config: ModelConfig, frames: int) -> int:
-    """Visual tokens N of a visual of so many frames."""
+    """Visual tokens N of a visual with this many frames."""
     section = config.x_encoder
     if section.kind == "vjepa2":
         return -(-frames // section.tubelet_size) * (section.image_size // section.patch_size) ** 2
@@ -140,7 +140,7 @@ def _counted(model: nn.Module) -> Iterator[_Saved]:
     """Count what is saved inside, layer by layer."""
     saved = _Saved()
     known = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
-    alive: list[Any] = []  # a storage that is freed could give its place to another
+    alive: list[Any] = []  # the address of a freed storage could be used again
     inside: list[int] = []
 
     def pack(tensor: Tensor) -> Tensor:

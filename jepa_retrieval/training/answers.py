@@ -14,15 +14,15 @@ from jepa_retrieval.training.config import QUESTION_FORMATS, TrainConfig
 from jepa_retrieval.training.data.examples import Source
 from jepa_retrieval.training.data.sources import read_source
 
-# An answer that was given only once says more about its annotator than about what people ask.
+# Answers that were given only once are mostly peculiar to an annotator.
 MIN_QUESTIONS = 2
 
 
 def add_answers(folder: Path, recipe: TrainConfig) -> int:
     """Write the answers of a stage-2 recipe's questions into a model folder; returns how many there are.
 
-    `jepa ask` chooses among them when no answers are given. Only what is trained on is read, so that answers of
-    held-out media stay out.
+    `jepa ask` chooses among them when no answers are given. Only training examples are read, so that answers of
+    held-out media are not included.
 
     Raises:
         UsageError: the recipe asks no question, or a source cannot be read.

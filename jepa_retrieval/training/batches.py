@@ -59,7 +59,7 @@ class Batch:
 
 
 def text_number(text: str) -> int:
-    """A number of 63 bits that is the same for a text in every process."""
+    """A number of 63 bits, the same for a text in every process."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -93,7 +93,7 @@ class PhaseBatches(Dataset[Batch]):
             rank: of this process.
             processes: that share the batch.
             readers: of each stream in this process.
-            streams: where streams go on; those that are not named begin.
+            streams: where streams continue; those that are not named start at their beginning.
         """
         self._sources, self._banks, self._mixer = sources, banks, mixer
         self._steps, self._positives, self._seed = steps, positives, seed
@@ -124,7 +124,7 @@ class PhaseBatches(Dataset[Batch]):
     def _drawn(self, step: int) -> tuple[list[Draw], np.ndarray]:
         if self._last is None or self._last[0] != step:
             draws = self._mixer.batch(step)
-            # Chances are drawn for the joint batch, so that it is the same however many processes share it.
+            # Random numbers are drawn for the joint batch, which is thus the same for any number of processes.
             chances = np.random.default_rng([self._seed, 1, step]).random((len(draws), 1 + self._positives))
             self._last = step, draws, chances
         return self._last[1:]

@@ -53,7 +53,7 @@ def class_features(tokens: Tensor, classifiers: Sequence[Tensor], *, views: int,
     generator = torch.Generator().manual_seed(seed)
     seen = sum(weight.shape[1] for weight in classifiers)
     mean = tokens.mean(dim=0)
-    # One score over all channels, the mean of the classifiers' scores; channels that none of them sees count nothing.
+    # One score over all channels, the mean of the classifiers' scores; those that no classifier uses weigh 0.
     score = torch.cat([weight - weight.mean(dim=0) for weight in classifiers], dim=1) / len(classifiers)
     directions = _unit_increases(tokens - mean, functional.pad(score, (0, tokens.shape[1] - seen)))
     shape = (len(directions), views)

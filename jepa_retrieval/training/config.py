@@ -1,4 +1,4 @@
-"""What a training run is: one TOML file, parsed strictly into these dataclasses.
+"""The recipe of a training run: one TOML file, parsed strictly into these dataclasses.
 
 The files in `recipes/` set every key and explain it; this module is the reference for names, types and defaults.
 """
@@ -46,7 +46,7 @@ Few = Annotated[int, Within(1, 1000)]
 Views = Annotated[int, Within(0, 1000)]
 Frames = Annotated[int, Within(1, 1024)]
 Factor = Annotated[float, Within(0.0, 100.0)]
-Part = Annotated[float, Within(0.0, 0.999999)]  # of a whole, which must leave something of it
+Part = Annotated[float, Within(0.0, 0.999999)]  # of a whole, of which something must remain
 Limit = Annotated[float, Within(0.0, 1e9)]
 
 
@@ -74,7 +74,7 @@ class SourceConfig:
     hold_out: Part = 0.0  # this fraction of the media, chosen by a hash of their names, is held out
     part: Literal["kept", "held-out"] = "kept"  # which side of `hold_out` to use
     max_answer_words: Count = 0  # questions with longer answers are dropped; 0: none are
-    limit: Count = 0  # use only the first so many examples; 0: all
+    limit: Count = 0  # use only this many examples, the first; 0: all
     # webdataset: read the shards as a stream, for sets that are too large to list; needs tokens.mode = "online"
     stream: bool = False
     shuffle_buffer: Annotated[int, Within(1, 10**6)] = 1000  # samples that each reader of a stream shuffles
@@ -130,7 +130,7 @@ class OptimConfig:
     ema_decay: Part = 0.0  # 0: no moving average of the weights
 
     def check_steps(self, steps: int, *, where: str) -> None:
-        """Raise UsageError if a run of so many steps ends before the learning rate has risen."""
+        """Raise UsageError if a run of `steps` ends before the learning rate has risen."""
         if self.warmup_steps >= steps:
             raise UsageError(
                 f"{where}: optim.warmup_steps = {self.warmup_steps} must be less than the run's steps, {steps}"
@@ -164,7 +164,7 @@ class RunConfig:
     checkpoint_every: Interval = 500
     evaluate_every: Interval = 500
     best: str = ""  # "EVALUATION.METRIC" whose highest value chooses the model; "": the last
-    recompute: bool = False  # activations of layers in the backward pass, in place of keeping them in memory
+    recompute: bool = False  # activations of layers in the backward pass, instead of keeping them in memory
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def load_config(
 
 
 def read_config(path: Path, *, overrides: Sequence[str] = ()) -> TrainConfig:
-    """A recipe with its paths as they stand in it: for those who look at it without its data."""
+    """A recipe with its paths as written in it, to be inspected without its data."""
     table = read_toml(path)
     for override in overrides:
         _apply_override(table, override)

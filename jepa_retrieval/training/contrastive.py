@@ -1,4 +1,4 @@
-"""Bi-directional InfoNCE of a batch that several processes share, each of which holds its part of the logits alone.
+"""Bi-directional InfoNCE of a batch that several processes share, each of which computes only its part of the logits.
 
 With B pairs in P processes a process computes the B / P rows of its predictions and the B / P columns of its texts,
 a block of rows at a time, and forgets a block once its part of the gradients is taken. So the B x B logits are never
@@ -6,7 +6,7 @@ in memory, and no process computes what another one does. Gradients are those of
 
     L = sum_r w_r (logsumexp_c z_rc - sum_c t_rc z_rc),  z = s P T^T,  dL/dz = w (softmax(z) - t),
 
-in both directions, with w = 1 / (2 rows). The arithmetic is float32 whatever surrounds it.
+in both directions, with w = 1 / (2 rows). The arithmetic is always float32, under autocast too.
 
 Letters: B predictions, C columns (texts) of all processes, K texts of a prediction, E size of an embedding.
 """
@@ -35,7 +35,7 @@ MAX_BLOCK = (
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is right for what, and how sure that is.
+    """Targets of the loss: which texts match which predictions, and with what weight.
 
     Args:
         ids: int64 [B, K], numbers of the texts that are right for each prediction of all processes.

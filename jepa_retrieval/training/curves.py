@@ -1,4 +1,4 @@
-"""The course of a run: a CSV with a row per log, and a picture of it."""
+"""The curves of a run: a CSV with a row per log, and a picture of it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from indexes.reasons import first_line
+from jepa_retrieval.errors import UsageError
+
 
 class Curves:
-    """Rows of numbers by step, in ``curves.csv``; columns may come as the run goes on."""
+    """Rows of numbers by step, in ``curves.csv``; columns may be added during the run."""
 
     def __init__(self, folder: Path, *, keep_until: int) -> None:
-        """`keep_until`: the step that the run goes on from; later rows are of a run that was killed, and go."""
+        """`keep_until`: the step from which the run continues; later rows, of a run that was killed, are deleted.
+
+        Raises:
+            UsageError: the file of an earlier run is damaged.
+        """
         self._csv = folder / "curves.csv"
         self._png = folder / "curves.png"
         self.rows: list[dict[str, float]] = []
         if keep_until and self._csv.exists():
-            with self._csv.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    if float(row["step"]) <= keep_until:
-                        self.rows.append({key: float(value) for key, value in row.items() if value})
+            self.rows = [row for row in self._read() if row["step"] <= keep_until]
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Add values of a step, to its row if it has one, and write the file."""
@@ -28,11 +32,24 @@ class Curves:
         self.rows[-1].update(values)
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
         temporary = self._csv.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
         temporary.replace(self._csv)
+
+    def _read(self) -> list[dict[str, float]]:
+        try:
+            with self._csv.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            return [
+                {"step": float(row["step"])} | {key: float(value) for key, value in row.items() if value}
+                for row in rows
+            ]
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise UsageError(
+                f"{self._csv}: not the curves of a run ({first_line(error)}); delete it to continue without them"
+            ) from error
 
     def draw(self) -> None:
         """Write ``curves.png``: the loss, the learning rate, and everything that was evaluated."""

@@ -36,11 +36,11 @@ def gather(local: Tensor) -> Tensor:
 
 
 @cache
-def patient_group() -> Any:
-    """All processes once more, connected over gloo, for waits of any length; all must call this at one place first.
+def group_for_long_waits() -> Any:
+    """A second group of all processes, over gloo, for waits of any length; all must first call this together.
 
-    Operations of the usual group end with an error after ten minutes: so they notice a process that hangs. A process
-    that decodes media or evaluates for an hour is no such one.
+    Operations of the usual group fail after ten minutes, to detect a process that hangs. A process that decodes media
+    or evaluates for an hour does not hang.
     """
     return dist.new_group(backend="gloo", timeout=MAX_WAIT)
 
@@ -48,7 +48,7 @@ def patient_group() -> Any:
 def wait_for_all() -> None:
     """Return when all processes have come here, however long that takes."""
     if is_distributed():
-        dist.barrier(group=patient_group())
+        dist.barrier(group=group_for_long_waits())
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def sum_own_rows(joint: Tensor) -> Tensor:
         own = joint.new_empty((share, *joint.shape[1:]))
         dist.reduce_scatter_tensor(own, joint)
         return own
-    dist.all_reduce(joint)  # gloo, on CPUs, scatters no sums
+    dist.all_reduce(joint)  # gloo, on CPUs, has no reduce_scatter
     return joint[share * dist.get_rank() : share * (dist.get_rank() + 1)].clone()
 
 
@@ -113,7 +113,7 @@ def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
         return
     pending = []
     for parameter in parameters:
-        # A parameter that only some process used must still meet its counterparts.
+        # A parameter that only some processes used must take part in all.
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         pending.append(dist.all_reduce(parameter.grad, async_op=True))

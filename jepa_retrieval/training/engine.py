@@ -43,7 +43,7 @@ SECONDS_BETWEEN_PICTURES = 30.0
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a finished run has to say."""
+    """The result of a finished run."""
 
     model: Path  # folder of the chosen model
     step: int  # at which it was taken
@@ -94,7 +94,7 @@ class Trainer:
         self.step = 0
         self.best: dict[str, Any] = {"value": -math.inf, "step": 0, "metrics": {}}
         self._losses: list[Tensor] = []  # since the last row of the curves
-        self._streams: StreamStates = {}  # where the streams of the present phase are
+        self._streams: StreamStates = {}  # where the streams of the current phase are
         self._resume()
         self.curves = Curves(self.output, keep_until=self.step)
         self._first_step, self._begin, self._samples = self.step, time.monotonic(), 0
@@ -223,7 +223,8 @@ class Trainer:
             )
 
         def loss(predicted: Tensor, targets: Tensor) -> Tensor:
-            # A loss for each member of the Predictor: their mean is only worth something if they learn on their own.
+            # A loss for each member of the Predictor: an ensemble is only better if its members are trained
+            # separately.
             losses = [
                 joint_loss(
                     of_member,

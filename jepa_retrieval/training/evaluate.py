@@ -67,7 +67,7 @@ def _retrieval(learner: Learner, evaluation: Evaluation) -> dict[str, float]:
     owners = torch.tensor([row for row, e in enumerate(examples) for _ in e.targets], device=predicted.device)
     similarity = _embed(learner, texts) @ predicted.T
     own = similarity.gather(1, owners[:, None])
-    # Equal scores count against: a collapsed model must not look perfect.
+    # Ties count as misses: a collapsed model must not look perfect.
     ranks = (similarity >= own).sum(dim=1)
     return {f"recall@{k}": 100 * (ranks <= k).float().mean().item() for k in RANKS}
 

@@ -1,4 +1,4 @@
-"""The frozen networks of a model: run once for each input, by the fastest means of the machine, and remembered."""
+"""The frozen networks of a model: run once for each input, by the fastest means of the machine, and cached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_frozen(module: nn.Module) -> bool:
 def x_encoder_of(model: VLJEPA, *, fingerprint: str) -> Callable[[np.ndarray], np.ndarray]:
     """Uint8 [B, T, S, S, 3] to S_V float32 [B, N, D]: OpenVINO on a CPU, as when videos are indexed, else PyTorch.
 
-    A clip has as many frames as it is given: unlike in inference none are added or left out.
+    A clip has as many frames as it is given: unlike in inference it is not sampled to another number.
     """
     if model.device.type == "cpu":
         return _OnCpu(model, fingerprint)
@@ -108,8 +108,8 @@ def text_tower_of(model: VLJEPA, *, fingerprint: str) -> Callable[[Sequence[str]
     return encode
 
 
-class RememberedQueries:
-    """The tokens of a frozen query encoder, for queries that come again and again."""
+class QueryCache:
+    """The tokens of a frozen query encoder, kept for queries that recur."""
 
     def __init__(self, model: VLJEPA, encoder: nn.Module) -> None:
         """`encoder` is the model's Predictor's: int [B, L] ids and mask to float [B, L, D]."""
@@ -131,7 +131,7 @@ class RememberedQueries:
 
     def _encode(self, queries: list[str]) -> None:
         ids, mask = self._model.tokenise_queries(queries)
-        # In full precision even when training is not: what is remembered must not depend on who asked first.
+        # In full precision even when training is not: cached tokens must not depend on the first caller.
         with torch.autocast(self._model.device.type, enabled=False):
             tokens = self._encoder(ids, mask)
         for query, row, length in zip(queries, tokens, mask.sum(dim=1).tolist(), strict=True):

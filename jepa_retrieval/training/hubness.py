@@ -45,14 +45,14 @@ def fit_hubness(model: VLJEPA, recipe: TrainConfig) -> None:
         # An empty cluster gets almost no weight.
         torch.from_numpy(np.maximum(captions_of, 1e-3) / len(captions)).float(),
         _pictures(learner, source, recipe)[:, :size],
-        # The loss's temperature holds for cosines that lack the share of the dimension.
+        # The loss's temperature is for cosines without the dimension's share.
         temperature=model.config.temperature / math.sqrt(1 - predictor.hubness.share),
     )
 
 
 def _captions(learner: Learner, source: Source, recipe: TrainConfig) -> Tensor:
     texts = [text for example in source.examples for text in example.targets]
-    _finish(learner.remember_texts(texts, folder=Path(recipe.tokens.folder)))
+    _finish(learner.cache_texts(texts, folder=Path(recipe.tokens.folder)))
     return torch.cat([learner.embed_texts(part) for part in _parts(texts)])
 
 
@@ -70,6 +70,6 @@ def _parts(items: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 def _finish(work: Iterable[object]) -> None:
-    """Run a cache's build to its end."""
+    """Complete the build of a cache."""
     for _ in work:
         pass

@@ -19,7 +19,7 @@ from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.training.data.visuals import fit_of_config
 from jepa_retrieval.training.frozen import (
     TEXT_BATCH,
-    RememberedQueries,
+    QueryCache,
     fingerprint_of_module,
     is_frozen,
     text_tower_of,
@@ -40,7 +40,7 @@ class Learner:
         self._rows: dict[str, int] = {}  # text to row of _features
         encoder = getattr(model.predictor, "query_tokens", None)
         self._queries = (
-            RememberedQueries(model, encoder) if isinstance(encoder, Bert) and is_frozen(encoder) else None
+            QueryCache(model, encoder) if isinstance(encoder, Bert) and is_frozen(encoder) else None
         )
 
     def predict(self, tokens: Tensor, queries: Sequence[str]) -> Tensor:
@@ -49,7 +49,7 @@ class Learner:
         if self._queries is None:
             return self.model.predict(tokens, list(queries))
         predicted = tokens.new_empty(len(tokens), self.model.config.embedding_size)
-        # Apart from those that ask, captions need none of the padding of the questions beside them.
+        # Captions are predicted separately from questions, so that they need no padding to the questions' length.
         for asks in (False, True):
             rows = [row for row, query in enumerate(queries) if bool(query) == asks]
             if rows:
@@ -95,13 +95,13 @@ class Learner:
         return torch.cat(found)
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
-        """What the text tower gives, pooled, float [M, F]; no gradient flows back."""
+        """Pooled outputs of the text tower, float [M, F]; no gradient flows back."""
         if self._features is not None and all(text in self._rows for text in texts):
             rows = torch.tensor([self._rows[text] for text in texts], device=self.device)
             return self._features[rows]
         return self._tower(texts)
 
-    def remember_texts(self, texts: Sequence[str], *, folder: Path) -> Iterator[tuple[int, int]]:
+    def cache_texts(self, texts: Sequence[str], *, folder: Path) -> Iterator[tuple[int, int]]:
         """Run a frozen tower over different `texts` once, or find the result on disk; yields (done, total).
 
         Called for one list after the other, so that runs that share a source share its file on disk.
@@ -152,7 +152,7 @@ class Learner:
 
     @cached_property
     def _x_encoder(self) -> Callable[[np.ndarray], np.ndarray]:
-        # Made ready when it is first used: with all tokens on disk it never is.
+        # Built on first use: not at all if all tokens are on disk.
         return x_encoder_of(self.model, fingerprint=self._x_fingerprint)
 
     @cached_property

@@ -60,7 +60,7 @@ def retrain(shared: Path, run: Path) -> Path:
 def interpolate(first: Path, second: Path, *, share: float) -> VLJEPA:
     """A model whose weights lie between those of two models, `share` of the way to the second.
 
-    Fine-tuning forgets a little of what it does not train; between the two, a model answers as well and searches
+    Fine-tuning forgets a little of what it does not train; a model between the two answers as well and searches
     better (Wortsman et al., "Robust fine-tuning of zero-shot models", arXiv 2109.01903).
     """
     model, other = read_model(first), read_model(second).state_dict()

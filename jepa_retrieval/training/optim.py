@@ -41,7 +41,7 @@ def build_optimizer(
             for (is_slow, decays), parameters in groups.items()
         ],
         betas=(config.beta1, config.beta2),
-        # One kernel for all weights; on a CPU the sums are in another order, and gain nothing.
+        # One kernel for all weights; on a CPU it is no faster, and sums in another order.
         fused=all(parameter.is_cuda for parameter in trained) or None,
     )
 
@@ -71,7 +71,7 @@ def build_schedule(optimizer: torch.optim.Optimizer, config: OptimConfig, *, ste
 
 
 class WeightAverage:
-    """Exponential moving average of weights; early on its decay is smaller, so that it does not lag behind."""
+    """Exponential moving average of weights; a smaller decay at first keeps it from lagging behind."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], decay: float) -> None:
         """Start with the weights as they are.
@@ -91,7 +91,7 @@ class WeightAverage:
         return [average.detach() for average in self._average.module.parameters()]
 
     def update(self) -> None:
-        """Take in the weights as they are now."""
+        """Update the averages with the current weights."""
         self._average.update_parameters(self._weights)
 
     @torch.no_grad()

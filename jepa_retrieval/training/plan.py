@@ -1,4 +1,4 @@
-"""What a recipe takes: the memory of each phase in a process, the micro-batch that fits, and the time.
+"""The cost of a recipe: the memory of each phase in a process, the micro-batch that fits, and the time.
 
 Memory in bytes, of one process with P of them sharing a batch of B:
 
@@ -7,8 +7,9 @@ Memory in bytes, of one process with P of them sharing a batch of B:
     activations    of one micro-batch, counted by `activations.count_step`
     loss           the embeddings of all processes and their gradients, and a block of logits
 
-The X-Encoder's own need is counted where it is the larger moment. Against measured peaks on an H100 (docs/gpu.md) the
-sum is right to 3%. Time is operations over the rate of a matrix product times the share of it that training reached.
+The X-Encoder's own memory is counted where its peak is the larger one. Against measured peaks on an H100
+(docs/gpu.md) the sum is right to 3%. Time is operations over the rate of a matrix product times the share of it that
+training reached.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from jepa_retrieval.training.contrastive import MAX_BLOCK
 
 TRAINING_SHARE = 0.33  # of the product's rate, measured on an H100 at 8 frames and 128 visuals
 CONTEXT_BYTES = 1.0e9  # of CUDA and its libraries
-FRAGMENTED = 1.03  # of PyTorch's memory, what it cannot use
+FRAGMENTED = 1.03  # unusable share of PyTorch's memory
 BLOCKS = 5  # floats for each logit of a block
 
 
@@ -56,7 +57,7 @@ CARDS = {
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """What a phase takes in each process."""
+    """The cost of a phase in each process."""
 
     name: str
     frames: int
@@ -73,7 +74,7 @@ class PhasePlan:
 
 
 def plan_recipe(config: TrainConfig, card: Card, *, processes: int, text_tokens: int = 64) -> list[PhasePlan]:
-    """The phases of a recipe on so many cards.
+    """The phases of a recipe on a number of cards.
 
     Args:
         config: the recipe.
@@ -82,7 +83,7 @@ def plan_recipe(config: TrainConfig, card: Card, *, processes: int, text_tokens:
         text_tokens: of the longest text of a micro-batch.
 
     Raises:
-        UsageError: a batch cannot be shared by so many processes, or the recipe's model is unknown.
+        UsageError: a batch cannot be divided among the processes, or the recipe's model is unknown.
     """
     model = planned_model(config)
     costs: dict[int, StepCost] = {}
@@ -152,7 +153,7 @@ def peak_bytes(
     micro_batch: int,
     processes: int,
 ) -> float:
-    """The most that PyTorch holds on the device of one process during a step."""
+    """The peak memory of PyTorch on the device of one process during a step."""
     share = phase.batch_size // processes
     tokens = share * cost.tokens
     each, once = (

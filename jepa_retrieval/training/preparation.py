@@ -70,7 +70,7 @@ class Examples:
 
 
 def read_examples(config: TrainConfig) -> Examples:
-    """Read every source; this needs no model, so that a wrong path is told at once."""
+    """Read every source; this needs no model, so that a wrong path is reported at once."""
     return Examples(
         tuple(read_source(source) for source in config.sources),
         tuple(read_source(evaluation) for evaluation in config.evaluate),
@@ -78,7 +78,7 @@ def read_examples(config: TrainConfig) -> Examples:
 
 
 def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progress: OnProgress) -> Prepared:
-    """Compute, or find on disk, what the frozen encoders make of the examples."""
+    """Compute the outputs of the frozen encoders for the examples, or find them on disk."""
     spec = learner.vision
     sources = list(examples.sources)
     banks: dict[tuple[int, int], TokenBank] = {}
@@ -98,7 +98,7 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
         _report(
             "texts",
             name,
-            partial(learner.remember_texts, texts, folder=Path(config.tokens.folder)),
+            partial(learner.cache_texts, texts, folder=Path(config.tokens.folder)),
             on_progress,
         )
     mean, std = _statistics(config, learner, list(banks.values()), spec)
@@ -118,7 +118,7 @@ def prepare(config: TrainConfig, examples: Examples, learner: Learner, on_progre
 def _statistics(
     config: TrainConfig, learner: Learner, banks: list[TokenBank], spec: VisionSpec
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each channel of S_V; 0 and 1 where nothing depends on them."""
+    """Mean and standard deviation of each channel of S_V; 0 and 1 if the model does not use them."""
     if learner.standardises or config.tokens.noise:
         if any(isinstance(bank, StreamTokens) for bank in banks):
             logger.warning("the mean and deviation of visual tokens are measured without the streams")

@@ -1,4 +1,4 @@
-"""What a run tells whoever waits for it."""
+"""The progress of a training run."""
 
 from __future__ import annotations
 

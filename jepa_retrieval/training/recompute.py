@@ -1,7 +1,7 @@
 """Activations that are computed again in the backward pass instead of being kept (gradient checkpointing).
 
-Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174. What stays in memory of a layer is its
-input; each step computes every trained layer once more.
+Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174. Of each layer only the input is kept;
+each step computes every trained layer once more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 
 def recompute_layers(model: nn.Module) -> int:
-    """Have every trained transformer layer of `model` keep its input alone; returns how many there are."""
+    """Have every trained transformer layer of `model` keep only its input; returns how many there are."""
     count = 0
     for module in model.modules():
         if isinstance(module, GradientCheckpointingLayer) and any(

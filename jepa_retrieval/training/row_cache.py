@@ -1,7 +1,7 @@
 """Rows of numbers that are computed once and kept on disk, memory-mapped.
 
 A frozen network gives the same output for the same input, so its outputs are rows of a table that a fingerprint
-names. A build that is killed goes on where it stopped: a row counts only once its mark is on disk, after its data.
+names. A build that is killed continues where it stopped: a row is valid once its mark is on disk, after its data.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RowCache:
 
     @property
     def data(self) -> np.ndarray:
-        """The whole table; only rows that are done mean anything."""
+        """The whole table; only finished rows are valid."""
         return self._data
 
     def missing(self) -> np.ndarray:

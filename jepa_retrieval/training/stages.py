@@ -1,7 +1,7 @@
 """The two stages of VL-JEPA, from a config to a model folder.
 
 Stage 1, `pretrain`: captions and class names without questions; images first, then video with more frames (phases).
-Stage 2, `sft`: questions too, with a share of stage-1 data against forgetting.
+Stage 2, `sft`: questions too, with a share of stage-1 data to prevent forgetting.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from jepa_retrieval.models.registry import CONFIG_FILE, CONFIGS, list_models, tr
 from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.models.storage import initialise_model, read_model
 from jepa_retrieval.training.config import QUESTION_FORMATS, ModelConfig, Stage, TrainConfig
-from jepa_retrieval.training.distributed import is_distributed, main_process_first, patient_group
+from jepa_retrieval.training.distributed import group_for_long_waits, is_distributed, main_process_first
 from jepa_retrieval.training.engine import Trainer, TrainReport
 from jepa_retrieval.training.frozen import is_frozen
 from jepa_retrieval.training.learner import Learner
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 def train(
     config: TrainConfig, stage: Stage, *, restart: bool = False, on_progress: OnProgress | None = None
 ) -> TrainReport:
-    """Run a stage to its end; a run that was killed goes on from its checkpoint.
+    """Run a stage to its end; a run that was killed continues from its checkpoint.
 
     Started by `accelerate launch` or `torchrun`, every process calls this with the same config.
     """
@@ -58,7 +58,7 @@ def build_trainer(
 ) -> Trainer:
     """Everything ready for the first step."""
     if is_distributed():
-        patient_group()
+        group_for_long_waits()
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     torch.manual_seed(config.run.seed)
@@ -128,7 +128,7 @@ def check_stage(config: TrainConfig, stage: Stage) -> None:
 
 
 def _check_loss(config: TrainConfig, learner: Learner) -> None:
-    """`UsageError` for a loss that only aligns while both sides learn: all embeddings would become the same."""
+    """`UsageError` for a loss that only aligns while both sides are trained: all embeddings would become the same."""
     if config.loss.kind != "infonce" and not is_frozen(learner.model.y_encoder):
         raise UsageError(
             f'loss.kind = "{config.loss.kind}" needs a Y-Encoder that is frozen with its head: everything would get '

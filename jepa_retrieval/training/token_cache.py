@@ -34,7 +34,7 @@ STILL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".he
 
 @dataclass(frozen=True)
 class VisionSpec:
-    """What the tokens depend on besides the visuals."""
+    """The X-Encoder and settings on which tokens depend."""
 
     encode: Callable[[np.ndarray], np.ndarray]  # uint8 [B, T, S, S, 3] to float [B, N, D]
     fingerprint: str  # of the X-Encoder's config and weights
@@ -88,7 +88,7 @@ class SharedTokens(TokenBank):
 
 
 class OnlineTokens(TokenBank):
-    """Tokens computed when they are asked for: for sets too large to keep, at the X-Encoder's full price."""
+    """Tokens computed when they are asked for: for sets too large to keep, at the full cost of the X-Encoder."""
 
     def __init__(self, source: Source, spec: VisionSpec, config: TokensConfig, *, frames: int) -> None:
         self._views = ViewMaker(source.visuals, spec, config, frames=frames)
@@ -202,7 +202,7 @@ def open_tokens(
 ) -> tuple[TokenBank, Callable[[], Iterator[tuple[int, int]]]]:
     """The tokens of a source, and a function that computes those that are missing.
 
-    That function yields (done, total) as it goes; it must have been run through before the tokens are read. A visual
+    That function yields (done, total) as it goes; it must be exhausted before the tokens are read. A visual
     that cannot be read has tokens that are not a number (`unreadable_rows` finds them).
     """
     wanted = frames * spec.tokens_per_frame
@@ -256,7 +256,7 @@ def unreadable_rows(bank: TokenBank) -> np.ndarray:
 def _token_shape(spec: VisionSpec, frames: int) -> tuple[int, ...]:
     if spec.framewise:
         return frames * spec.tokens_per_frame, spec.token_size
-    # How many tokens a clip gives is the encoder's own business: it is asked with a black one.
+    # The number of tokens of a clip is found by encoding a black one.
     black = np.zeros((1, frames, spec.image_size, spec.image_size, 3), np.uint8)
     return spec.encode(black).shape[1:]
 

@@ -1,14 +1,14 @@
-"""Train a Y-Decoder on text alone: a caption's embedding, moved about, back to the caption.
+"""Train a Y-Decoder on text alone: from a perturbed embedding of a caption back to the caption.
 
     JEPA_SHARED=../shared python -m jepa_retrieval.training.y_decoder RECIPE.toml
 
-At work the decoder gets Ŝ_Y, predicted from a picture, which never lies where a caption's S_Y lies. So it learns from
-points around captions: the mean of one picture's captions, moved by noise that is made of other captions (after
-Nukrai et al., "Text-Only Training for Image Captioning using Noise-Injected CLIP", arXiv 2211.00575), and,
-as at work, projected onto a memory of captions (Li et al., "DeCap", arXiv 2303.03032).
+In use the decoder gets Ŝ_Y, predicted from a picture, which lies outside the region of caption embeddings S_Y. So it
+learns from points around captions: the mean of one picture's captions, with noise that is made of other captions
+(after Nukrai et al., "Text-Only Training for Image Captioning using Noise-Injected CLIP", arXiv 2211.00575), and, as
+in use, projected onto a memory of captions (Li et al., "DeCap", arXiv 2303.03032).
 
-A run that was interrupted goes on where it was. The result is OUTPUT/model: a config and the decoder's two files,
-which belong into the folder of the model that they decode for.
+An interrupted run continues where it stopped. The result is OUTPUT/model: a config and the decoder's two files, which
+are to be copied into the folder of the model that they decode for.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def train(recipe: Recipe) -> Path:
 
 
 class Trainer:
-    """The loop. A batch is a function of the seed and the step, so a run goes on exactly where it was."""
+    """The loop. A batch is a function of the seed and the step, so a run continues exactly where it stopped."""
 
     def __init__(self, recipe: Recipe, corpus: Corpus, module: YDecoder, output: Path) -> None:
         self._recipe, self._corpus, self._module, self._output = recipe, corpus, module, output

@@ -7,7 +7,7 @@ in more than one way, its section names the `kind`. Two settings recur:
   `package:MODULE` an installed Python package, anything else a path (a relative one starts at the config's
   folder). `null`: there is none.
 - `frozen`: training leaves the part as it is. A frozen part that has a source is always read from there; all other
-  weights lie in the model's own `model.safetensors`, once it is trained.
+weights are in the model's own `model.safetensors`, once it is trained.
 
 This module imports nothing heavy: the query path reads a config without loading PyTorch.
 """

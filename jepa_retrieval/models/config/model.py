@@ -44,14 +44,14 @@ class YDecoderConfig:
     heads: Heads
     mlp_width: Width
     max_tokens: Width  # of a sentence, its beginning and end included
-    # Ŝ_Y is first replaced by the mean of so many stored points among captions' S_Y, weighted with
-    # exp(cosine / temperature): it lies off the captions' place. 0: as it is.
+    # Ŝ_Y lies outside the region of caption embeddings S_Y, so it is first replaced by the mean of this many stored
+    # points among them, weighted with exp(cosine / temperature). 0: it is decoded as it is.
     memory: OptionalTokens = 0
     temperature: Temperature = 0.02
     dropout: Dropout = 0.0
 
     def __post_init__(self) -> None:
-        """Raise `ModelError` unless the heads can divide the width among them."""
+        """Raise `ModelError` unless the width is a multiple of the number of heads."""
         check_multiple("y_decoder.width", self.width, "y_decoder.heads", self.heads)
 
 
@@ -68,17 +68,18 @@ class ModelConfig:
     predictor: PredictorConfig
     y_encoder: YEncoderConfig
     y_decoder: YDecoderConfig | None = None
-    # Of the X-Encoder's and the Predictor's products on a GPU. bfloat16 is twice as fast, and right for networks that
-    # were trained so; float32 (with TF32 products) gives the embeddings of a CPU to a cosine of about 1e-6.
+    # Of matrix products in the X-Encoder and the Predictor on a GPU. bfloat16 is twice as fast, and suits networks
+    # that were trained in it; float32 (with TF32 products) reproduces the embeddings of a CPU to a cosine of about
+    # 1e-6.
     precision: Literal["float32", "bfloat16"] = "float32"
-    # Of the softmax over cosines that turns scores into probabilities: the loss's, when training ended.
+    # Of the softmax over cosines that turns scores into probabilities: the last temperature of the loss.
     temperature: Temperature = 0.07
     answers: str | None = (
         None  # path of a text file, one answer a line: what questions are answered with by default
     )
-    # Codes (ISO 639-1) of the languages that its texts were in; empty: not stated, so that none is questioned.
+    # ISO 639-1 codes of the languages of its training texts; empty: not stated, and no text is reported as foreign.
     languages: tuple[str, ...] = ()
-    # sha256 by what it is of (model.safetensors, a part's source, a tokenizer); written when a model is saved.
+    # sha256 of model.safetensors, of parts' sources and of tokenizers, by name; written when a model is saved.
     digests: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

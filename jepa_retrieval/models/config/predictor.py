@@ -49,7 +49,7 @@ QueryTokensConfig = TokenTableConfig | BertConfig
 
 @dataclass(frozen=True, kw_only=True)
 class ConceptsConfig:
-    """ImageNet's classes as words: beside every visual token one more, the mean of the classes' name embeddings.
+    """ImageNet's classes as words: for every visual token a second one, the mean of the embeddings of class names.
 
     The mean is weighted with the probabilities that ImageNet classifiers give the classes: ConSE, Norouzi et al.,
     arXiv 1312.5650. There is one classifier per EfficientNet-Lite tower, and the towers' features must be joined by
@@ -59,7 +59,7 @@ class ConceptsConfig:
     sources: tuple[str, ...]  # a checkpoint with the classifier of each tower, in the towers' order
     width: Width  # of the names' embeddings, which the Y-Encoder's text tower makes
     classes: Width = 1000
-    dropout: Dropout = 0.0  # share of the concepts that training withholds
+    dropout: Dropout = 0.0  # share of the concepts that are dropped in training
     fixed_directions: OptionalWidth = (
         0  # dimensions of the shared space that hold the concepts themselves; 0: none
     )
@@ -71,11 +71,11 @@ class HubnessConfig:
     """A dimension of the shared space that subtracts a share of each picture's hubness from its scores."""
 
     bank: Tokens  # centres of clusters of captions, which stand for captions in general
-    share: Share  # of the dimension in a text's squared length
+    share: Share  # the dimension's share of a text's squared length
     strength: float = 0.5  # share of the hubness that is subtracted
 
     def __post_init__(self) -> None:
-        """Raise `ModelError` for an empty bank, or a dimension without length or with all of it."""
+        """Raise `ModelError` unless the bank has a centre and the share is between 0 and 1."""
         if not 0 < self.share < 1 or self.bank < 1:
             raise ModelError("predictor.hubness needs bank >= 1 and share between 0 and 1")
 
@@ -97,15 +97,13 @@ class LlamaPredictorConfig:
     norm_eps: Epsilon = 1e-5
     causal: bool = False  # True only for the ablation
     max_query_tokens: Tokens = 512
-    # What a small predictor needs to learn from few data; the paper's has none of it.
-    vision_hidden: OptionalWidth = (
-        0  # hidden width of an MLP for visual tokens; 0: a linear layer in its place
-    )
+    # For a small predictor that is trained on little data; the paper's uses none of these.
+    vision_hidden: OptionalWidth = 0  # hidden width of an MLP for visual tokens; 0: a linear layer instead
     vision_norm: bool = False  # standardise each visual channel by its mean and deviation in the training set
     vision_positions: OptionalWidth = 0  # learnt embeddings of a visual token's place in its frame; 0: none
-    concepts: ConceptsConfig | None = None  # None: visual tokens alone
-    # Members of an ensemble, over the same query tokens and concepts, each with its own head of the Y-Encoder. They
-    # divide the learnt dimensions among them, and the cosine is the mean of theirs (modules/ensemble.py).
+    concepts: ConceptsConfig | None = None  # None: visual tokens only
+    # Members of an ensemble, over the same query tokens and concepts, each with its own head of the Y-Encoder. Each
+    # gets an equal share of the learnt dimensions, and the cosine is the mean of theirs (modules/ensemble.py).
     members: Layers = 1
     hubness: HubnessConfig | None = None  # None: no correction (modules/hubness.py)
     token_types: bool = False  # learnt embeddings that tell visual from query tokens

@@ -1,4 +1,4 @@
-"""Ranges of settings that recur: a config from elsewhere must not ask for more than any real model has."""
+"""Ranges of common settings: an untrusted config must not ask for more than any real model has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jepa_retrieval.settings import Within
 Layers = Annotated[int, Within(1, 256)]
 Heads = Annotated[int, Within(1, 1024)]
 Width = Annotated[int, Within(1, 65_536)]
-OptionalWidth = Annotated[int, Within(0, 65_536)]  # 0: the part is not there
+OptionalWidth = Annotated[int, Within(0, 65_536)]  # 0: the part is absent
 Vocabulary = Annotated[int, Within(1, 10_000_000)]
 Tokens = Annotated[int, Within(1, 1_000_000)]
 OptionalTokens = Annotated[int, Within(0, 1_000_000)]

@@ -34,7 +34,7 @@ class BertConfig:
     frozen: bool = True
 
     def __post_init__(self) -> None:
-        """Raise `ModelError` unless the heads can divide the width among them."""
+        """Raise `ModelError` unless the width is a multiple of the number of heads."""
         check_multiple("the width of a bert", self.width, "its heads", self.heads)
 
 
@@ -52,8 +52,8 @@ class GemmaConfig:
     kv_heads: Heads
     head_width: Width
     mlp_width: Width
-    sliding_window: Tokens = 512  # tokens in all that a token of a local layer attends to
-    sliding_pattern: Layers = 6  # every so many layers one attends to everything
+    sliding_window: Tokens = 512  # how many tokens a token of a local layer attends to
+    sliding_pattern: Layers = 6  # one layer in this many attends to all tokens
     rope_theta: RopeTheta = 1_000_000.0
     rope_local_theta: RopeTheta = 10_000.0
     query_scale: Width = 256

@@ -38,7 +38,7 @@ class VJepa2Config:
     patch_size: Pixels = 16
     tubelet_size: Frames = 2  # frames per token
     mlp_ratio: MlpRatio = 4.0
-    frame_fit: FrameFit = "crop"  # as V-JEPA 2 was evaluated
+    frame_fit: FrameFit = "crop"  # as in V-JEPA 2's own evaluation
     frozen: bool = True
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class VJepa2Config:
 
     @property
     def tokens_per_frame(self) -> int:  # noqa: D102
-        # A tubelet's tokens are shared out among its frames, so that N = frames * tokens_per_frame.
+        # A tubelet's tokens are divided among its frames, so that N = frames * tokens_per_frame.
         return (self.image_size // self.patch_size) ** 2 // self.tubelet_size
 
 
@@ -85,19 +85,19 @@ class EfficientNetLiteConfig:
     towers: tuple[TowerConfig, ...]
     image_size: Pixels  # pixels of the frames that come in
     grid: Grid = 0  # cells per side; 0: the global token alone
-    # Also the channel means of so many of each tower's last stages, which know more of colours, textures and places
-    # than the last feature map does. They come after all towers' last maps.
+    # Number of each tower's last stages whose channel means are added: they keep more of colours, textures and places
+    # than the last feature map does. They come after the last maps of all towers.
     stages: int = 0
-    # "channels" joins the towers' features of a cell into one token, "tokens" lines the towers' tokens up.
+    # "channels" concatenates the towers' features of a cell to one token, "tokens" the towers' token sequences.
     combine: Literal["channels", "tokens"] = "channels"
-    # Side of the middle of the picture that is looked at besides the whole, as a share of the whole side; 0: never. A
-    # photograph is seen both ways, and every second frame of a video window in its middle.
+    # Side of a centre crop that is encoded besides the whole picture, as a share of the whole side; 0: none. A
+    # photograph is encoded both ways; of a video window, every second frame is cropped.
     centre: Share = 0.0
     frame_fit: FrameFit = "squeeze"
     frozen: bool = True
 
     def __post_init__(self) -> None:
-        """Raise `ModelError` for no tower, or for stages, whose width differs between towers, lined up as tokens."""
+        """Raise `ModelError` for no tower, or for stages combined as tokens: their width differs between towers."""
         if not self.towers:
             raise ModelError("x_encoder.towers is empty; it needs one or more")
         if self.stages and self.combine == "tokens":

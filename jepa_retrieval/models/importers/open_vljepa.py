@@ -1,7 +1,7 @@
 """Import of Open-VLJEPA's checkpoints (`best.pt`), a public re-implementation of the paper at full size.
 
-The file holds the Predictor and the Y-Encoder. The X-Encoder is V-JEPA 2 as published and is usually left out of it;
-the two tokenizers are those of the pretrained models. All three are referenced from the model folder.
+The file holds the Predictor and the Y-Encoder. The X-Encoder is V-JEPA 2 as published, and is usually not in the
+file; the two tokenizers are those of the pretrained models. All three are referenced from the model folder.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _UNUSED = r"x_encoder\.model\.predictor\..+|.+\.(?:original_)?inv_freq"
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of a checkpoint."""
+    """What an import did with a checkpoint."""
 
     config: ModelConfig
     placed: int  # tensors
     unused: tuple[str, ...]  # names of tensors that no embedding depends on
-    referenced: tuple[str, ...]  # sources that the model folder needs beside itself
+    referenced: tuple[str, ...]  # sources that the model folder refers to
 
 
 def import_open_vljepa(
@@ -68,7 +68,7 @@ def import_open_vljepa(
             The checkpoint's own settings (layers, frames, lengths) are taken over.
 
     Raises:
-        ModelError: the file is not such a checkpoint, or a tensor is missing, has no place, or has another shape.
+        ModelError: the file is not such a checkpoint, or a tensor is missing, unknown, or of another shape.
     """
     path, out_dir = Path(path), Path(out_dir)
     tensors, settings = _read(path)
@@ -81,7 +81,7 @@ def import_open_vljepa(
         elif re.fullmatch(_UNUSED, name):
             unused.append(name)
         else:
-            raise ModelError(f"{path}: {name} has no place in an Open-VLJEPA model")
+            raise ModelError(f"{path}: {name} is not a tensor of an Open-VLJEPA model")
     complete = any(name.startswith("x_encoder.") for name in placed)
     config = _config(architecture or load_config(_FULL_SIZE), settings, path, complete=complete)
     config = _write(config, placed, path, out_dir)
@@ -90,7 +90,7 @@ def import_open_vljepa(
 
 @dataclass(frozen=True)
 class _Data:
-    """What counts of the section `data` of a checkpoint's settings."""
+    """The settings of the section `data` that matter here."""
 
     num_frames: int | None = None
     image_size: int | None = None
@@ -100,14 +100,14 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """What counts of the section `encoder`."""
+    """The settings of the section `encoder` that matter here."""
 
     output_dim: int | None = None
 
 
 @dataclass(frozen=True)
 class _Predictor:
-    """What counts of the section `predictor`."""
+    """The settings of the section `predictor` that matter here."""
 
     n_keep_layers: int | None = None
     disable_causal_mask: bool | None = None
@@ -115,7 +115,7 @@ class _Predictor:
 
 @dataclass(frozen=True)
 class _Settings:
-    """The settings that a checkpoint was trained with; null and a missing one leave ours as it is."""
+    """The settings that a checkpoint was trained with; those that are null or missing stay as in the architecture."""
 
     data: _Data = field(default_factory=_Data)
     encoder: _Encoder = field(default_factory=_Encoder)

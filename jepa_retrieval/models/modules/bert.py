@@ -25,7 +25,7 @@ class Bert(nn.Module):
 
 
 def to_transformers(config: BertConfig) -> HuggingFaceBertConfig:
-    """The same architecture in the words of `transformers`."""
+    """The same architecture as a config of `transformers`."""
     return HuggingFaceBertConfig(
         vocab_size=config.vocabulary,
         hidden_size=config.width,

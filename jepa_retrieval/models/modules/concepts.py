@@ -18,7 +18,7 @@ class ConceptInput(nn.Module):
     def __init__(self, config: ConceptsConfig, *, width: int) -> None:
         super().__init__()
         self.projection = nn.Linear(config.width, width)
-        # Probabilities tell the pictures of a small training set apart all too well: whole concepts are withheld.
+        # The probabilities identify each picture of a small training set, so whole concepts are dropped.
         self.dropout = nn.Dropout1d(config.dropout)
 
     def forward(self, words: Tensor) -> Tensor:

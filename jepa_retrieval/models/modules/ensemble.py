@@ -1,9 +1,9 @@
-"""An ensemble in one embedding: several members that divide the learnt dimensions of the space among them.
+"""An ensemble in one embedding: several members, each with an equal share of the learnt dimensions.
 
-What a small training set teaches depends on chance: two predictors that start from different weights make different
-mistakes, and the mean of their scores makes fewer than either (Lakshminarayanan et al., "Deep ensembles", arXiv
-1612.01474). Unit vectors that are concatenated and scaled by 1 / sqrt(members) have the mean of their cosines as
-their cosine. So an ensemble is one embedding, provided that each member is trained by a loss of its own.
+With a small training set, the result depends on chance: two predictors that start from different weights make
+different mistakes, and the mean of their scores makes fewer than either (Lakshminarayanan et al., "Deep ensembles",
+arXiv 1612.01474). Unit vectors that are concatenated and scaled by 1 / sqrt(members) have the mean of their cosines
+as their cosine. So an ensemble is one embedding, provided that each member is trained by a loss of its own.
 """
 
 from __future__ import annotations

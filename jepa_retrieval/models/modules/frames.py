@@ -1,4 +1,4 @@
-"""Frames as they come (uint8 RGB, channels last) made ready for a network."""
+"""Frames (uint8 RGB, channels last) as the input of a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class NormaliseFrames(nn.Module):
-    """Channels first, another size if the network wants one, and (pixel - mean) / std."""
+    """Channels first, resized if the network needs another size, and (pixel - mean) / std."""
 
     mean: Tensor
     std: Tensor
@@ -25,7 +25,7 @@ class NormaliseFrames(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 or float [M, H, W, 3] in 0..255 to float [M, 3, S, S]."""
-        # In float32 also where the networks compute in bfloat16, which has too few digits for products of pixels.
+        # In float32 even where the networks compute in bfloat16, whose mantissa is too short for products of pixels.
         with torch.autocast(frames.device.type, enabled=False):
             pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
             height, width = int(pixels.shape[-2]), int(pixels.shape[-1])

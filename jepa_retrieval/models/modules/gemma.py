@@ -22,7 +22,7 @@ class Gemma(nn.Module):
         """Int [B, L] ids and their mask (1: a token, 0: padding) to float [B, L, D]."""
         window = self.model.config.sliding_window
         assert window is not None
-        # The model can make these masks by itself, but not in a form that converts to a graph.
+        # The model makes these masks too, but not in a form that converts to a graph.
         masks = attention_masks(mask, window=window)
         tokens: Tensor = self.model(input_ids=ids, attention_mask=masks, use_cache=False).last_hidden_state
         return tokens
@@ -36,7 +36,7 @@ def attention_masks(valid: Tensor, *, window: int) -> dict[str, Tensor]:
     everything = valid.bool()[:, None, None, :].expand(-1, 1, valid.shape[1], -1)
     place = torch.arange(valid.shape[1], device=valid.device)
     distance = (place[:, None] - place[None, :]).abs()
-    # Padding may attend to itself: a row that attends to nothing would be NaN, and poison the mean.
+    # Padding may attend to itself: a row that attends to nothing would be NaN, and so would the mean.
     near = (everything & (distance < window)) | (distance == 0)
     return {"full_attention": everything, "sliding_attention": near}
 
@@ -47,7 +47,7 @@ def checkpoint_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def to_transformers(config: GemmaConfig) -> Gemma3TextConfig:
-    """The same architecture in the words of `transformers`."""
+    """The same architecture as a config of `transformers`."""
     layer_types = [
         "full_attention" if (index + 1) % config.sliding_pattern == 0 else "sliding_attention"
         for index in range(config.layers)

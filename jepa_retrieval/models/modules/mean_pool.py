@@ -1,4 +1,4 @@
-"""The Predictor of a CLIP-style model, which has none."""
+"""The predictor of a CLIP-style model: pooling, without weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class MeanPool(nn.Module):
     def forward(
         self, tokens: Tensor, query_ids: Tensor, query_mask: Tensor, token_mask: Tensor | None = None
     ) -> Tensor:
-        """S_V [B, N, E] to Ŝ_Y [B, E], not yet of unit length; `token_mask` [B, N] is 0 at filling tokens."""
+        """S_V [B, N, E] to Ŝ_Y [B, E], not yet of unit length; `token_mask` [B, N] is 0 at padding."""
         unit = functional.normalize(tokens, dim=-1)
         if token_mask is None:
             return unit.mean(dim=1)

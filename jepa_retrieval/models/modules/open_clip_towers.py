@@ -44,7 +44,8 @@ class OpenClipText(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Int [B, L] to float [B, D]; the tower finds the end of the text by itself, `mask` is not used."""
-        # The towers take texts of their full length alone. The tokenizer makes these; a graph is traced with others.
+        # The towers accept only texts of full length. The tokenizer returns those; a graph is traced with shorter
+        # ones.
         full = torch.cat([ids, ids.new_zeros(ids.shape[0], self.length)], dim=1)[:, : self.length]
         return _first(self.network(full))
 

@@ -81,21 +81,21 @@ class Member(nn.Module):
 
     @torch.no_grad()
     def _start_layers_as_identity(self) -> None:
-        """New layers start as the identity, so that a small training set is first fitted by what is simple."""
+        """New layers start as the identity, so that a small training set is fitted by the simpler modules first."""
         layers: Any = self.layers  # of transformers, whose parts have no types
         for layer in layers:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
 
     def _initialise_small_tables(self) -> None:
-        """Learnt position and type embeddings start small beside the tokens that they are added to."""
+        """Learnt position and type embeddings start small compared to the tokens that they are added to."""
         for table in (self.token_types, self.vision_input.positions):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
 
 
 class Predictor(Member):
-    """The first member, with what all members share: query tokens, concepts, and putting them together."""
+    """The first member, and what all members share: query tokens, concepts, and the joining of their outputs."""
 
     def __init__(self, config: LlamaPredictorConfig, *, token_size: int, embedding_size: int) -> None:
         concepts, hubness = config.concepts, config.hubness
@@ -135,7 +135,7 @@ class Predictor(Member):
             tokens: S_V, float [B, N, D].
             query_ids: int [B, L].
             query_mask: [B, L], 1 for a query token and 0 for padding.
-            token_mask: [B, N], 0 for visual tokens that only fill the batch; None: all are valid.
+            token_mask: [B, N], 0 for visual tokens that are padding; None: all are valid.
 
         Returns:
             Ŝ_Y, float [B, E], not yet of unit length.
@@ -144,7 +144,7 @@ class Predictor(Member):
         return self.predict(tokens, query, query_mask, token_mask)
 
     def embed_queries(self, query_ids: Tensor, query_mask: Tensor) -> Tensor:
-        """X_Q, int [B, L], to query tokens [B, L, width]: what queries that are equal can share."""
+        """X_Q, int [B, L], to query tokens [B, L, width], which equal queries can share."""
         embedded: Tensor = self.query_tokens(query_ids, query_mask)
         return embedded
 
@@ -191,7 +191,7 @@ def checkpoint_names(names: Iterable[str], *, layers: int) -> dict[str, str]:
 
 
 def to_transformers(config: LlamaPredictorConfig) -> LlamaConfig:
-    """The same layers in the words of `transformers`."""
+    """The same layers as a config of `transformers`."""
     rope: dict[str, object] = {"rope_type": "default", "rope_theta": config.rope_theta}
     if config.rope_scaling is not None:
         rope = {
@@ -210,7 +210,7 @@ def to_transformers(config: LlamaPredictorConfig) -> LlamaConfig:
         head_dim=config.width // config.heads,
         intermediate_size=config.mlp_width,
         rms_norm_eps=config.norm_eps,
-        max_position_embeddings=1 << 17,  # Llama 3.2's; nothing but a check of `rope` depends on it
+        max_position_embeddings=1 << 17,  # Llama 3.2's; used only by the library's check of `rope`
         rope_parameters=rope,
         attention_dropout=config.attention_dropout,
     )

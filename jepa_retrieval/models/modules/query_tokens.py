@@ -11,14 +11,14 @@ from jepa_retrieval.models.modules.bert import Bert
 
 
 class TokenTable(nn.Module):
-    """Query tokens from an embedding table, the paper's way: [B, L] ids to [B, L, D]."""
+    """Query tokens from an embedding table, as in the paper: [B, L] ids to [B, L, D]."""
 
     def __init__(self, config: TokenTableConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.vocabulary, config.width)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Int [B, L] to float [B, L, D]; padding is left to whoever attends to the tokens."""
+        """Int [B, L] to float [B, L, D]; padding is masked where the tokens are attended to."""
         tokens: Tensor = self.embedding(ids)
         return tokens
 

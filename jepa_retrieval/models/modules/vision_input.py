@@ -16,7 +16,7 @@ class VisionInput(nn.Module):
     std: Tensor
 
     def __init__(self, config: LlamaPredictorConfig, *, token_size: int, first: bool = True) -> None:
-        """`first`: of the Predictor's members, the one that holds the classifiers that see concepts in tokens."""
+        """`first`: whether this is the Predictor's first member, which holds the classifiers of concepts."""
         super().__init__()
         self.standardise = config.vision_norm
         if self.standardise:

@@ -35,8 +35,8 @@ class VJepa2(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Uint8 [B, T, H, W, 3] to S_V float [B, N, D], N = ceil(T / tubelet_size) * (image_size / patch_size)^2.
 
-        Every T will do: positions are rotary. A last tubelet that is not full repeats the last frame, so that a
-        picture alone costs one tubelet.
+        T may be any number, since positions are rotary. A last tubelet that is not full repeats the last frame, so
+        that a picture alone costs one tubelet.
         """
         frames = torch.cat(
             [frames, frames[:, -1:].expand(-1, -frames.shape[1] % self.tubelet, -1, -1, -1)], dim=1
@@ -63,7 +63,7 @@ def checkpoint_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def to_transformers(config: VJepa2Config) -> HuggingFaceVJepa2Config:
-    """The same architecture in the words of `transformers`."""
+    """The same architecture as a config of `transformers`."""
     return HuggingFaceVJepa2Config(
         crop_size=config.image_size,
         frames_per_clip=config.frames,

@@ -84,7 +84,7 @@ class VLJEPA(nn.Module):
             visual: frames, uint8 [B, T, H, W, 3], or their tokens S_V, float [B, N, D].
             queries: X_Q, B texts ("" for none).
             targets: Y, B texts.
-            token_mask: [B, N], 0 at tokens that only fill the batch.
+            token_mask: [B, N], 0 at padding.
         """
         tokens = visual if visual.dim() == 3 else self.encode_frames(visual)
         return self.predict(tokens, queries, token_mask), self.encode_texts(targets)

@@ -29,7 +29,7 @@ class YDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
         for table in (self.tokens, self.positions):
             nn.init.normal_(table.weight, std=0.02)
-        # Unit vectors have small components: this brings them to the size of the tokens'.
+        # Unit vectors have small components: this scales them to the size of token embeddings.
         nn.init.normal_(self.condition.weight, std=0.05)
 
     def forward(self, embeddings: Tensor, ids: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class YDecoder(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Attention to what came before, then an MLP; each normalises its input and adds to it."""
+    """Causal attention, then an MLP; each normalises its input and adds to it."""
 
     def __init__(self, config: YDecoderConfig) -> None:
         super().__init__()

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 _log = logging.getLogger(__name__)
 
-CALLS_BEFORE_CAPTURE = 2  # with inputs of one shape; so often has to come back what is worth its memory
+CALLS_BEFORE_CAPTURE = 2  # with inputs of one shape: a rare shape is not worth the memory
 MAX_CAPTURED = 24  # shapes that are kept
 
 
 def repeated_layers(module: nn.Module) -> Iterator[nn.Module]:
-    """The members of every list of layers that are alike: of one class, with parameters of the same shapes."""
+    """The members of every list of equal layers: of one class, with parameters of the same shapes."""
     for part in module.modules():
         if isinstance(part, nn.ModuleList) and len(part) > 1:
             kinds = {(type(layer), tuple(p.shape for p in layer.parameters())) for layer in part}
@@ -35,23 +35,23 @@ def compile_layers(module: nn.Module) -> bool:
 
 
 def lay_out_images(module: nn.Module) -> None:
-    """Have 2-D convolutions keep the channels of a pixel side by side, as a GPU's matrix units read them."""
+    """Store the weights of 2-D convolutions channels-last, as a GPU's matrix units read them."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def undo_compilation(module: nn.Module) -> None:
-    """Let all layers run as they are."""
+    """Run all layers uncompiled again."""
     for part in module.modules():
         part._compiled_call_impl = None
 
 
 class CapturedCalls:
-    """A function of tensors whose calls are captured as CUDA graphs, one for each set of shapes that comes again.
+    """A function of tensors whose calls are captured as CUDA graphs, one for each set of shapes that recurs.
 
     A small network's kernels take less time than launching them one by one does; a graph is launched as a whole. The
-    result of a call holds until the next call. Not for several threads at once.
+    result of a call is valid until the next call. Not for several threads at once.
     """
 
     def __init__(self, call: Callable[..., Tensor]) -> None:

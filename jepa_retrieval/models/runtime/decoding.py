@@ -38,7 +38,7 @@ class GraphYDecoder:
                 probabilities and new keys and values.
             tokenizer: ids to sentences.
             memory: points among captions that embeddings are projected onto, float32 [M, E]; None for none.
-            y_encoder: gives the Y-Encoder, which says how well a sentence fits.
+            y_encoder: gives the Y-Encoder, which measures how well a sentence fits.
         """
         self.config = config
         self._graph = graph
@@ -51,7 +51,7 @@ class GraphYDecoder:
 
         Args:
             embeddings: to be decoded.
-            beams: 1 is greedy; more keep so many sentences in the running, and say the one that fits best.
+            beams: 1 is greedy; more is a beam search of that width, whose best-fitting sentence is returned.
         """
         if embeddings.ndim != 2:
             raise UsageError(f"embeddings must be [B, E], not {list(embeddings.shape)}")
@@ -117,7 +117,7 @@ class GraphYDecoder:
 
 @dataclass
 class _State:
-    """What was said so far, row by row."""
+    """The tokens so far, by row."""
 
     ids: np.ndarray  # int64 [B, T]; the first is `END`
     cache: np.ndarray  # keys and values of all but the last, float32 [B, 2 * layers, max_tokens, W]

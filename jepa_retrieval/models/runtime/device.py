@@ -16,10 +16,10 @@ VARIABLE = "JEPA_DEVICE"
 
 
 def wanted_device(device: str) -> Device:
-    """What was asked for: `device`, or for "auto" what $JEPA_DEVICE names, if anything.
+    """The requested device: `device`, or for "auto" the value of $JEPA_DEVICE, if it is set.
 
     Raises:
-        UsageError: names the value that is not allowed, and where it stands.
+        UsageError: names the value that is not allowed, and where it was set.
     """
     named = os.environ.get(VARIABLE) if device == "auto" else None
     for allowed in get_args(Device):

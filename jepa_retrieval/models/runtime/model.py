@@ -64,8 +64,8 @@ class RuntimeModel:
             config: with the digests of all weights.
             build: makes the PyTorch model with its weights; called only where no converted graph is cached.
             base: what relative paths in `config` are relative to.
-            device: "auto" is $JEPA_DEVICE, else CUDA where PyTorch can use it. Chosen so, it leaves the Y-Encoder on
-                the CPU: one text is encoded there before PyTorch would be imported.
+            device: "auto" is $JEPA_DEVICE, else CUDA where PyTorch can use it. With "auto" the Y-Encoder stays on the
+                CPU, which encodes a text in less time than importing PyTorch takes.
         """
         self.config = config
         self.name = config.name
@@ -164,7 +164,7 @@ class RuntimeModel:
     @cached_property
     def _y_decoder(self) -> GraphYDecoder:
         section = check_y_decoder(self.config, self._base)
-        # On a CPU even beside a GPU: a token at a time leaves a GPU nothing to do.
+        # On the CPU even if there is a GPU: one token at a time is too little work for it.
         from jepa_retrieval.models.runtime.openvino_graph import cached_graph
 
         graph = cached_graph(
@@ -198,7 +198,7 @@ class RuntimeModel:
 
             from jepa_retrieval.models.runtime.torch_graph import TorchGraph
 
-            # Texts are few, and are encoded on a CPU as often: there it is float32.
+            # Texts may be encoded on either device, and few are: float32 as on a CPU.
             is_reduced = self.config.precision == "bfloat16" and part != "y_encoder"
             dtype = torch.bfloat16 if is_reduced else torch.float32
             return TorchGraph(self.torch_module(part), "cuda", dtype=dtype)

@@ -119,7 +119,7 @@ def convert(name: str, build: Callable[[], nn.Module], inputs: Inputs) -> openvi
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep back the library's remarks on configs that it would write itself; its errors are exceptions anyway."""
+    """Silence the library's remarks on configs that it did not write; its errors are exceptions anyway."""
     import transformers.utils.logging  # noqa: F401 - sets the level of its logger when it is imported
 
     logger = logging.getLogger("transformers")
@@ -132,7 +132,7 @@ def _quiet_transformers() -> Iterator[None]:
 
 
 def _translate(module: nn.Module, example: tuple[Any, ...]) -> openvino.Model:
-    """Trace and translate a module, as `openvino.convert_model` does, without the parts that report its use."""
+    """Trace and translate a module, as `openvino.convert_model` does, without its usage reports."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

@@ -1,4 +1,4 @@
-"""The verbs of a model over its graphs. Imports neither PyTorch nor OpenVINO."""
+"""The four parts of a model over their graphs. Imports neither PyTorch nor OpenVINO."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from jepa_retrieval.models.tokenizer import Tokenise
 
 Graph = Callable[..., np.ndarray]
 
-# A graph prepares itself anew for every batch size it meets: so it meets only these.
+# OpenVINO prepares a graph anew for every batch size, so only these are used.
 BATCH_SIZES = (16, 8, 4, 2, 1)
 TEXT_BATCH = 32
-PADDED_SHARE = (
-    0.6  # of a batch that has to be there before the rest is filled up: a call costs more than rows
-)
+PADDED_SHARE = 0.6  # of a batch that must be present before the rest is padded: calls cost more than rows
 CPU_CALLS = 2  # batches of frames that run at once on a CPU, each on its share of the cores
 SHARED_BATCH = 8  # frames, at most, where several batches run at once: larger ones are no faster on a CPU
 
@@ -29,7 +27,7 @@ class GraphXEncoder:
     def __init__(
         self, config: XEncoderConfig, graph: Graph, *, calls: int = 1, batch_size: int = BATCH_SIZES[0]
     ) -> None:
-        """Put a graph to use.
+        """Wrap a graph.
 
         Args:
             config: of the X-Encoder.
@@ -140,9 +138,9 @@ def in_batches(graph: Graph, inputs: np.ndarray, *, batch_size: int = BATCH_SIZE
 
 
 def batch_size_for(config: XEncoderConfig, free: float) -> int:
-    """How many clips or frames a GPU with so many free bytes takes at once: a power of two, 1 to 512.
+    """How many clips or frames to encode at once on a GPU with this much free memory: a power of two, 1 to 512.
 
-    A call takes up to a quarter of the memory. What one item takes was measured on an H100 (docs/gpu.md): 60 bytes
+    A call takes up to a quarter of the memory. The memory of one item was measured on an H100 (docs/gpu.md): 60 bytes
     for each number of a token of V-JEPA 2, 13 MB for a frame of 260 x 260 in nano's convolutions.
     """
     if isinstance(config, VJepa2Config):

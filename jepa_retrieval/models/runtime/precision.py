@@ -1,4 +1,4 @@
-"""In which precision a network computes on a GPU: the products in bfloat16, what decides over angles in float32.
+"""The precision of networks on a GPU: matrix products in bfloat16, angles of rotary embeddings in float32.
 
 The rotary frequencies of Llama and Gemma are buffers, and so are the statistics of pixels: cast to bfloat16 (8 bits
 of mantissa) an angle at position 1,024 is off by up to a radian. So a module is not cast as a whole. Its matrices

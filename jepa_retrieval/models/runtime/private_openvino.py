@@ -1,4 +1,4 @@
-"""OpenVINO without usage reports: it tells its makers of every use unless the package for that is absent."""
+"""OpenVINO without usage reports: it reports every use to its vendor unless the package for that is absent."""
 
 import sys
 

@@ -44,7 +44,7 @@ class TorchGraph:
             device: of PyTorch.
             dtype: bfloat16, or float32 (with TF32 products on a GPU).
             compiled: its layers, by `torch.compile`. Where that fails a warning says why, and they run as they are.
-            captured: calls whose shapes come again, as CUDA graphs; on a GPU only.
+            captured: capture calls whose shapes recur as CUDA graphs; on a GPU only.
         """
         self._device = torch.device(device)
         self._dtype = dtype
@@ -58,7 +58,7 @@ class TorchGraph:
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         """Run the graph once."""
-        # Not inference mode: what is compiled under it cannot be told from what is not, and is compiled again.
+        # Not inference mode, in which torch.compile would compile the layers again.
         with self._lock, torch.no_grad(), computing_in(self._dtype, self._device):
             return self._to_host((self._calls or self._call)(*map(self._to_device, inputs)).float())
 

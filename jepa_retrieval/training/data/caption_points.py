@@ -31,7 +31,7 @@ class TextConfig:
     captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
     names: str = ""  # file with one picture's name a line: only their captions are used
     noise: Factor = 1.4  # length of what is added to a mean of unit length
-    central: Factor = 0.0  # a caption is learnt exp(central * cosine to its picture's mean) times as often
+    central: Factor = 0.0  # a caption is drawn with weight exp(central * cosine to its picture's mean)
     held_out: Count = 100  # pictures whose captions only measure the loss
 
 
@@ -46,7 +46,7 @@ class Corpus:
     means: Tensor  # of the captions of a picture, float32 [P, E], unit length
     first: Tensor  # int64 [P]: where the captions of a picture begin
     counts: Tensor  # int64 [P]: how many they are
-    chances: Tensor  # float32 [P, most captions of a picture]: weight of each in training; 0 as padding
+    chances: Tensor  # float32 [P, maximum of counts]: weight of each in training; 0 as padding
     memory: Tensor | None  # float32 [M, E], unit length
 
 
@@ -82,9 +82,9 @@ def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, *, seed: in
 
 
 def choose(corpus: Corpus, rows: Tensor, generator: torch.Generator) -> Tensor:
-    """A caption for each picture, int [B]: the more often, the more it says what the others say too.
+    """A caption for each picture, int [B]; captions that resemble the picture's other captions are chosen more often.
 
-    People write both the common and the odd; a sentence that is to stand for a picture should be of the common kind.
+    A sentence that describes a picture should say what most annotators say of it.
     """
     return corpus.first[rows] + torch.multinomial(corpus.chances[rows], 1, generator=generator)[:, 0]
 
@@ -127,7 +127,7 @@ def _read_groups(text: TextConfig) -> list[list[str]]:
 
 
 def _fitting(captions: Sequence[str], tokenizer: SentenceTokenizer, max_tokens: int) -> list[str]:
-    """Those that have a word, and room for the `END` after them."""
+    """Those that have a word, and leave room for the `END` after them."""
     lengths = [len(ids) for ids in tokenizer.encode([plain(caption) for caption in captions])]
     return [caption for caption, length in zip(captions, lengths, strict=True) if 0 < length < max_tokens]
 
@@ -140,7 +140,7 @@ def _as_tensors(sentences: Sequence[Sequence[int]], max_tokens: int) -> tuple[Te
 
 
 def _chances(embeddings: Tensor, means: Tensor, counts: Tensor, central: float) -> Tensor:
-    """How often each caption of a picture is chosen, beside the others: float32 [P, most captions]."""
+    """Weights with which each picture's captions are chosen: float32 [P, maximum of counts]."""
     cosines = (embeddings * means.repeat_interleave(counts, dim=0)).sum(dim=1)
     weights = torch.exp(central * (cosines - 1))
     return torch.nn.utils.rnn.pad_sequence(list(weights.split(counts.tolist())), batch_first=True)

@@ -1,13 +1,13 @@
 """Questions made from captions by rules: what stage 2 trains on where nobody wrote questions.
 
-A medium's captions are read together. The rules look for a few patterns that hardly ever mislead:
+A medium's captions are read together. The rules look for a few reliable patterns:
 
 - *colour*: "a red ball" asks for the colour of the ball;
 - *count*: "two dogs" asks how many;
 - *action*: "the dog is running" asks what the dog is doing;
 - *place*: "in the snow", "on the beach" asks where this is;
 - *presence*: "a dog" gives a yes. For every yes, another medium whose captions do not name the thing gives a no: so
-  half of the answers are yes for each thing, and the question alone says nothing.
+half of the answers are yes for each thing, and the question alone does not predict the answer.
 
 A question whose answers disagree between captions (two balls of two colours) is left out.
 """
@@ -35,7 +35,7 @@ from jepa_retrieval.training.data.caption_words import (
 )
 from jepa_retrieval.training.data.examples import Source, SourceBuilder
 
-MIN_MEDIA = 20  # so many media must name a thing before its absence from captions means something
+MIN_MEDIA = 20  # media that must name a thing before its absence from captions means something
 
 _ADJECTIVES = "|".join([*COLOURS, "young", "small", "little", "large", "big"])
 _THING = re.compile(

@@ -84,7 +84,7 @@ class SourceBuilder:
             self._examples.append(Example(row, query, texts))
 
     def build(self) -> Source:
-        """All that was added."""
+        """The source, with all that was added."""
         return Source(self._name, tuple(self._rows), tuple(self._examples))
 
 

@@ -1,4 +1,4 @@
-"""Which examples stand in which batch: a pure function of the seed and the step, so that resuming is exact."""
+"""Which examples are in which batch: a pure function of the seed and the step, so that resuming is exact."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def split_batch(shares: Sequence[float], batch_size: int) -> list[int]:
 class Mixer:
     """Draws batches from several sources.
 
-    Every source is walked through in a new random order each epoch, on its own: a small source comes round more
-    often. `lengths` and `shares` are per source (a length of None: a stream, whose samples are
-    numbered in the order of drawing); `active` are the rows of the sources that take part.
+    Every source is read in a new random order each epoch, independently of the others: a small source repeats more
+    often. `lengths` and `shares` are per source (a length of None: a stream, whose samples are numbered in the order
+    of drawing); `active` are the rows of the sources that take part.
     """
 
     def __init__(

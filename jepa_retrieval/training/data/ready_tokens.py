@@ -1,4 +1,4 @@
-"""Ready-made tokens: visuals that are no pictures, such as the directions of a classifier's classes.
+"""Ready-made tokens: visuals that are not pictures, such as the directions of a classifier's classes.
 
 A folder with ``tokens.npy``, float [visuals, views, N, D] in the X-Encoder's scale, and ``examples.jsonl``, whose
 lines have ``visual`` (a row of the array), ``texts`` (a list) and optionally ``query``.

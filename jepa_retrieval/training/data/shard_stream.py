@@ -1,9 +1,9 @@
-"""WebDataset shards read from front to back, shuffled in a buffer: sets that no process could list.
+"""WebDataset shards read from front to back, shuffled in a buffer: sets that are too large to list.
 
 Several readers (processes, and workers of each) share the shards: every epoch has a new order of them, and each
 reader takes every n-th. Of the samples it has read a reader keeps a few in memory, and gives one of these at random
 when the next one comes. Which one is a function of the seed and the sample's number: a reader whose state is
-restored, in the middle of a shard too, goes on with the sample it would have given.
+restored, in the middle of a shard too, continues with the sample it would have given.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BITS = (1 << 64) - 1
 
 
 class At(NamedTuple):
-    """Where a sample stands."""
+    """The position of a sample."""
 
     epoch: int
     shard: int  # number in the reader's own list of this epoch
@@ -86,7 +86,7 @@ class ShardStream:
         return found
 
     def state(self) -> Tensor:
-        """Int64: all that a later reader needs to go on from here."""
+        """Int64: all that a later reader needs to continue from here."""
         places = [number for at, _ in self._buffer for number in at]
         return torch.tensor([self._drawn, *self._next, *places])
 
@@ -115,7 +115,7 @@ class ShardStream:
             logger.warning("left out: %s", error)
 
     def _read_again(self, places: list[At]) -> list[tuple[At, ShardSample]]:
-        """The samples that lay in a buffer, in its order."""
+        """The samples of a buffer, in its order."""
         found: dict[At, ShardSample] = {}
         for epoch, number in dict.fromkeys((at.epoch, at.shard) for at in places):
             wanted = {at.sample for at in places if (at.epoch, at.shard) == (epoch, number)}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch.distributed as dist
 
-from jepa_retrieval.training.distributed import main_process_first, patient_group, wait_for_all
+from jepa_retrieval.training.distributed import group_for_long_waits, main_process_first, wait_for_all
 
 if __name__ == "__main__":
     dist.init_process_group("gloo", timeout=timedelta(seconds=3))
-    patient_group()
+    group_for_long_waits()
     rank = dist.get_rank()
     with main_process_first():
         if rank == 0:

@@ -121,3 +121,20 @@ def test_curves_forget_what_a_killed_run_wrote_after_its_checkpoint(tmp_path: Pa
     assert [row["step"] for row in resumed.rows] == [1, 2]
     resumed.add(3, {"loss": 7.0})
     assert (tmp_path / "curves.csv").read_text().splitlines() == ["step,loss", "1,1", "2,2", "3,7"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"loss\n0.5\n",
+        b"step,loss\n1,high\n",
+        b"step,loss\none,0.5\n",
+        b"step,loss\n1,0.5,7\n",
+    ],
+)
+def test_damaged_curves_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "curves.csv").write_bytes(content)
+    with pytest.raises(UsageError, match=r"curves\.csv: not the curves of a run .* delete it"):
+        Curves(tmp_path, keep_until=2)
+    assert Curves(tmp_path, keep_until=0).rows == []
