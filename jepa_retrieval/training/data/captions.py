@@ -15,6 +15,7 @@ from jepa_retrieval.text_files import iterate_lines, parse_json
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.examples import MediaFolder, Source, SourceBuilder, Visual
 from jepa_retrieval.training.data.numbers import seconds
+from jepa_retrieval.training.data.shards import expand
 
 _MEDIA_KEYS = ("media", "image", "video", "file_name", "path")
 _TEXT_KEYS = ("captions", "caption", "text", "answer")
@@ -22,34 +23,45 @@ _QUERY_KEYS = ("query", "question")
 
 
 def read_captions(config: SourceConfig) -> Source:
-    """Captions from a list (``name#0<TAB>caption`` or CSV ``image,caption``) or from ``STEM.txt`` files in a folder.
+    """Captions from lists (see `caption_list`) or from ``STEM.txt`` files in a folder.
 
     All captions of a medium become one example with several targets. Media that the folder does not hold are left
-    out; when none is found that is an error.
+    out; when none of a list is found that is an error. Braces in the path stand for several lists or folders, whose
+    media are beside them if the config names no folder of media.
     """
-    path = Path(config.path)
-    if not path.exists():
-        raise UsageError(f"{path}: there is no such file or folder of captions")
-    folder = MediaFolder(Path(config.media) if config.media else (path if path.is_dir() else path.parent))
-    captions: dict[str, list[str]] = {}
-    for name, caption in _sidecars(path) if path.is_dir() else caption_list(path):
-        captions.setdefault(name, []).append(caption)
     builder = SourceBuilder(config.name)
-    for name, texts in captions.items():
-        found = folder.find(name)
-        if found is not None:
-            builder.add(Visual(str(found)), config.query, texts)
-    return _not_empty(builder.build(), path)
+    for path in map(Path, expand(config.path)):
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder of captions")
+        folder = MediaFolder(Path(config.media) if config.media else (path if path.is_dir() else path.parent))
+        captions: dict[str, list[str]] = {}
+        for name, caption in _sidecars(path) if path.is_dir() else caption_list(path):
+            captions.setdefault(name, []).append(caption)
+        found = [(folder.find(name), texts) for name, texts in captions.items()]
+        if not any(medium for medium, _ in found):
+            raise _none_found(path)
+        for medium, texts in found:
+            if medium is not None:
+                builder.add(Visual(str(medium)), config.query, texts)
+    return builder.build()
 
 
 def caption_list(path: Path) -> Iterator[tuple[str, str]]:
-    """Names of media and a caption each: from ``name#0<TAB>caption`` lines, or CSV ``image,caption``.
+    """Names of media and a caption each.
+
+    The lines are ``name#0<TAB>caption``, or CSV ``image,caption``, or a table with tabs whose first line names its
+    columns: `file`, `texts` (captions with `` | `` between them), others that are not read.
 
     Raises:
-        UsageError: the file cannot be read, or is neither.
+        UsageError: the file cannot be read, or is none of these.
     """
-    lines = (line for _, line in iterate_lines(path))
-    first = next(lines, "")
+    numbered = iterate_lines(path)
+    _, first = next(numbered, (1, ""))
+    columns = first.split("\t")
+    if {"file", "texts"} <= set(columns):
+        yield from _table(path, columns, numbered)
+        return
+    lines = (line for _, line in numbered)
     every = itertools.chain([first], lines)
     if "\t" in first:
         for line in every:
@@ -64,6 +76,18 @@ def caption_list(path: Path) -> Iterator[tuple[str, str]]:
                 yield row[0], ",".join(row[1:])
     except csv.Error as error:
         raise UsageError(f"{path}: not a readable CSV file ({error})") from error
+
+
+def _table(path: Path, columns: list[str], lines: Iterator[tuple[int, str]]) -> Iterator[tuple[str, str]]:
+    file, texts = columns.index("file"), columns.index("texts")
+    for number, line in lines:
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) <= max(file, texts):
+            raise UsageError(f"{path}:{number}: needs the columns file and texts, with a tab between columns")
+        for caption in cells[texts].split(" | "):
+            yield cells[file], caption
 
 
 def _sidecars(folder: Path) -> Iterator[tuple[str, str]]:
@@ -133,5 +157,9 @@ def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
 
 def _not_empty(source: Source, path: Path) -> Source:
     if not source.examples:
-        raise UsageError(f"{path}: none of the media that it names was found")
+        raise _none_found(path)
     return source
+
+
+def _none_found(path: Path) -> UsageError:
+    return UsageError(f"{path}: none of the media that it names was found")

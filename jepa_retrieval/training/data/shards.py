@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 MEDIA_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "mp4", "webm", "mkv", "avi", "mov")
 TEXT_ENDINGS = ("txt", "json")
 READ_AHEAD = 1 << 20  # bytes at once of a shard that is read from front to back
-MAX_SHARDS = 1_000_000  # that a pattern may stand for
+MAX_SHARDS = 1_000_000  # or other files that a pattern may stand for
 MAX_WARNINGS = 10  # samples that are named in the log, for each source
 
 
@@ -65,18 +65,18 @@ def read_webdataset(config: SourceConfig) -> Source:
 
 
 def expand(pattern: str) -> list[str]:
-    """The shards that a brace pattern stands for."""
+    """The paths that a brace pattern stands for."""
     import braceexpand
 
     for first, last in re.findall(r"(-?\d+)\.\.(-?\d+)", pattern):
         if len(first + last) > 20 or abs(int(last) - int(first)) >= MAX_SHARDS:
-            raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} shards")
+            raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} files")
     try:
         shards = list(itertools.islice(braceexpand.braceexpand(pattern), MAX_SHARDS + 1))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{pattern}: its braces do not match") from error
     if len(shards) > MAX_SHARDS:
-        raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} shards")
+        raise UsageError(f"{pattern}: stands for more than {MAX_SHARDS:,} files")
     return shards
 
 

@@ -58,6 +58,31 @@ def test_caption_csv_with_commas(images: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_tables_with_named_columns_beside_their_media(tmp_path: Path) -> None:
+    for folder, colour in (("a", 0), ("b", 200), ("c", 90)):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 8), (colour, 0, 0)).save(tmp_path / folder / "0.webp")
+    rows = ["0.webp\tA dog | a pup | \tdog", "lost.webp\tGone\t"]
+    (tmp_path / "a" / "m.tsv").write_text("\n".join(["file\ttexts\tlabel", *rows]) + "\n")
+    (tmp_path / "b" / "m.tsv").write_text("label\tfile\ttexts\ncat\t0.webp\ta|b\n")
+    path = tmp_path / "{a,b}" / "m.tsv"
+    source = read_source(SourceConfig(name="s", format="captions", path=str(path)))
+    assert content(source) == [("0.webp", "", ("A dog", "a pup")), ("0.webp", "", ("a|b",))]
+    assert [Path(visual.path).parent.name for visual in source.visuals] == ["a", "b"]
+
+
+def test_every_list_of_a_brace_pattern_must_be_there(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("file\ttexts\n0.png\tA dog\n")
+    with pytest.raises(UsageError, match=r"b\.tsv: there is no such file"):
+        read(images, tmp_path / "{a,b}.tsv", "captions")
+    (tmp_path / "b.tsv").write_text("file\ttexts\n0.png\n")
+    with pytest.raises(UsageError, match=r"b\.tsv:2: needs the columns file and texts"):
+        read(images, tmp_path / "{a,b}.tsv", "captions")
+    (tmp_path / "b.tsv").write_text("file\ttexts\nlost.png\tGone\n")
+    with pytest.raises(UsageError, match=r"b\.tsv: none of the media"):
+        read(images, tmp_path / "{a,b}.tsv", "captions")
+
+
 def test_captions_beside_the_media(images: Path) -> None:
     (images / "0.txt").write_text("A dog .\n\nA pup .\n")
     (images / "more" / "7.txt").write_text("A cat .\n")

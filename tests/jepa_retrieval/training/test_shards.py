@@ -175,7 +175,7 @@ def test_what_is_no_tar_is_named(tmp_path: Path, damage: str) -> None:
     "pattern", ["{0..9999999999}.tar", "{0..1000000}.tar", "{" * 5000, "{0..999}{0..999}{0..999}.tar", "{a"]
 )
 def test_a_pattern_stands_for_a_bounded_number_of_shards(pattern: str) -> None:
-    with pytest.raises(UsageError, match=f"more than {MAX_SHARDS:,} shards|braces|cannot be read"):
+    with pytest.raises(UsageError, match=f"more than {MAX_SHARDS:,} files|braces|cannot be read"):
         read(pattern)
 
 
