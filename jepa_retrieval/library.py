@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from indexes import Index, SearchSettings
+from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import INDEX_NAME, find_index
 from jepa_retrieval.models import load_model
@@ -137,7 +137,7 @@ class Library:
 
     def index(
         self,
-        paths: Sequence[Path | str] = (),
+        paths: Path | str | Sequence[Path | str] = (),
         *,
         rebuild: bool = False,
         dry_run: bool = False,
@@ -153,7 +153,7 @@ class Library:
         interrupted; running again goes on from there.
 
         Args:
-            paths: files and folders.
+            paths: a file or a folder, or a list of them.
             rebuild: embed everything again; the old index is in use until the new one is complete.
             dry_run: only plan; the report's `planned` says what would happen.
             model: with `rebuild`, the model of the new index; None for the same one.
@@ -175,7 +175,8 @@ class Library:
         from jepa_retrieval.tasks.indexing.update import IndexUpdate, moved_media_root
 
         began = time.monotonic()
-        roots = list(dict.fromkeys(absolute(path) for path in paths or [self.media_root.folder]))
+        given = as_paths("paths", paths) or [self.media_root.folder]
+        roots = list(dict.fromkeys(map(absolute, given)))
         media_root = moved_media_root(self._index, roots, self.media_root)
         update = IndexUpdate(roots, IndexOptions(**options), media_root, on_progress)
         if dry_run:
@@ -303,20 +304,12 @@ class Library:
                 an index without tokens.
             FilterError: `where` is not valid.
         """
-        from jepa_retrieval.tasks.asking.ask import ask
-        from jepa_retrieval.tasks.asking.clip_set import IndexedClips
-        from jepa_retrieval.tasks.encoding.known_words import check_words
-        from jepa_retrieval.tasks.searching.stored_clips import Selection
+        from jepa_retrieval.tasks.asking.indexed import ask_index
 
-        selection = Selection(where)
-        if search is not None:
-            if not search.strip():
-                raise UsageError("the text to search for is empty")
-            hits = self._index.search(self._encode_texts([search]), k=clips, where=where)[0]
-            selection = Selection(clip_ids=[hit.clip_id for hit in hits])
-        found = ask([IndexedClips(self._index, selection)], self.model, question, **options)
-        unknown = check_words([search] if search else [], self.model).warnings
-        return replace(found, warnings=(*unknown, *found.warnings)).with_thumbnails(self)
+        found = ask_index(
+            self._index, self.model, question, where=where, search=search, clips=clips, **options
+        )
+        return found.with_thumbnails(self)
 
     def calibrate(self) -> None:
         """Measure how neutral texts score on this index, and store it: confidences come from that.
@@ -335,11 +328,11 @@ class Library:
         except JepaError as error:
             logger.warning("confidence is measured again in every search: %s", error)
 
-    def remove(self, paths: Sequence[Path | str]) -> int:
-        """Forget files and everything below folders; the media stay on disk. Returns how many files were known."""
+    def remove(self, paths: Path | str | Sequence[Path | str]) -> int:
+        """Forget a file or a folder, or a list of them; the media stay on disk. Returns how many files were known."""
         from jepa_retrieval.tasks.indexing.remove import remove_files
 
-        removed = remove_files(self._index, paths, self.media_root)
+        removed = remove_files(self._index, as_paths("paths", paths), self.media_root)
         self._index.refresh()
         self._calibrate_if_possible()
         return removed

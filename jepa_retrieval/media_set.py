@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import DEFAULT_MODEL, Library, VideoQuery
 from jepa_retrieval.tasks.asking.ask import Answers, AskOptions, ask
@@ -59,7 +60,7 @@ class MediaSet:
 
 @contextmanager
 def open_media(
-    paths: Sequence[Path | str | VideoQuery],
+    paths: Path | str | VideoQuery | Sequence[Path | str | VideoQuery],
     *,
     library: Library | None = None,
     model: str | None = None,
@@ -71,7 +72,7 @@ def open_media(
     does not exist or cannot be read is in `failed`; the rest goes on.
 
     Args:
-        paths: files and folders, and intervals of files as `VideoQuery`.
+        paths: a file, a folder, or an interval of a file as `VideoQuery`; or a list of them.
         library: whose clips are used for files that it has as they are now.
         model: for files outside of an index; None for the library's, or the default one.
         on_progress: called while files are encoded.
@@ -79,6 +80,7 @@ def open_media(
     Raises:
         UsageError: none of the paths exists, or none leads to a media file that can be used.
     """
+    paths = [paths] if isinstance(paths, VideoQuery) else as_paths("paths", paths)
     known = library if library is not None and model in (None, library.model.name) else None
     root = MediaRoot(Path.cwd()) if known is None else known.media_root
     failed = missing_files([path.path if isinstance(path, VideoQuery) else path for path in paths])

@@ -19,8 +19,10 @@ def user_path(path: Path | str) -> Path:
     An empty text usually comes from a variable that is not set. `Path("")` would silently mean the working directory.
 
     Raises:
-        UsageError: the path is empty, contains a null character, or is too long, as a sentence may be.
+        UsageError: it is no path at all, is empty, contains a null character, or is too long, as a sentence may be.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"a path must be a text or a Path, not {path!r:.60} ({type(path).__name__})")
     text = os.fspath(path)
     if not text:
         raise UsageError("the path is empty")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pathspec import GitIgnoreSpec
 
+from jepa_retrieval.arguments import as_list
 from jepa_retrieval.errors import UsageError
 
 
@@ -24,9 +25,9 @@ class Patterns:
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        for line in lines:
+        self._lines = as_list("include and exclude", lines, example="['*.gif', 'cache']")
+        for line in self._lines:
             _spec([line])
-        self._lines = list(lines)
         self._unmatched = dict.fromkeys(self._lines)
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.kinds import looks_like_media
 from jepa_retrieval.media.patterns import Patterns, RootPatterns
@@ -108,8 +109,7 @@ def scan(
     Raises:
         UsageError: a root does not exist, or a pattern is not valid.
     """
-    if isinstance(roots, str | os.PathLike):
-        roots = [roots]
+    roots = as_paths("roots", roots)
     absolute = [os.path.abspath(root) for root in roots]
     for given, root in zip(roots, absolute, strict=True):
         if not os.path.lexists(root):

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from indexes.reasons import first_line
+from jepa_retrieval.arguments import as_list
 from jepa_retrieval.errors import ModelError, UsageError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -48,9 +49,9 @@ def check_texts(texts: Sequence[str]) -> None:
     """Refuse texts with lone surrogates, as Python makes them of bytes that are not UTF-8.
 
     Raises:
-        UsageError: a text is not valid Unicode.
+        UsageError: they are no list of texts, or one is not valid Unicode.
     """
-    for text in texts:
+    for text in as_list("texts", texts, example="['a dog']"):
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:

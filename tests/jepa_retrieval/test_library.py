@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 from indexes import ClipRecord, IndexNotFoundError, arrays
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import ImageQuery, Library, Query, VideoQuery, find_index
+from jepa_retrieval.media_set import open_media
+from jepa_retrieval.tasks.asking.candidates import Candidate
+from jepa_retrieval.tasks.watching.alerts import AlertWatch
 from tests.real_media import copy_media, photograph, video
 
 
@@ -75,6 +79,50 @@ def test_many_queries_at_once_find_what_each_finds_alone(
         )
     assert ["a cat", "a street", "people", "bicycles"] in encoded
     assert list(library.search_many([])) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda library: library.classify("beach"),
+        lambda library: library.classify(["beach", 5]),
+        lambda library: library.classify([Candidate("pet", "a dog")]),
+        lambda library: library.classify(["beach"], templates="a photo of {}"),
+        lambda library: library.classify(["beach"], per="folder"),
+        lambda library: library.ask("Is it day?", answers="yes"),
+        lambda library: library.ask(5),
+        lambda library: library.ask("Is it day?", search=5),
+        lambda library: library.ask("Is it day?", top=0),
+        lambda library: library.search(5),
+        lambda library: library.search(None),
+        lambda library: library.search(Query.text("a dog") + 5),
+        lambda library: library.search(ImageQuery(5)),
+        lambda library: library.search("a dog", top="3"),
+        lambda library: library.search("a dog", min_confidence="0.5"),
+        lambda library: library.search("a dog", where=5),
+        lambda library: list(library.search_many("a dog")),
+        lambda library: library.index(5),
+        lambda library: library.index([5]),
+        lambda library: library.index(exclude="*.gif"),
+        lambda library: library.index(include="*.mp4"),
+        lambda library: library.remove(None),
+        lambda library: AlertWatch("a dog", library.model),
+    ],
+)
+def test_an_argument_of_another_type_is_named(library: Library, use: Callable[[Library], object]) -> None:
+    with pytest.raises(UsageError, match="must be"):
+        use(library)
+
+
+def test_a_single_path_is_a_list_of_one(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        shutil.copy(photograph("coffee.png"), tmp_path / name)
+    made = Library.create(tmp_path)
+    assert made.index(str(tmp_path / "a.png")).indexed == 1
+    assert made.index(tmp_path / "b.png").indexed == 1
+    assert made.remove("a.png") == 1
+    with open_media(str(tmp_path / "a.png")) as media:
+        assert [item.path for item in media.classify(["a cup", "a car"]).items] == [str(tmp_path / "a.png")]
 
 
 def test_hits_are_ranked_timed_and_unique(library: Library) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
+from jepa_retrieval.arguments import as_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.queries import normal_question
@@ -19,7 +20,7 @@ from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scor
 from jepa_retrieval.tasks.asking.clip_set import ClipSet
 from jepa_retrieval.tasks.asking.yes_no import YES_NO, StatementEvidence, wants_yes_or_no
 from jepa_retrieval.tasks.encoding.known_words import check_words
-from jepa_retrieval.tasks.searching.stored_clips import Per
+from jepa_retrieval.tasks.searching.stored_clips import Per, check_selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,12 @@ def ask(
         FilterError: the SQL of a selection is not valid.
     """
     began = time.perf_counter()
-    if not question.strip(" ?"):
+    check_selection(per, top)
+    if not as_text("question", question).strip(" ?"):
         raise UsageError("the question is empty")
     question = normal_question(question)
-    chosen = parse_candidates(default_answers(question, model) if answers is None else answers)
+    given = default_answers(question, model) if answers is None else answers
+    chosen = parse_candidates(given, what="answers")
     if answer is not None and answer not in {candidate.name for candidate in chosen}:
         shown = ", ".join(candidate.name for candidate in chosen[:10])
         more = f" and {len(chosen) - 10} more" if len(chosen) > 10 else ""

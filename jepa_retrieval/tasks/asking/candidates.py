@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jepa_retrieval.arguments import as_list
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.text_embeddings import cached_text_embeddings
@@ -40,17 +41,23 @@ class Scored:
     probability: float  # softmax over all candidates at the model's temperature; not calibrated
 
 
-def parse_candidates(names: Sequence[str | Candidate]) -> list[Candidate]:
+def parse_candidates(names: Sequence[str | Candidate], *, what: str = "candidates") -> list[Candidate]:
     """Candidates from their names; `NAME<TAB>TEXT<TAB>TEXT` gives the texts that stand for a name.
 
+    Args:
+        names: a list; a single string is refused.
+        what: name of the argument, for errors.
+
     Raises:
-        UsageError: there is none, one is blank, or two have the same name.
+        UsageError: `names` is no list, there is none in it, one is blank, or two have the same name.
     """
-    found = [_parse(name) if isinstance(name, str) else name for name in names]
+    listed = as_list(what, names, str, Candidate, example="['beach', 'forest']")
+    found = [_parse(name) if isinstance(name, str) else name for name in listed]
     if not found:
         raise UsageError("there are no candidates: give at least one label or answer")
     seen: set[str] = set()
     for candidate in found:
+        as_list(f"texts of the candidate {candidate.name!r}", candidate.texts, example="('a dog', 'a bird')")
         if not candidate.name or not all(candidate.texts):
             raise UsageError("a label or an answer is empty")
         if candidate.name in seen:
@@ -82,6 +89,7 @@ class CandidateSet:
             templates: texts with `{}` in the candidate's place. The unit embeddings of all templates are averaged
                 and scaled to unit length: the ensemble of CLIP, Radford et al., arXiv 2103.00020.
         """
+        templates = as_list("templates", templates, example="['a photo of {}']")
         for template in templates:
             if "{}" not in template:
                 raise UsageError(f"the template {template!r} has no {{}}, which stands for the label")

@@ -12,7 +12,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
 from jepa_retrieval.tasks.asking.clip_set import ClipSet
 from jepa_retrieval.tasks.encoding.known_words import check_words
-from jepa_retrieval.tasks.searching.stored_clips import Per
+from jepa_retrieval.tasks.searching.stored_clips import Per, check_selection
 
 # The label as it is, and as a picture and a video would be captioned. Chosen on paper.
 DEFAULT_TEMPLATES = ("{}", "a photo of {}", "a video of {}")
@@ -79,12 +79,14 @@ def classify(
         prompt: a query under which embeddings are predicted anew from the tokens; None: the stored embeddings.
 
     Raises:
-        UsageError: no labels, a template without `{}`, or a prompt where the model takes none or tokens are missing.
+        UsageError: no labels, or not a list of them; an unknown `per`; a template without `{}`; a prompt where
+            the model takes none or tokens are missing.
         FilterError: the SQL of a selection is not valid.
     """
     began = time.perf_counter()
+    check_selection(per, top)
     chosen = DEFAULT_TEMPLATES if templates is None else templates
-    parsed = parse_candidates(labels)
+    parsed = parse_candidates(labels, what="labels")
     candidates = CandidateSet(parsed, model, templates=chosen)
     items = []
     for clips in clip_sets:

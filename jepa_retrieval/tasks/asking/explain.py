@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import MediaWindow
 from jepa_retrieval.models.parts import Model
@@ -50,7 +51,7 @@ class Explanation:
 def explain(
     before: Path | str,
     after: Path | str,
-    clips: Sequence[VideoQuery | Path | str],
+    clips: VideoQuery | Path | str | Sequence[VideoQuery | Path | str],
     model: Model,
     *,
     prompt: str | None = None,
@@ -60,7 +61,7 @@ def explain(
     Args:
         before: a picture of the state before; of a video, its first frame.
         after: a picture of the state after.
-        clips: the candidate actions: videos or intervals of them.
+        clips: the candidate actions: videos or intervals of them, or a single one.
         model: any; its Predictor sees the pictures as a clip of two halves.
         prompt: the query X_Q; None for the model's own.
 
@@ -68,6 +69,7 @@ def explain(
         UsageError: there is no candidate, or none that can be decoded.
         UnreadableMediaError: one of the two pictures cannot be decoded.
     """
+    clips = [clips] if isinstance(clips, VideoQuery) else as_paths("clips", clips)
     if not clips:
         raise UsageError("there are no candidate clips")
     began = time.perf_counter()

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from jepa_retrieval.arguments import as_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import check_interval
 from jepa_retrieval.user_paths import user_path
@@ -79,7 +80,7 @@ class Query:
     @classmethod
     def text(cls, text: str) -> Query:
         """What a sentence says."""
-        if not text.strip():
+        if not as_text("the search text", text).strip():
             raise UsageError("the search text is empty")
         return cls((Term(text),))
 
@@ -113,7 +114,7 @@ class Query:
         """Any of the things that a search takes as a `Query`.
 
         Raises:
-            UsageError: an empty text or path, or times that are no interval.
+            UsageError: none of these; an empty text or path, or times that are no interval.
         """
         if isinstance(value, Query):
             return value
@@ -121,7 +122,14 @@ class Query:
             return cls.text(value)
         if isinstance(value, ImageQuery):
             return cls.image(value.path)
-        return cls.clip(*value) if isinstance(value, VideoQuery) else cls.moment(*value)
+        if isinstance(value, VideoQuery):
+            return cls.clip(*value)
+        if isinstance(value, MomentQuery):
+            return cls.moment(*value)
+        raise UsageError(
+            "a query must be a text, a Query, an ImageQuery, a VideoQuery or a MomentQuery, "
+            f"not {value!r:.60} ({type(value).__name__})"
+        )
 
     def __add__(self, other: QueryLike) -> Query:
         """Both."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from indexes import Index
 from indexes.records import ClipHit
+from jepa_retrieval.arguments import as_list, as_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
@@ -74,10 +75,12 @@ class SearchOptions:
     min_confidence: float = 0.0  # leave out hits with less
 
     def __post_init__(self) -> None:
-        if self.top < 1:
-            raise UsageError(f"top must be at least 1, not {self.top}")
-        if not 0 <= self.min_confidence <= 1:
-            raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence:g}")
+        if not isinstance(self.top, int) or self.top < 1:
+            raise UsageError(f"top must be a whole number of at least 1, not {self.top!r}")
+        if not isinstance(self.min_confidence, int | float) or not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence!r}")
+        if self.where is not None:
+            as_text("where", self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ def run_searches(
     null: NullDistribution,
 ) -> Iterator[SearchResult]:
     """Find moments for each of many queries; see `Library.search_many`. Arguments are those of `run_search`."""
-    asked = [Query.of(query) for query in queries]
+    given = as_list("queries", queries, object, example="['a dog', 'a cat']")
+    asked = [Query.of(query) for query in given]
     if not asked:
         return
     embedded = embedder.embed_all(asked)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -24,6 +24,18 @@ Per = Literal["clip", "moment", "file"]
 # Clips of one file that lie no further apart than this, in seconds, follow each other without a gap.
 TOUCHING = 0.05
 _PLACE = ("clip_id", "path", "start", "end")
+
+
+def check_selection(per: str, top: int) -> None:
+    """Refuse what is no value of the options `per` and `top`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if per not in get_args(Per):
+        raise UsageError(f"per must be one of {', '.join(get_args(Per))}, not {per!r}")
+    if not isinstance(top, int) or top < 1:
+        raise UsageError(f"top must be a whole number of at least 1, not {top!r}")
 
 
 @dataclass(frozen=True, slots=True)

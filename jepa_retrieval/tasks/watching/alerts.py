@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jepa_retrieval.arguments import as_list
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.known_words import check_words
@@ -46,6 +47,7 @@ class AlertWatch:
     def __init__(self, texts: Sequence[str], model: Model, *, confidence: float = DEFAULT_CONFIDENCE) -> None:
         if not 0 < confidence < 1:
             raise UsageError(f"the confidence of an alert must be between 0 and 1, not {confidence:g}")
+        texts = as_list("alerts", texts, example="['a person falls']")
         if any(not text.strip() for text in texts):
             raise UsageError("the text of an alert is empty")
         self.warnings = check_words(texts, model).warnings
