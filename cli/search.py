@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
+from cli.export_moments import check_export, export_found, summary
 from cli.locate import open_library
 from cli.options import (
     DeviceOption,
@@ -83,6 +84,13 @@ def search(
         Path | None,
         file_option("Also write the results as an HTML page with thumbnails."),
     ] = None,
+    export: Annotated[
+        Path | None,
+        file_option(
+            "Also write the moments for other programs; the ending says how: .edl, .otio, .fcpxml, .vtt, .csv, or "
+            ".zip with the clips themselves."
+        ),
+    ] = None,
     filepath_only: Annotated[
         bool, typer.Option("--filepath-only", "-f", help="Print only the file paths, each once.")
     ] = False,
@@ -105,6 +113,7 @@ def search(
       jepa search "a penguin" --min-confidence 0.5
       jepa search "climbing a rope" --prompt "What is the person doing?"
       jepa search --video holiday.mp4@1:20-1:35 --html similar.html
+      jepa search "a goal" --top 20 --export goals.edl
       jepa search "invoice" -f -0 | xargs -0 cp -t found/
     """
     if null and not filepath_only:
@@ -112,6 +121,8 @@ def search(
     if json and filepath_only:
         raise UsageError("--json and --filepath-only cannot be used together")
     check_usage(text=text, image=image, video=video, plus=plus or [])
+    if export is not None:
+        check_export(export)
     library = open_library(index)
     query = build_query(
         library,
@@ -136,14 +147,17 @@ def search(
 
         write_report(html, [found], library)
         console.note(f"Wrote {html}")
+    exported = None if export is None else export_found(found, library, export)
     if json:
-        console.result_json(_document(found))
+        console.result_json(_document(found) | ({} if exported is None else {"export": summary(exported)}))
         if not found.hits:
             console.note(nothing_found(found, library, at_least=min_confidence))
     elif filepath_only:
         _print_paths(found, library, null=null, min_confidence=min_confidence)
     else:
         print_moments(found, library, min_confidence=min_confidence)
+    if exported is not None and exported.left_out:
+        raise typer.Exit(1)
 
 
 def _document(found: SearchResult) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from fractions import Fraction
 
 from jepa_retrieval.errors import UsageError
 
@@ -70,3 +71,8 @@ def is_seconds(value: object) -> bool:
         return isinstance(value, numbers.Real) and math.isfinite(value) and float(value) >= 0
     except OverflowError:  # a whole number of hundreds of digits
         return False
+
+
+def rate_text(rate: Fraction) -> str:
+    """Frames per second in at most three decimals: `25`, `29.97`, `23.976`."""
+    return f"{float(rate):.3f}".rstrip("0").rstrip(".")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UsageError
@@ -118,6 +119,22 @@ class ReadReport:
     duration: float | None = None  # seconds up to where the last frame seen ends; None for still pictures
     warnings: list[str] = field(default_factory=list)  # harmless problems, one sentence each
     partial: list[str] = field(default_factory=list)  # why frames are missing, one reason each
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A function to call in a worker process, where a damaged file can do no harm.
+
+    Attributes:
+        function: one that its module and name can be pickled by. It takes the path, `arguments`, and the keyword
+            `on_tick`, a function to call often while it takes long. Its result is pickled too.
+        path: the media file.
+        arguments: what else the function takes.
+    """
+
+    function: Callable[..., Any]
+    path: Path
+    arguments: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class VideoFile(Video):
     def __init__(self, path: Path, *, threads: int | None = None, deblock: bool = True) -> None:
         self.path = path
         check_regular_file(path)
-        super().__init__(path, _open(path), threads=threads, deblock=deblock)
+        super().__init__(path, open_container(path), threads=threads, deblock=deblock)
 
     def other_streams_reach(self, time: float, *, on_tick: Callable[[], None] | None = None) -> bool:
         """Whether sound or another stream beside the pictures goes on after `time`, seconds.
@@ -43,7 +43,10 @@ class VideoFile(Video):
         Headers do not always say so, and not every format can be searched by the time of sound: the file is read once
         more. `on_tick` is called for every packet.
         """
-        with contextlib.suppress(av.error.FFmpegError, UnreadableMediaError), _open(self.path) as container:
+        with (
+            contextlib.suppress(av.error.FFmpegError, UnreadableMediaError),
+            open_container(self.path) as container,
+        ):
             others = [stream for stream in container.streams if stream.index != self.stream.index]
             if not others:
                 return False
@@ -55,7 +58,12 @@ class VideoFile(Video):
         return False
 
 
-def _open(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
+    """Open a file with libav, whatever is in it.
+
+    Raises:
+        UnreadableMediaError: it cannot be opened, or is of a container format that is not allowed.
+    """
     try:
         # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
         return av.open(

@@ -18,7 +18,7 @@ from typing import IO, Any
 from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.streams.types import StreamRequest
-from jepa_retrieval.media.types import DecodeRequest
+from jepa_retrieval.media.types import CallRequest, DecodeRequest
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +72,14 @@ class WorkerProcess:
         """Its process id."""
         return self._process.pid
 
-    def send(self, request: DecodeRequest | StreamRequest | int) -> None:
-        """Ask for a file, a stream, or some events of a stream. Raises OSError if the process has ended."""
+    def send(self, request: DecodeRequest | StreamRequest | CallRequest | int) -> None:
+        """Ask for a file, a stream, some events of a stream, or the result of a function.
+
+        Raises:
+            OSError: the process has ended.
+        """
         assert self._process.stdin is not None
-        if isinstance(request, DecodeRequest):
+        if isinstance(request, DecodeRequest | CallRequest):
             # This process may have changed its working directory since the worker started.
             request = dataclasses.replace(request, path=Path(os.path.abspath(request.path)))
         pickle.dump(request, self._process.stdin, protocol=5)

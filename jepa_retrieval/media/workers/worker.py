@@ -5,7 +5,7 @@ empty list says that it is alive. It ends when standard input does, so it never 
 
 First `("ready",)`. Then per `DecodeRequest` `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
 `("finished", hash, duration, warnings, partial)`, `("failed", reason)` or, if no file can be read as it asks,
-`("unusable", reason)`.
+`("unusable", reason)`. Per `CallRequest` `("result", value)`, or one of these two.
 
 After a `StreamRequest` the owner asks for a number of events again and again; each time it gets
 `("events", [StreamEvent, ...], StreamCounters, windows that are ready)`, or at last `("ended", StreamCounters)`,
@@ -27,19 +27,23 @@ from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError, U
 from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.streams.types import StreamRequest
-from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
+from jepa_retrieval.media.types import CallRequest, DecodeRequest, MediaWindow, ReadReport
 from jepa_retrieval.media.workers.outbox import Outbox
 
 _POLL_SECONDS = 0.5
 _PATIENCE = 20.0  # seconds without progress in a stream, beyond what it may wait for a connection
 
-Requests = queue.SimpleQueue[DecodeRequest | StreamRequest | int]
+Requests = queue.SimpleQueue[DecodeRequest | StreamRequest | CallRequest | int]
 
 
-def serve(request: DecodeRequest, outbox: Outbox) -> None:
-    """Read one file and send its events."""
+def serve(request: DecodeRequest | CallRequest, outbox: Outbox) -> None:
+    """Read one file and send its events, or call one function and send its result."""
     try:
-        _read(request, outbox)
+        if isinstance(request, CallRequest):
+            value = request.function(request.path, *request.arguments, on_tick=outbox.tick)
+            outbox.add(("result", value))
+        else:
+            _read(request, outbox)
     except UnreadableMediaError as error:
         outbox.add(("failed", error.reason))
     except MediaError as error:
@@ -152,7 +156,7 @@ def main() -> None:
             os.ftruncate(2, 0)  # keep only what is printed about the current file
         if isinstance(request, StreamRequest):
             serve_stream(request, requests, outbox)
-        elif isinstance(request, DecodeRequest):
+        elif isinstance(request, DecodeRequest | CallRequest):
             serve(request, outbox)
 
 

@@ -1,0 +1,66 @@
+"""Moments as a CSV table (RFC 4180), with seconds, frame numbers and timecode."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
+from jepa_retrieval.report.export.timecode import drops_frames, is_drop, timecode
+from jepa_retrieval.times import rate_text
+
+COLUMNS = (
+    "rank",
+    "path",
+    "kind",
+    "start",
+    "end",
+    "first_frame",
+    "last_frame",  # behind the last, as in every range here
+    "frame_rate",
+    "start_timecode",
+    "end_timecode",
+    "score",
+    "confidence",
+    "label",
+    "problem",
+)
+
+
+def write_csv(edit: Edit, out: Path) -> list[LeftOutMoment]:
+    """Write one row for each moment; `problem` says why a row has no frame numbers."""
+    with out.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, COLUMNS)
+        rows.writeheader()
+        for rank, moment in enumerate(edit.moments, start=1):
+            rows.writerow({"rank": rank, **_times(moment), **_frames(moment)})
+    return []
+
+
+def _times(placed: PlacedMoment) -> dict[str, object]:
+    moment = placed.moment
+    return {
+        "path": moment.path,
+        "kind": moment.kind,
+        "start": "" if moment.start is None else f"{moment.start:.3f}",
+        "end": "" if moment.end is None else f"{moment.end:.3f}",
+        "score": "" if moment.score is None else f"{moment.score:.6f}",
+        "confidence": "" if moment.confidence is None else f"{moment.confidence:.4f}",
+        "label": moment.label,
+        "problem": placed.problem or "",
+    }
+
+
+def _frames(placed: PlacedMoment) -> dict[str, object]:
+    timing = placed.timing
+    if timing is None:
+        return {}
+    own = timing.timecode
+    drop = drops_frames(timing.rate) and (own is None or is_drop(own))
+    return {
+        "first_frame": placed.first,
+        "last_frame": placed.last,
+        "frame_rate": rate_text(timing.rate),
+        "start_timecode": timecode(placed.source_offset + placed.first, timing.rate, drop=drop),
+        "end_timecode": timecode(placed.source_offset + placed.last, timing.rate, drop=drop),
+    }

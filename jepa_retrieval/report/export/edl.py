@@ -1,0 +1,92 @@
+"""Edit decision lists in the form of CMX 3600, which editing programs import.
+
+The adapter of opentimelineio is not used: it writes no FCM line, and puts names with line breaks into its comments as
+they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
+from jepa_retrieval.report.export.timecode import (
+    MAX_COUNTED_RATE,
+    counted_rate,
+    drops_frames,
+    frames_of,
+    is_drop,
+    timecode,
+)
+from jepa_retrieval.times import rate_text
+from jepa_retrieval.visible import visible
+
+_RECORD_START = "01:00:00:00"  # where edits begin by convention
+_MAX_TITLE = 70  # characters
+_REEL = "AX"  # auxiliary: programs then look for the clip's name
+
+
+def write_edl(edit: Edit, out: Path) -> list[LeftOutMoment]:
+    """Write one event for each moment, counted at the file's own rate; return what an EDL cannot hold.
+
+    An EDL has one frame rate: moments of files with another one are left out, and so are photographs.
+    """
+    rate = edit.rate
+    left_out = []
+    kept = []
+    for moment in edit.moments:
+        if problem := _problem(moment, edit):
+            left_out.append(LeftOutMoment(moment.moment, problem))
+        else:
+            kept.append(moment)
+    drop = drops_frames(rate) and not all(_own_numbers(moment) for moment in kept)
+    record = frames_of(f"{_RECORD_START[:-3]};00" if drop else _RECORD_START, rate)
+    title = " ".join(visible(edit.title).split())[:_MAX_TITLE]
+    lines = [f"TITLE: {title or 'moments'}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
+    for number, moment in enumerate(kept, start=1):
+        lines += _event(number, moment, record, drop=drop)
+        record += moment.last - moment.first
+    out.write_text("\r\n".join(lines) + "\r\n", "utf-8", newline="")
+    return left_out
+
+
+def _problem(moment: PlacedMoment, edit: Edit) -> str | None:
+    if moment.timing is None:
+        return "an EDL holds no photographs"
+    rate = moment.timing.rate
+    if rate != edit.rate:
+        return f"has {rate_text(rate)} frames per second, and an EDL has one frame rate, here {rate_text(edit.rate)}"
+    if counted_rate(rate) > MAX_COUNTED_RATE:
+        return f"has {rate_text(rate)} frames per second, and timecode counts at most {MAX_COUNTED_RATE}"
+    return None
+
+
+def _own_numbers(moment: PlacedMoment) -> bool:
+    """Whether the file has a timecode of its own that leaves out no numbers."""
+    return (
+        moment.timing is not None
+        and moment.timing.timecode is not None
+        and not is_drop(moment.timing.timecode)
+    )
+
+
+def _event(number: int, moment: PlacedMoment, record: int, *, drop: bool) -> list[str]:
+    assert moment.timing is not None
+    rate = moment.timing.rate
+    source_drop = drops_frames(rate) and not _own_numbers(moment)
+    source = moment.source_offset + moment.first
+    length = moment.last - moment.first
+    times = [
+        timecode(source, rate, drop=source_drop),
+        timecode(source + length, rate, drop=source_drop),
+        timecode(record, rate, drop=drop),
+        timecode(record + length, rate, drop=drop),
+    ]
+    channels = "V" if moment.timing.sound is None else "AA/V"
+    lines = [
+        f"{number:03d}  {_REEL:<8} {channels:<5} C        {' '.join(times)}",
+        f"* FROM CLIP NAME: {visible(moment.name)}",
+        f"* SOURCE FILE: {visible(moment.moment.path)}",
+    ]
+    if moment.moment.label:
+        lines.append(f"* COMMENT: {' '.join(visible(moment.moment.label).split())}")
+    return lines

@@ -1,0 +1,142 @@
+"""Final Cut Pro's XML, version 1.9, which DaVinci Resolve imports too.
+
+Reference: https://developer.apple.com/documentation/professional-video-applications/fcpxml-reference. The adapter of
+opentimelineio is not used: it knows seven frame rates, and neither photographs nor the sound of a file.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
+from jepa_retrieval.report.export.timecode import drops_frames, is_drop
+from jepa_retrieval.visible import visible
+
+_VERSION = "1.9"
+_STILL_FORMAT = "FFVideoFormatRateUndefined"
+_NO_XML = re.compile("[\ufffe\uffff]")  # that `visible` leaves, and XML forbids
+
+
+def write_fcpxml(edit: Edit, out: Path) -> list[LeftOutMoment]:
+    """Write a project with one sequence: each moment at its file's own rate, placed on the sequence's frames."""
+    root = Element("fcpxml", version=_VERSION)
+    resources = _Resources(SubElement(root, "resources"))
+    title = _text(edit.title) or "moments"
+    event = SubElement(SubElement(root, "library"), "event", name=title)
+    rate = edit.rate
+    size = next(((moment.width, moment.height) for moment in edit.moments if moment.timing), (1920, 1080))
+    sequence = SubElement(
+        SubElement(event, "project", name=title),
+        "sequence",
+        format=resources.format_id(rate, *size),
+        tcStart="0s",
+        tcFormat="DF" if drops_frames(rate) else "NDF",
+    )
+    spine = SubElement(sequence, "spine")
+    offset = 0
+    for moment in edit.moments:
+        length = moment.length_at(rate)
+        _add_clip(spine, moment, resources, offset=_time(offset / rate), duration=_time(length / rate))
+        offset += length
+    sequence.set("duration", _time(offset / rate))
+    ElementTree.indent(root)
+    xml = ElementTree.tostring(root, encoding="unicode")
+    out.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{xml}\n', "utf-8", newline="")
+    return []
+
+
+class _Resources:
+    """The formats and files that clips refer to, each once."""
+
+    def __init__(self, element: Element) -> None:
+        self._element = element
+        self._ids: dict[object, str] = {}
+
+    def format_id(self, rate: Fraction | None, width: int, height: int) -> str:
+        """A frame rate and size; None for photographs."""
+        key = (rate, width, height)
+        if key not in self._ids:
+            element = self._add("format", key)
+            if rate is None:
+                element.set("name", _STILL_FORMAT)
+            else:
+                element.set("frameDuration", _time(1 / rate, always_fraction=True))
+            element.set("width", str(width))
+            element.set("height", str(height))
+        return self._ids[key]
+
+    def asset_id(self, moment: PlacedMoment) -> str:
+        """A file."""
+        if moment.file in self._ids:
+            return self._ids[moment.file]
+        timing = moment.timing
+        rate = None if timing is None else timing.rate
+        video_format = self.format_id(rate, moment.width, moment.height)
+        asset = self._add("asset", moment.file)
+        asset.set("name", _text(moment.name))
+        asset.set("start", _time(_asset_start(moment)))
+        frames = 0 if timing is None else timing.frames or moment.last
+        asset.set("duration", _time(Fraction(0) if rate is None else frames / rate))
+        asset.set("hasVideo", "1")
+        asset.set("videoSources", "1")
+        asset.set("format", video_format)
+        if timing is not None and timing.sound is not None:
+            asset.set("hasAudio", "1")
+            asset.set("audioSources", "1")
+            asset.set("audioChannels", str(timing.sound.channels))
+            asset.set("audioRate", str(timing.sound.rate))
+        SubElement(asset, "media-rep", kind="original-media", src=moment.file.as_uri())
+        return self._ids[moment.file]
+
+    def _add(self, tag: str, key: object) -> Element:
+        self._ids[key] = f"r{len(self._ids) + 1}"
+        return SubElement(self._element, tag, id=self._ids[key])
+
+
+def _add_clip(
+    spine: Element, moment: PlacedMoment, resources: _Resources, *, offset: str, duration: str
+) -> None:
+    places = {
+        "ref": resources.asset_id(moment),
+        "name": _text(moment.name),
+        "offset": offset,
+        "duration": duration,
+    }
+    timing = moment.timing
+    if timing is None:
+        clip = SubElement(spine, "video", {**places, "start": "0s"})
+    else:
+        own = timing.timecode
+        drop = drops_frames(timing.rate) and (own is None or is_drop(own))
+        clip = SubElement(
+            spine,
+            "asset-clip",
+            {
+                **places,
+                "start": _time(_asset_start(moment) + moment.first / timing.rate),
+                "format": resources.format_id(timing.rate, moment.width, moment.height),
+                "tcFormat": "DF" if drop else "NDF",
+            },
+        )
+    if moment.moment.label:
+        SubElement(clip, "note").text = _text(moment.moment.label)
+
+
+def _asset_start(moment: PlacedMoment) -> Fraction:
+    """The file's own timecode of its first frame, in seconds."""
+    return Fraction(0) if moment.timing is None else moment.source_offset / moment.timing.rate
+
+
+def _time(seconds: Fraction, *, always_fraction: bool = False) -> str:
+    """Seconds as FCPXML writes them: `5s`, `1001/30000s`."""
+    if seconds.denominator == 1 and not always_fraction:
+        return f"{seconds.numerator}s"
+    return f"{seconds.numerator}/{seconds.denominator}s"
+
+
+def _text(text: str) -> str:
+    return _NO_XML.sub("\ufffd", visible(text))

@@ -1,0 +1,175 @@
+"""What is exported: moments, each with the exact frames of its file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from indexes.records import MediaKind
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.report.export.timecode import frames_of
+from jepa_retrieval.times import check_interval
+
+if TYPE_CHECKING:
+    from jepa_retrieval.library import Library
+    from jepa_retrieval.media.types import MediaInfo
+    from jepa_retrieval.media.video.timing import VideoTiming
+    from jepa_retrieval.tasks.searching.search import Moment
+
+DEFAULT_RATE = Fraction(25)  # frames per second of an edit of photographs only
+STILL_SECONDS = 5  # that an edit shows a photograph
+
+
+@dataclass(frozen=True, slots=True)
+class ExportMoment:
+    """A moment to export.
+
+    Attributes:
+        path: as the index stores it, relative to the media root.
+        kind: of the file.
+        start: seconds of presentation time; None for images.
+        end: likewise.
+        label: what it shows, in a few words; "" if that is not known.
+        score: of the search that found it; None if none did.
+        confidence: likewise, 0 to 1.
+
+    Raises:
+        UsageError: an interval of a video that is none.
+    """
+
+    path: str
+    kind: MediaKind
+    start: float | None = None
+    end: float | None = None
+    label: str = ""
+    score: float | None = None
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        check_interval(self.path, self.start, self.end)
+
+    @classmethod
+    def of(cls, moment: Moment, *, label: str = "") -> Self:
+        """A search's hit; its label is its caption, or `label` if the index keeps none."""
+        return cls(
+            moment.path,
+            moment.kind,
+            moment.start,
+            moment.end,
+            moment.caption or label,
+            moment.score,
+            moment.confidence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutMoment:
+    """A moment that a format cannot hold, or whose file cannot be read."""
+
+    moment: ExportMoment
+    reason: str  # a few words without the path
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMoment:
+    """A moment with its file.
+
+    Attributes:
+        moment: as asked for.
+        file: absolute path.
+        timing: of a video; None for a photograph, or if `problem` says why the file cannot be read.
+        width: of the picture as shown, pixels.
+        height: likewise.
+        first: first frame, counted from the first picture of the file; 0 for a photograph.
+        last: behind the last frame, likewise.
+        problem: why the file cannot be read.
+    """
+
+    moment: ExportMoment
+    file: Path
+    timing: VideoTiming | None = None
+    width: int = 0
+    height: int = 0
+    first: int = 0
+    last: int = 0
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file, as stored."""
+        return self.moment.path.rpartition("/")[2]
+
+    @property
+    def source_offset(self) -> int:
+        """The number of the first frame of the file by its own timecode; 0 if it has none."""
+        if self.timing is None or self.timing.timecode is None:
+            return 0
+        return frames_of(self.timing.timecode, self.timing.rate)
+
+    def length_at(self, rate: Fraction) -> int:
+        """How many frames of `rate` the moment lasts, at least one."""
+        if self.timing is None:
+            return round(STILL_SECONDS * rate)
+        return max(1, round((self.last - self.first) / self.timing.rate * rate))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Moments in their order, one after the other.
+
+    Attributes:
+        title: such as the query.
+        moments: what is in it.
+    """
+
+    title: str
+    moments: Sequence[PlacedMoment]
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the whole: those of most of its moments."""
+        rates = Counter(moment.timing.rate for moment in self.moments if moment.timing is not None)
+        return rates.most_common(1)[0][0] if rates else DEFAULT_RATE
+
+
+def place(moments: Sequence[ExportMoment], library: Library) -> list[PlacedMoment]:
+    """Find the files of moments and read their timing, in a worker process; each file once."""
+    known: dict[str, VideoTiming | MediaInfo | str] = {}
+    placed = []
+    for moment in moments:
+        file = library.resolve(moment.path)
+        if moment.path not in known:
+            known[moment.path] = _read(moment, file)
+        placed.append(_placed(moment, file, known[moment.path]))
+    return placed
+
+
+def _read(moment: ExportMoment, file: Path) -> VideoTiming | MediaInfo | str:
+    from jepa_retrieval.media.probing import probe
+    from jepa_retrieval.media.video.timing import read_timing
+    from jepa_retrieval.media.workers.calls import call_in_worker
+
+    try:
+        if moment.kind == "video":
+            return call_in_worker(read_timing, file)
+        return call_in_worker(probe, file)
+    except UnreadableMediaError as error:
+        return error.reason
+
+
+def _placed(moment: ExportMoment, file: Path, found: VideoTiming | MediaInfo | str) -> PlacedMoment:
+    from jepa_retrieval.media.types import MediaInfo
+
+    if isinstance(found, str):
+        return PlacedMoment(moment, file, problem=found)
+    if isinstance(found, MediaInfo):
+        return PlacedMoment(moment, file, width=found.width, height=found.height)
+    end = moment.end
+    if end is None:
+        end = found.first + (found.frames or 1) / float(found.rate)
+    first, last = found.frame_range(moment.start or 0.0, end)
+    return PlacedMoment(moment, file, found, found.width, found.height, first, last)

@@ -1,0 +1,73 @@
+"""Writes moments to a file in one of the formats."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, place
+from jepa_retrieval.report.export.registry import format_of
+from jepa_retrieval.user_paths import absolute
+
+if TYPE_CHECKING:
+    from jepa_retrieval.library import Library
+
+_MAX_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was exported."""
+
+    file: Path
+    format: str
+    moments: int  # that the file holds
+    left_out: tuple[LeftOutMoment, ...] = ()  # that it does not hold, and why
+
+
+def export_moments(
+    file: Path | str,
+    moments: Sequence[ExportMoment],
+    library: Library,
+    *,
+    format: str | None = None,
+    title: str = "",
+) -> ExportReport:
+    """Write moments to a file, one after the other in their order. An existing file is replaced once all is written.
+
+    Args:
+        file: where to; its ending says the format.
+        moments: what to write, such as `[ExportMoment.of(hit) for hit in library.search("a dog").hits]`.
+        library: where their files are.
+        format: a name of `FORMATS`, whatever the ending.
+        title: of the whole, such as the query.
+
+    Raises:
+        UsageError: there is no such format, its package is not installed, it can hold none of the moments, or, for
+            WebVTT, the moments lie in several files.
+        OSError: the file cannot be written.
+    """
+    chosen = format_of(file, format)
+    target = absolute(file)
+    placed = place(moments, library)
+    unreadable = [item for item in placed if item.problem is not None and chosen.needs_files]
+    left_out = [LeftOutMoment(item.moment, item.problem or "") for item in unreadable]
+    edit = Edit(title, [item for item in placed if item not in unreadable])
+    with tempfile.TemporaryDirectory(prefix=".jepa-export-", dir=target.parent) as folder:
+        written = Path(folder) / f"export.{chosen.name}"
+        left_out += chosen.write(edit, written)
+        if len(left_out) == len(moments):
+            raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
+        written.replace(target)
+    return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
+
+
+def _reasons(left_out: Sequence[LeftOutMoment]) -> str:
+    if not left_out:
+        return ": there are no moments"
+    named = [f"{item.moment.path}: {item.reason}" for item in left_out[:_MAX_NAMED]]
+    return f" ({'; '.join(named)}{'; ...' if len(left_out) > _MAX_NAMED else ''})"
