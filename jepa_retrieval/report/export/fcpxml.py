@@ -1,7 +1,7 @@
 """Final Cut Pro's XML, version 1.9, which DaVinci Resolve imports too.
 
 Reference: https://developer.apple.com/documentation/professional-video-applications/fcpxml-reference. The adapter of
-opentimelineio is not used: it knows seven frame rates, and neither photographs nor the sound of a file.
+opentimelineio is not used: it knows eight frame rates, states no sound rate, and writes no photographs.
 """
 
 from __future__ import annotations
