@@ -20,7 +20,7 @@ from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.modules.y_encoder import YEncoder
 
-Part = Literal["x_encoder", "predictor", "y_encoder"]
+Part = Literal["x_encoder", "predictor", "y_encoder", "y_decoder"]
 
 
 class XEncoderGraph(nn.Module):
@@ -93,7 +93,7 @@ class YDecoderGraph(nn.Module):
         return torch.cat([functional.log_softmax(logits.float(), dim=-1), news.float().flatten(1)], dim=1)
 
 
-def build_graph(model: VLJEPA, part: Part) -> nn.Module:
+def build_graph(model: VLJEPA, part: Literal["x_encoder", "predictor", "y_encoder"]) -> nn.Module:
     """One part of a model, ready to be converted or compiled."""
     if part == "x_encoder":
         section = model.config.x_encoder

@@ -18,7 +18,6 @@ from jepa_retrieval.models.config import (
     LlamaPredictorConfig,
     ModelConfig,
     OpenClipImageConfig,
-    YDecoderConfig,
 )
 from jepa_retrieval.models.fingerprint import fingerprint, fingerprint_of_x_encoder
 from jepa_retrieval.models.hub import NotFetchedError
@@ -164,29 +163,15 @@ class RuntimeModel:
     @cached_property
     def _y_decoder(self) -> GraphYDecoder:
         section = check_y_decoder(self.config, self._base)
-        # On the CPU even if there is a GPU: one token at a time is too little work for it.
-        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
-
-        graph = cached_graph(
-            self._graph_name("y_decoder"),
-            f"y_decoder {self.config.digests[WEIGHTS]} {section}",
-            build=lambda: self._y_decoder_module(section),
-            inputs=y_decoder_inputs(section, embedding_size=self.embedding_size),
-            reduced_precision=False,
-        )
         return GraphYDecoder(
             section,
-            graph,
+            self._compiled(
+                "y_decoder"
+            ),  # on the CPU even if there is a GPU: a token is too little work for it
             SentenceTokenizer.read(self._base / TOKENIZER),
             memory=read_memory(self._base),
             y_encoder=lambda: self.y_encoder,
         )
-
-    def _y_decoder_module(self, section: YDecoderConfig) -> nn.Module:
-        from jepa_retrieval.models.runtime.graphs import YDecoderGraph
-
-        module = load_y_decoder(section, self._base, embedding_size=self.embedding_size)
-        return YDecoderGraph(module).eval()
 
     @cached_property
     def _torch_model(self) -> VLJEPA:
@@ -202,40 +187,44 @@ class RuntimeModel:
             is_reduced = self.config.precision == "bfloat16" and part != "y_encoder"
             dtype = torch.bfloat16 if is_reduced else torch.float32
             return TorchGraph(self.torch_module(part), "cuda", dtype=dtype)
-        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+        return self._compiled(part)
 
+    def _compiled(self, part: Part) -> Graph:
+        from jepa_retrieval.models.runtime.openvino_graph import cached_graph
+        from jepa_retrieval.models.runtime.topologies import read_topology
+
+        key = self.graph_key(part)
         return cached_graph(
             self._graph_name(part),
-            f"{part} {self._graph_fingerprint(part)}",
+            key,
             build=lambda: self.torch_module(part),
             inputs=part_inputs(self.config, part),
             # open_clip's users compare numbers with open_clip's own; bfloat16 would differ in the third decimal.
             reduced_precision=part == "x_encoder"
             and not isinstance(self.config.x_encoder, OpenClipImageConfig),
             concurrent=part == "x_encoder",
+            shipped=lambda core: read_topology(core, part, key, base=self._base),
         )
 
     def _graph_name(self, part: str) -> str:
         return re.sub(r"[^a-z0-9.]+", "-", f"{self.name}-{part}".lower())
 
-    def _graph_fingerprint(self, part: Part) -> str:
-        return fingerprint_of_x_encoder(self.config) if part == "x_encoder" else self.fingerprint("")
+    def graph_key(self, part: Part) -> str:
+        """Changes whenever the weights or the architecture of a part's graph do."""
+        if part == "y_decoder":
+            return f"{part} {self.config.digests.get(WEIGHTS)} {self.config.y_decoder}"
+        found = fingerprint_of_x_encoder(self.config) if part == "x_encoder" else self.fingerprint("")
+        return f"{part} {found}"
 
     def torch_module(self, part: Part) -> nn.Module:
         """A part as the PyTorch module that its graph is made from: arrays in and out as the graph's."""
-        from jepa_retrieval.models.runtime.graphs import build_graph
+        from jepa_retrieval.models.runtime.graphs import YDecoderGraph, build_graph
 
-        return build_graph(self._torch_model, part)
-
-
-def y_decoder_inputs(section: YDecoderConfig, *, embedding_size: int) -> Inputs:
-    """The same for the Y-Decoder's step."""
-    return {
-        "embeddings": ((-1, embedding_size), "float32"),
-        "ids": ((-1, 1), "int64"),
-        "cache": ((-1, 2 * section.layers, section.max_tokens, section.width), "float32"),
-        "filled": ((1,), "int64"),
-    }
+        if part != "y_decoder":
+            return build_graph(self._torch_model, part)
+        section = check_y_decoder(self.config, self._base)
+        module = load_y_decoder(section, self._base, embedding_size=self.embedding_size)
+        return YDecoderGraph(module).eval()
 
 
 def part_inputs(config: ModelConfig, part: Part) -> Inputs:
@@ -245,6 +234,13 @@ def part_inputs(config: ModelConfig, part: Part) -> Inputs:
         return {"frames": ((-1, -1, size, size, 3), "uint8")}
     if part == "y_encoder":
         return {"ids": ((-1, -1), "int64"), "mask": ((-1, -1), "int64")}
+    if part == "y_decoder" and (section := config.y_decoder) is not None:
+        return {
+            "embeddings": ((-1, config.embedding_size), "float32"),
+            "ids": ((-1, 1), "int64"),
+            "cache": ((-1, 2 * section.layers, section.max_tokens, section.width), "float32"),
+            "filled": ((1,), "int64"),
+        }
     tokens: Inputs = {"tokens": ((-1, -1, config.x_encoder.token_size), "float32")}
     if not isinstance(config.predictor, LlamaPredictorConfig):
         return tokens

@@ -1,4 +1,7 @@
-"""Graphs on a CPU: converted from PyTorch once, compiled by OpenVINO, and kept in the user's cache."""
+"""Graphs on a CPU: converted from PyTorch, or read as they come with a model (`topologies.py`), and compiled once.
+
+Compiled graphs are kept in the user's cache.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,9 @@ def cached_graph(
     inputs: Inputs,
     reduced_precision: bool,
     concurrent: bool = False,
+    shipped: Callable[[openvino.Core], openvino.Model | None] | None = None,
 ) -> OpenVinoGraph:
-    """The graph called `name` from the user's cache, converted and compiled first if it is not there.
+    """The graph called `name` from the user's cache, compiled first if it is not there.
 
     Args:
         name: for people who look into the cache.
@@ -68,6 +72,7 @@ def cached_graph(
         inputs: of the graph.
         reduced_precision: compute in bfloat16 where the processor has instructions for it.
         concurrent: whether `CPU_CALLS` calls come at once; a call alone is slower then.
+        shipped: gives the graph as it was converted elsewhere; where it gives none, the module is converted here.
 
     Raises:
         ModelError: the weights are missing, or the cache folder cannot be written.
@@ -78,7 +83,9 @@ def cached_graph(
     entry_name = f"graphs/{name}-{digest[:20]}"
 
     def fill(folder: Path) -> None:
-        compiled = core().compile_model(convert(name, build, inputs), "CPU", options)
+        _log.info("Preparing %s for this processor, once", name)
+        graph = (shipped(core()) if shipped else None) or convert(name, build, inputs)
+        compiled = core().compile_model(graph, "CPU", options)
         (folder / BLOB).write_bytes(compiled.export_model().getvalue())
 
     for attempt in ("first", "after repair"):
@@ -97,7 +104,6 @@ def convert(name: str, build: Callable[[], nn.Module], inputs: Inputs) -> openvi
     """A PyTorch module as an OpenVINO model, with weights in half precision where that is exact enough."""
     import torch
 
-    _log.info("Preparing %s for this processor, once", name)
     module = build().float().eval()
     example = tuple(_example(shape, kind) for shape, kind in inputs.values())
     try:
