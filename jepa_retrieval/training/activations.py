@@ -20,6 +20,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from jepa_retrieval.models.config import ModelConfig
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA, TextBatch
+from jepa_retrieval.training.sharding import divisible_units
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class StepCost:
 
     trained: int  # parameters
     frozen: int
+    divisible: int  # trained parameters that processes can divide among them
+    largest_unit: int  # parameters of the largest module that is gathered at once then
     kept: float  # bytes saved for the backward pass
     kept_once: float  # the same, whatever the number of visuals
     recomputed: (
@@ -75,6 +78,7 @@ def count_step(
         (one, flops, tokens), (two, _, _) = counted
         x_operations = _x_encoder_operations(model, frames)
     parameters = list(model.parameters())
+    units = [sum(p.numel() for p in unit.parameters()) for unit in divisible_units(model)]
     layer = two.layers.index(max(two.layers)) if two.layers else None
     layer_each = two.layers[layer] - one.layers[layer] if layer is not None else 0
     layer_once = one.layers[layer] - layer_each if layer is not None else 0
@@ -85,6 +89,8 @@ def count_step(
     return StepCost(
         trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         frozen=sum(parameter.numel() for parameter in parameters if not parameter.requires_grad),
+        divisible=sum(units),
+        largest_unit=max(units, default=0),
         kept=total[1] - total[0],
         kept_once=2 * total[0] - total[1],
         recomputed=outside + two.inputs - one.inputs + layer_each + gradients,

@@ -164,6 +164,8 @@ class RunConfig:
     checkpoint_every: Interval = 500
     evaluate_every: Interval = 500
     best: str = ""  # "EVALUATION.METRIC" whose highest value chooses the model; "": the last
+    # Of several processes: each holds a part of every layer's weights, gradients and optimizer state (FSDP2).
+    shard: bool = False
     recompute: bool = False  # activations of layers in the backward pass, instead of keeping them in memory
 
 

@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
+from torch.distributed.tensor import DTensor
 
 MAX_WAIT = timedelta(days=30)
 
@@ -111,6 +112,8 @@ def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     """
     if not is_distributed():
         return
+    # FSDP2 has averaged the gradients of divided layers in the backward pass.
+    parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
     pending = []
     for parameter in parameters:
         # A parameter that only some processes used must take part in all.

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.models.storage import write_model
+from jepa_retrieval.models.storage import write_weights
 from jepa_retrieval.training.batches import Batch, PhaseBatches, PhaseParts, StreamStates
 from jepa_retrieval.training.checkpoint import Checkpoint
 from jepa_retrieval.training.config import MIN_TEMPERATURE, PhaseConfig, Stage, TrainConfig
@@ -35,6 +35,8 @@ from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_
 from jepa_retrieval.training.preparation import Prepared, PreparedPhase
 from jepa_retrieval.training.progress import OnProgress, TrainProgress, seconds_left
 from jepa_retrieval.training.random_state import preserved_random_state, random_state, set_random_state
+from jepa_retrieval.training.sharded_checkpoint import ShardedCheckpoint
+from jepa_retrieval.training.sharding import clip_gradients, is_divided, whole_state
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +85,8 @@ class Trainer:
         self.schedule = build_schedule(self.optimizer, config.optim, steps=config.total_steps)
         decay = config.optim.ema_decay
         self.average = WeightAverage(self.named.values(), decay) if decay else None
-        self._checkpoint = Checkpoint(
+        self._is_divided = any(is_divided(weight) for weight in self.named.values())
+        self._checkpoint = (ShardedCheckpoint if self._is_divided else Checkpoint)(
             self.output,
             {"stage": stage, "processes": self.processes, **config.as_table()},
             weights=self.named,
@@ -200,7 +203,7 @@ class Trainer:
         loss = self.backward(batch, micro_batch=micro_batch)
         parameters = list(self.named.values())
         if self.config.optim.clip_norm:
-            nn.utils.clip_grad_norm_(parameters, self.config.optim.clip_norm)
+            clip_gradients(parameters, self.config.optim.clip_norm)
         self.optimizer.step()
         self.schedule.step()
         if self.log_scale.requires_grad:
@@ -306,8 +309,11 @@ class Trainer:
         self.on_progress(TrainProgress("train", phase.name, self.step, total, left, speed, {"loss": loss}))
 
     def _evaluate(self, *, last: bool) -> None:
-        """Measure and keep the weights, or their average if there is one; the main process does it for all."""
-        if self.is_main:
+        """Measure and keep the weights, or their average if there is one.
+
+        The main process does it for all, unless the layers are divided: then they run in all processes or in none.
+        """
+        if self.is_main or self._is_divided:
             averaged = self.average.swapped() if self.average is not None else nullcontext()
             with averaged, preserved_random_state():
                 metrics: dict[str, float] = {}
@@ -315,6 +321,7 @@ class Trainer:
                     found = evaluate(self.learner, evaluation)
                     metrics |= {f"{evaluation.config.name}.{key}": value for key, value in found.items()}
                 self._keep(metrics, last=last)
+        if self.is_main:
             if metrics:
                 self.curves.add(self.step, metrics)
                 self.on_progress(
@@ -339,12 +346,15 @@ class Trainer:
 
     def _save_model(self, name: str) -> None:
         """Write a folder that `storage.read_model` and ``local:`` load; a killed process leaves the old one."""
-        temporary, folder = self.output / f"{name}.new", self.output / name
-        shutil.rmtree(temporary, ignore_errors=True)
         model = self.learner.model
         if self.config.loss.kind == "infonce":
             model.config = replace(model.config, temperature=1 / self.log_scale.exp().item())
-        write_model(model, temporary)
+        state = whole_state(model, keep=self.is_main)
+        if not self.is_main:
+            return
+        temporary, folder = self.output / f"{name}.new", self.output / name
+        shutil.rmtree(temporary, ignore_errors=True)
+        write_weights(model.config, state, temporary, base=model.base)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
 
@@ -355,7 +365,7 @@ class Trainer:
         if self.processes > 1:
             states = [None] * self.processes
             dist.all_gather_object(states, (random_state(), self._streams))
-        if self.is_main:
+        if self.is_main or self._is_divided:
             losses = torch.stack(self._losses) if self._losses else torch.empty(0)
             random, streams = zip(*states, strict=True)
             self._checkpoint.save(

@@ -26,6 +26,7 @@ from jepa_retrieval.training.frozen import (
     x_encoder_of,
 )
 from jepa_retrieval.training.row_cache import RowCache, fingerprint_of
+from jepa_retrieval.training.sharding import shard_layers
 from jepa_retrieval.training.token_cache import VisionSpec
 
 
@@ -36,6 +37,7 @@ class Learner:
         self.model = model.to(device)
         self.device = device
         self.frozen_tower = is_frozen(model.y_encoder.tower)
+        self._is_divided = False
         self._features: Tensor | None = None  # float [texts, F] of a frozen tower
         self._rows: dict[str, int] = {}  # text to row of _features
         encoder = getattr(model.predictor, "query_tokens", None)
@@ -43,11 +45,18 @@ class Learner:
             QueryCache(model, encoder) if isinstance(encoder, Bert) and is_frozen(encoder) else None
         )
 
+    def divide_layers(self) -> None:
+        """Divide the trained layers among all processes; they call this together, before an optimizer is made."""
+        self._is_divided = True
+        shard_layers(self.model, device=self.device)
+
     def predict(self, tokens: Tensor, queries: Sequence[str]) -> Tensor:
         """S_V [B, N, D] and queries to Ŝ_Y [B, E], unit length."""
         tokens = tokens.to(self.device, torch.float32)
         if self._queries is None:
             return self.model.predict(tokens, list(queries))
+        if self._is_divided:  # layers that all processes run together must run equally often in each
+            return self._predict_alike(tokens, queries)
         predicted = tokens.new_empty(len(tokens), self.model.config.embedding_size)
         # Captions are predicted separately from questions, so that they need no padding to the questions' length.
         for asks in (False, True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
@@ -27,10 +28,12 @@ def build_optimizer(
     decay.
     """
     slow_ids = {id(parameter) for parameter in slow.parameters()}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    # Divided weights and whole ones cannot be updated by one kernel.
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     trained = list(trained)
     for parameter in trained:
-        groups.setdefault((id(parameter) in slow_ids, parameter.ndim >= 2), []).append(parameter)
+        key = (id(parameter) in slow_ids, parameter.ndim >= 2, isinstance(parameter, DTensor))
+        groups.setdefault(key, []).append(parameter)
     return torch.optim.AdamW(
         [
             {
@@ -38,7 +41,7 @@ def build_optimizer(
                 "lr": config.learning_rate * (config.y_encoder_multiplier if is_slow else 1.0),
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (is_slow, decays), parameters in groups.items()
+            for (is_slow, decays, _), parameters in groups.items()
         ],
         betas=(config.beta1, config.beta2),
         # One kernel for all weights; on a CPU it is no faster, and sums in another order.
@@ -121,4 +124,9 @@ class WeightAverage:
 
     def _blend(self, averages: Tensors, weights: Tensors, count: Tensor | int) -> None:
         decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(averages, weights, 1 - decay)
+        torch._foreach_lerp_(_own_parts(averages), _own_parts(weights), 1 - decay)
+
+
+def _own_parts(tensors: Tensors) -> list[Tensor]:
+    """What this process holds of each tensor."""
+    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]

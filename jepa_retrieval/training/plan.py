@@ -2,7 +2,8 @@
 
 Memory in bytes, of one process with P of them sharing a batch of B:
 
-    weights        4 for each parameter; 12 more for each trained one (gradient, AdamW), 4 more with a moving average
+    weights        4 for each parameter; 12 more for each trained one (gradient, AdamW), 4 more with a moving average;
+                   with run.shard a P-th of that for divided layers, and the largest of them with its gradients
     tokens         those of the process's B / P visuals, in half precision
     activations    of one micro-batch, counted by `activations.count_step`
     loss           the embeddings of all processes and their gradients, and a block of logits
@@ -29,6 +30,7 @@ from jepa_retrieval.training.contrastive import MAX_BLOCK
 TRAINING_SHARE = 0.33  # of the product's rate, measured on an H100 at 8 frames and 128 visuals
 CONTEXT_BYTES = 1.0e9  # of CUDA and its libraries
 FRAGMENTED = 1.03  # unusable share of PyTorch's memory
+GATHERED = 12  # bytes for a parameter of a gathered layer: weight, gradient, and the copy that is sent
 BLOCKS = 5  # floats for each logit of a block
 
 
@@ -135,7 +137,7 @@ def _plan(
         tokens=round(cost.tokens / 2 / model.x_encoder.token_size),
         share=share,
         micro_batch=micro_batch,
-        weights=_weights(config, cost),
+        weights=_weights(config, cost, processes),
         peak=peak,
         fits=_fits(peak, card),
         largest=max(fitting, default=0),
@@ -166,12 +168,15 @@ def peak_bytes(
     held = (
         4.0 * model.embedding_size * 4 * share
     )  # embeddings and their gradients, while activations are there
-    return _weights(config, cost) + tokens + max(activations + held, encoding, loss)
+    return _weights(config, cost, processes) + tokens + max(activations + held, encoding, loss)
 
 
-def _weights(config: TrainConfig, cost: StepCost) -> float:
+def _weights(config: TrainConfig, cost: StepCost, processes: int) -> float:
     each = 16 + (4 if config.optim.ema_decay else 0)
-    return float(each * cost.trained + 4 * cost.frozen)
+    if not config.run.shard or processes == 1:
+        return float(each * cost.trained + 4 * cost.frozen)
+    own = cost.trained - cost.divisible + cost.divisible / processes
+    return each * own + 4 * cost.frozen + GATHERED * cost.largest_unit
 
 
 def _operations(config: TrainConfig, cost: StepCost, *, is_split: bool) -> float:

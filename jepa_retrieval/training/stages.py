@@ -74,6 +74,8 @@ def build_trainer(
     with main_process_first():
         prepared = prepare(config, examples, learner, report)
     _standardise_tokens(learner, prepared)
+    if config.run.shard and is_distributed():
+        learner.divide_layers()
     # Dropout must differ between processes; everything before must not.
     torch.manual_seed(config.run.seed * 1000 + state.process_index)
     return Trainer(config, stage, learner, prepared, state, report)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from torch.distributed.tensor import DTensor
 
 from jepa_retrieval.training.config import load_config
+from jepa_retrieval.training.sharding import whole
 from jepa_retrieval.training.stages import build_trainer
 
 
@@ -17,9 +19,10 @@ def write_gradients(recipe: Path, output: Path) -> None:
     trainer.learner.model.eval()  # without dropout, which each process draws for itself
     batch = trainer.batches(0)[0]
     loss = trainer.backward(batch, micro_batch=trainer.config.phases[0].micro_batch)
-    gradients = {name: value.grad for name, value in trainer.named.items()}
+    gradients = {name: None if p.grad is None else whole(p.grad) for name, p in trainer.named.items()}
+    divided = {name: p.to_local().numel() for name, p in trainer.named.items() if isinstance(p, DTensor)}
     torch.save(
-        {"loss": loss, "gradients": gradients, "size": len(batch.queries)},
+        {"loss": loss, "gradients": gradients, "size": len(batch.queries), "divided": divided},
         output / f"{state.process_index}.pt",
     )
 

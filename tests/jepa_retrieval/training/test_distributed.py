@@ -15,10 +15,12 @@ from tests.jepa_retrieval.training import joint_batch, long_work, shared_loss
 from tests.jepa_retrieval.training.conftest import Recipe
 
 
-def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shard", [False, True])
+def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Path, shard: bool) -> None:
     """All that couples rows: several positives, equal texts on both sides, cached gradients, a trained tower."""
     path = recipe(
         model="trainable.json",
+        run=f'[run]\noutput = "run"\nthreads = 1\ndevice = "cpu"\nshard = {str(shard).lower()}',
         loss="[loss]\npositives = 2\nlabel_smoothing = 0.1",
         phases='[[phases]]\nname = "images"\nsteps = 2\nbatch_size = 40\nmicro_batch = 7',
     )
@@ -30,6 +32,10 @@ def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Pa
     assert done.returncode == 0, done.stderr[-3000:]
     several = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert [part["size"] for part in several] == [20, 20]
+    assert all((len(part["divided"]) > 10) == shard for part in several)
+    for name in several[0]["divided"]:  # each holds a part, none all of it
+        assert sum(part["divided"][name] for part in several) == several[0]["gradients"][name].numel()
+        assert max(part["divided"][name] for part in several) < several[0]["gradients"][name].numel()
 
     (tmp_path / "one").mkdir()
     joint_batch.write_gradients(path, tmp_path / "one")
