@@ -28,6 +28,7 @@ from cli import (
     models,
     optimize,
     search,
+    serve,
     status,
     train,
     watch,
@@ -110,6 +111,7 @@ def _show_preparation() -> None:
 
 index.add_to(app)
 search.add_to(app)
+serve.add_to(app)
 classify.add_to(app)
 ask.add_to(app)
 explain.add_to(app)

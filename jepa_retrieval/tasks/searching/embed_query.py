@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,17 +44,31 @@ class EmbeddedQuery(NamedTuple):
 class QueryEmbedder:
     """Turns queries into vectors: with the model, or from what the index has stored already."""
 
-    def __init__(self, index: Index, model: Model, media_root: MediaRoot) -> None:
+    def __init__(
+        self,
+        index: Index,
+        model: Model,
+        media_root: MediaRoot,
+        *,
+        known: Mapping[Source, np.ndarray] | None = None,
+    ) -> None:
+        """Embed queries for an index.
+
+        Args:
+            index: its stored vectors serve for what it holds.
+            model: the one that the index was made with.
+            media_root: what stored paths are relative to.
+            known: sources that are embedded already, float32 [E] each, unit length.
+        """
         self._index = index
         self._model = model
         self.media_root = media_root
-        self._texts: dict[str, np.ndarray] = {}  # texts that are embedded already
+        self._known: dict[Source, np.ndarray] = dict(known or {})
 
     def embed_all(self, queries: Sequence[Query]) -> list[EmbeddedQuery]:
         """The same for many queries, their texts encoded together."""
-        terms = [term for query in queries for term in join_texts(query.terms)]
-        texts = list(dict.fromkeys(term.source for term in terms if isinstance(term.source, str)))
-        self._texts |= zip(texts, self._model.y_encoder.encode(texts), strict=True) if texts else {}
+        texts = [text for text in texts_of(queries) if text not in self._known]
+        self._known |= zip(texts, self._model.y_encoder.encode(texts), strict=True) if texts else {}
         return [self.embed(query) for query in queries]
 
     def embed(self, query: Query) -> EmbeddedQuery:
@@ -73,14 +87,17 @@ class QueryEmbedder:
         return EmbeddedQuery(vector, length, terms, check_words(texts, self._model))
 
     def _vector(self, source: Source) -> np.ndarray:
+        known = self._known.get(source)
+        if known is not None:
+            return known
         if isinstance(source, MomentQuery):
             vector = self._stored(source)
             if vector is None:
                 raise UsageError(f"{source.path}: not in the index {self._index.folder}")
             return vector
-        known = self._texts.get(source) if isinstance(source, str) else self._as_indexed(source)
-        if known is not None:
-            return known
+        stored = None if isinstance(source, str) else self._as_indexed(source)
+        if stored is not None:
+            return stored
         return embed_source(source, self._model, prompt=self._index.manifest.prompt)
 
     def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
@@ -126,6 +143,12 @@ class QueryEmbedder:
             overlap = np.minimum(times[:, 1], high) - np.maximum(times[:, 0], low)
             total += overlap.clip(min=0) @ values.astype(np.float64)
         return compose(total[None], [1.0])[0]
+
+
+def texts_of(queries: Sequence[Query]) -> list[str]:
+    """The texts that embedding these queries needs, each once."""
+    terms = [term for query in queries for term in join_texts(query.terms)]
+    return list(dict.fromkeys(term.source for term in terms if isinstance(term.source, str)))
 
 
 def join_texts(terms: Sequence[Term]) -> list[Term]:

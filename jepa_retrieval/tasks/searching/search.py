@@ -14,6 +14,7 @@ from indexes.records import ClipHit
 from jepa_retrieval.arguments import as_list, as_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.notebook import NotebookView, Tile
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
 from jepa_retrieval.tasks.searching.moments import (
@@ -45,6 +46,7 @@ __all__ = [
     "SearchResult",
     "VideoQuery",
     "describe",
+    "run_embedded",
     "run_search",
     "run_searches",
 ]
@@ -137,10 +139,23 @@ def run_searches(
     """Find moments for each of many queries; see `Library.search_many`. Arguments are those of `run_search`."""
     given = as_list("queries", queries, object, example="['a dog', 'a cat']")
     asked = [Query.of(query) for query in given]
+    embedded = embedder.embed_all(asked)
+    yield from run_embedded(index, asked, embedded, options, media_root=embedder.media_root, null=null)
+
+
+def run_embedded(
+    index: Index,
+    asked: Sequence[Query],
+    embedded: Sequence[EmbeddedQuery],
+    options: SearchOptions,
+    *,
+    media_root: MediaRoot,
+    null: NullDistribution,
+) -> Iterator[SearchResult]:
+    """Find moments for each of many queries whose vectors are known; other arguments are those of `run_searches`."""
     if not asked:
         return
-    embedded = embedder.embed_all(asked)
-    is_offline = offline_files(embedder.media_root)
+    is_offline = offline_files(media_root)
     wanted = options.top * OVERFETCH
     found = index.search(np.stack([one.vector for one in embedded]), k=wanted, where=options.where)
     for query, point, hits in zip(asked, embedded, found, strict=True):

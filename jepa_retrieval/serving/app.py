@@ -1,0 +1,67 @@
+"""The application: routes, checks and errors put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from jepa_retrieval.serving.metrics import Counted
+from jepa_retrieval.serving.openapi import describe
+from jepa_retrieval.serving.problems import add_problem_handlers
+from jepa_retrieval.serving.routes import files, media, scores, search, system
+from jepa_retrieval.serving.security import Guard
+from jepa_retrieval.serving.services import Services
+
+PAGE = Path(__file__).parent / "page"
+_ROUTERS = (search, media, files, scores, system)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The ASGI application of a server; its lifespan closes the services."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        refreshing = asyncio.create_task(_refresh(services))
+        preparing = asyncio.create_task(anyio.to_thread.run_sync(services.indexes.prepare_pictures))
+        try:
+            yield
+        finally:
+            services.ready = False
+            refreshing.cancel()
+            for task in (refreshing, preparing):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await services.close()
+
+    app = FastAPI(
+        title="jepa-retrieval",
+        version=version("jepa-retrieval"),
+        lifespan=lifespan,
+        docs_url=None,  # its scripts come from other hosts
+        redoc_url=None,
+    )
+    app.state.services = services
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    describe(app)
+    add_problem_handlers(app)
+    app.add_middleware(Counted, metrics=services.metrics)
+    app.add_middleware(Guard, settings=services.settings)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+async def _refresh(services: Services) -> None:
+    """Take up new commits of the indexes while the server runs."""
+    while True:
+        await asyncio.sleep(services.settings.refresh_seconds)
+        if await anyio.to_thread.run_sync(services.indexes.refresh):
+            services.metrics.refreshes.inc()

@@ -1,0 +1,91 @@
+"""Records of an index as clients see them."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from jepa_retrieval.media.suffixes import RAW_SUFFIXES
+from jepa_retrieval.serving.media_files import MediaFiles
+from jepa_retrieval.serving.schemas.media import MediaItem
+from jepa_retrieval.serving.schemas.search import Hit
+from jepa_retrieval.serving.served import Commit
+from jepa_retrieval.tasks.searching.moments import Moment
+
+MEDIA_COLUMNS = (
+    "media_id", "path", "kind", "state", "error", "duration", "width", "height", "frame_rate", "codec", "size",
+    "mtime", "clips",
+)  # fmt: skip
+_MP4, _WEBM = (".mp4", ".m4v", ".mov"), (".webm",)
+_NATIVE_VIDEOS = {"h264": _MP4, "av1": _MP4 + _WEBM, "vp9": _MP4 + _WEBM, "vp8": _WEBM}  # codec: containers
+_NATIVE_PICTURES = ("jpeg", "png", "gif", "webp", "avif", "bmp")
+ANIMATED = ("gif", "png", "webp", "avif")  # codecs of videos that Pillow reads
+_OCTETS = "application/octet-stream"
+
+
+def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> MediaItem:
+    """A row of the table of media."""
+    number = commit.media_id(row["path"])
+    url = f"/v1/media/{number}"
+    return MediaItem(
+        id=number or 0,
+        index=commit.name,
+        path=clean(files.shown(commit, row["path"])),
+        kind=row["kind"],
+        state=row["state"],
+        error=None if row["error"] is None else clean(row["error"]),
+        duration=row["duration"],
+        width=row["width"],
+        height=row["height"],
+        frame_rate=row["frame_rate"],
+        codec=row["codec"],
+        size=row["size"],
+        modified=row["mtime"],
+        clips=row["clips"],
+        plays_natively=plays_natively(row["path"], row["kind"], row["codec"]),
+        file_url=f"{url}/file",
+        preview_url=f"{url}/preview",
+        thumbnail_url=f"{url}/thumbnail",
+    )
+
+
+def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
+    """A moment that a search has found."""
+    media_id = commit.media_id(moment.path) or 0
+    at = "" if moment.start is None else f"?t={(moment.start + (moment.end or moment.start)) / 2:g}"
+    return Hit(
+        id=commit.clip_id(moment.clip_id),
+        media_id=media_id,
+        index=commit.name,
+        path=clean(files.shown(commit, moment.path)),
+        kind=moment.kind,
+        start=moment.start,
+        end=moment.end,
+        score=round(moment.score, 6),
+        confidence=None if moment.confidence is None else round(moment.confidence, 4),
+        rank=rank,
+        caption=moment.caption,
+        offline=moment.offline,
+        thumbnail_url=f"/v1/media/{media_id}/thumbnail{at}",
+    )
+
+
+def plays_natively(path: str, kind: str, codec: str | None) -> bool:
+    """Whether every current browser shows the file as it is, as far as its name and codec tell."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if kind == "image" or codec in ANIMATED:
+        return codec in _NATIVE_PICTURES and suffix not in RAW_SUFFIXES
+    return suffix in _NATIVE_VIDEOS.get(codec or "", ())
+
+
+def media_type(path: str) -> str:
+    """The media type that a file is sent with: a picture's or a video's, and never one that a browser runs."""
+    kind = mimetypes.guess_type(PurePosixPath(path).name)[0] or _OCTETS
+    return kind if kind.startswith(("video/", "image/")) and "svg" not in kind else _OCTETS
+
+
+def clean(text: str) -> str:
+    """A text that can be encoded: what a file name holds that is no character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,69 @@
+"""Which files of an index clients may read: those below its media root, or below a folder that was allowed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from jepa_retrieval.serving.problems import ProblemError
+from jepa_retrieval.serving.served import Commit
+
+
+class MediaFiles:
+    """Finds the files of an index on disk, and says what clients call them."""
+
+    def __init__(self, allowed: Sequence[Path] = ()) -> None:
+        """`allowed`: folders beside the media roots."""
+        self._allowed = [Path(os.path.realpath(folder)) for folder in allowed]
+
+    def readable(self, commit: Commit, path: str) -> Path:
+        """Where the file of a stored path really lies: a path without symbolic links.
+
+        Raises:
+            ProblemError: it is not there (404), or it or a link leads out of the allowed folders (403).
+        """
+        try:
+            real = Path(os.path.realpath(commit.media_root.to_path(path), strict=True))
+            status = real.stat()
+        except (OSError, ValueError):
+            raise ProblemError(404, "the file is not there now; its disk may be missing") from None
+        roots = [Path(os.path.realpath(commit.media_root.folder)), *self._allowed]
+        if not any(real.is_relative_to(root) for root in roots):
+            raise ProblemError(
+                403,
+                "the file lies outside of the indexed folder; `jepa serve --media FOLDER` allows another folder",
+            )
+        if not stat.S_ISREG(status.st_mode):
+            raise ProblemError(404, "it is not a regular file")
+        return real
+
+    def shown(self, commit: Commit, path: str) -> str:
+        """A stored path as clients see it: never one that begins at the root of the disk."""
+        if not path.startswith("/") and not Path(path).is_absolute():
+            return path
+        full = Path(path)
+        for root in self._allowed:
+            if full.is_relative_to(root):
+                return (Path(root.name) / full.relative_to(root)).as_posix()
+        return full.name
+
+
+def open_regular(path: Path) -> int:
+    """Open a file that `MediaFiles.readable` has found, for reading; a file descriptor.
+
+    Raises:
+        ProblemError: it has been replaced by something else since, or may not be read.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise ProblemError(404, f"the file cannot be read: {(error.strerror or 'unknown').lower()}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ProblemError(404, "it is not a regular file")
+    return descriptor

@@ -1,0 +1,1 @@
+"""Files as every browser shows them: videos transcoded while they are watched, photographs converted."""

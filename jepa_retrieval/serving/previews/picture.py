@@ -1,0 +1,30 @@
+"""A photograph, whatever its format, as a WebP or JPEG: upright, and no larger than asked for."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from jepa_retrieval.media.kinds import reader_of
+from jepa_retrieval.media.pictures.picture_file import PictureFile
+from jepa_retrieval.media.pictures.still import read_picture
+from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.serving.previews.request import PreviewRequest
+
+_QUALITY = 85
+
+
+def convert(request: PreviewRequest) -> bytes:
+    """The picture as a file.
+
+    Raises:
+        UnreadableMediaError: it cannot be decoded.
+    """
+    with PictureFile(request.file, raw=reader_of(request.file) == "raw") as file:
+        scale = min(1.0, request.height / max(file.width, file.height))
+        size = max(1, round(file.width * scale)), max(1, round(file.height * scale))
+        pixels = read_picture(file.path, file.image, size, orientation=file.orientation, report=ReadReport())
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, request.format.upper(), quality=_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,75 @@
+"""`POST /v1/search`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from jepa_retrieval.serving.describe import hit
+from jepa_retrieval.serving.problems import ProblemError, responses
+from jepa_retrieval.serving.queries import read_cursor, write_cursor
+from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, SearchResponse
+from jepa_retrieval.serving.searching import Found
+from jepa_retrieval.serving.served import Commit
+from jepa_retrieval.serving.services import Services, Using
+from jepa_retrieval.tasks.searching.moments import Moment
+from jepa_retrieval.tasks.searching.search import SearchOptions
+
+router = APIRouter(tags=["search"])
+
+
+@router.post("/v1/search", responses=responses(404, 408, 413))
+async def search(body: SearchRequest, using: Using) -> SearchResponse:
+    """Find the moments nearest in meaning to a sum of texts, pictures, clips and intervals of files.
+
+    Several indexes are searched as one; their hits are merged by confidence.
+    """
+    return await find(body, using)
+
+
+async def find(body: SearchRequest, using: Services) -> SearchResponse:
+    """What `POST /v1/search` and the tools for assistants answer."""
+    began = time.perf_counter()
+    same = body.model_dump(mode="json", exclude={"cursor"})
+    skipped = read_cursor(body.cursor, same)
+    if skipped + body.top_k > MAX_REACH:
+        raise ProblemError(422, f"only the first {MAX_REACH} hits can be reached: make the query narrower")
+    options = SearchOptions(
+        top=skipped + body.top_k + 1,
+        where=body.filter,
+        per_file=body.group_by == "file",
+        min_confidence=body.min_confidence,
+    )
+    commits = using.indexes.commits(body.indexes)
+    asked = await using.queries.read(body.terms(), commits, options)
+    found = await using.searcher.search(asked)
+    ordered = merged(found)
+    page = ordered[skipped : skipped + body.top_k]
+    return SearchResponse(
+        data=[
+            hit(commit, moment, using.files, rank=rank)
+            for rank, (commit, moment) in enumerate(page, start=skipped + 1)
+        ],
+        next_cursor=(
+            write_cursor(skipped + body.top_k, same) if len(ordered) > skipped + body.top_k else None
+        ),
+        index_version=using.indexes.version(commits),
+        elapsed_ms=round((time.perf_counter() - began) * 1000, 1),
+        warnings=list(dict.fromkeys(warning for one in found for warning in one.warnings)),
+    )
+
+
+def merged(found: Sequence[Found]) -> list[tuple[Commit, Moment]]:
+    """The moments of several indexes, the most likely first; those of one in the order of their scores.
+
+    An index that is too small for confidences makes all of them be merged by score.
+    """
+    together = [(one.commit, moment) for one in found for moment in one.moments]
+    if len(found) > 1:
+        known = all(moment.confidence is not None for _, moment in together)
+        together.sort(
+            key=lambda pair: (pair[1].confidence or 0.0 if known else 0.0, pair[1].score), reverse=True
+        )
+    return together

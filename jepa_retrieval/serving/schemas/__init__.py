@@ -1,0 +1,1 @@
+"""What clients send and get, as pydantic models: the OpenAPI document is made from them."""

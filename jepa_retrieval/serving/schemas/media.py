@@ -1,0 +1,105 @@
+"""Files and indexes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from indexes.records import MediaKind, MediaState
+
+
+class MediaItem(BaseModel):
+    """One file of an index."""
+
+    id: int
+    index: str
+    path: str = Field(description="Relative to the indexed folder.")
+    kind: MediaKind
+    state: MediaState
+    error: str | None = Field(description="Why it failed, or what of it is missing.")
+    duration: float | None = Field(description="Seconds; null for photographs.")
+    width: int | None = Field(description="Pixels as displayed.")
+    height: int | None
+    frame_rate: float | None
+    codec: str | None
+    size: int = Field(description="Bytes.")
+    modified: str = Field(description="UTC, ISO 8601.")
+    clips: int
+    plays_natively: bool = Field(description="Whether browsers show `file_url`; else show `preview_url`.")
+    file_url: str
+    preview_url: str
+    thumbnail_url: str
+
+
+class MediaPage(BaseModel):
+    """One page of files, in order of their numbers."""
+
+    data: list[MediaItem]
+    next_cursor: str | None
+    index_version: str
+
+
+class Clip(BaseModel):
+    """Consecutive windows with the same meaning."""
+
+    id: int
+    start: float | None
+    end: float | None
+    caption: str | None
+    thumbnail_url: str
+
+
+class Clips(BaseModel):
+    """All clips of a file, in order of time."""
+
+    data: list[Clip]
+    index_version: str
+
+
+class IndexItem(BaseModel):
+    """One index that is served."""
+
+    name: str
+    model: str
+    prompt: str
+    version: str
+    clips: int
+    files: int = Field(description="Indexed whole.")
+    partial: int = Field(description="Indexed in part.")
+    failed: int
+    left_out: int = Field(description="Files that were not indexed on purpose.")
+    videos: int
+    images: int
+    media_seconds: float
+    bytes: int = Field(description="On disk.")
+    captions: bool = Field(description="Whether clips have captions.")
+    questions: bool = Field(description="Whether the model takes questions.")
+
+
+class IndexList(BaseModel):
+    """All indexes that are served."""
+
+    data: list[IndexItem]
+    read_only: bool
+
+
+class DuplicateFile(BaseModel):
+    """A file of a group of duplicates."""
+
+    media_id: int | None
+    path: str
+    size: int
+
+
+class DuplicateGroup(BaseModel):
+    """Files that show the same."""
+
+    index: str
+    exact: bool = Field(description="Whether they are equal byte by byte.")
+    files: list[DuplicateFile]
+
+
+class Duplicates(BaseModel):
+    """Files that an index has more than once."""
+
+    data: list[DuplicateGroup]
+    index_version: str

@@ -1,0 +1,252 @@
+"""The indexes that a server answers from: each as its newest commit has it, models shared, several side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from indexes import Index
+from indexes.manifest import Manifest, read_manifest
+from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.index_folder import INDEX_NAME
+from jepa_retrieval.models import load_model
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.serving.file_table import FileTable
+from jepa_retrieval.serving.ids import MAX_INDEXES, outer_id, split_id
+from jepa_retrieval.serving.problems import ProblemError
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.searching.calibration import NullDistribution, null_distribution
+from jepa_retrieval.user_paths import absolute
+
+logger = logging.getLogger(__name__)
+
+_MAX_SHARE = 0.2  # of the time that may go into taking up new commits, while another process writes many
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that several indexes share, and what it encodes once for all."""
+
+    model: Model
+
+    @cached_property
+    def _cache(self) -> dict[tuple[str, ...], np.ndarray]:
+        return {}
+
+    def encode_reference(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of texts that every commit is compared with, float32 [texts, E]; computed once."""
+        key = tuple(texts)
+        if key not in self._cache:
+            self._cache[key] = self.model.y_encoder.encode(texts)
+        return self._cache[key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Commit:
+    """One commit of an index, ready to be searched. It stays as it is while requests use it."""
+
+    number: int  # of the index on this server
+    name: str  # of the index, for people
+    index: Index
+    served_model: ServedModel
+    media_root: MediaRoot
+    files: FileTable
+    null: NullDistribution
+    clips: int
+
+    @property
+    def model(self) -> Model:
+        """The model that the index was made with."""
+        return self.served_model.model
+
+    @property
+    def version(self) -> str:
+        """Differs from that of every other commit."""
+        manifest = self.index.manifest
+        return f"{manifest.index_id[:8]}.{manifest.commit.number}"
+
+    def media_id(self, path: str) -> int | None:
+        """What clients call a file."""
+        number = self.files.number_of(path)
+        return None if number is None else outer_id(self.number, number)
+
+    def clip_id(self, clip_id: int) -> int:
+        """What clients call a clip."""
+        return outer_id(self.number, clip_id)
+
+
+class ServedIndex:
+    """One index on disk, as of its newest commit."""
+
+    def __init__(self, folder: Path, number: int, name: str, models: _Models) -> None:
+        self.folder = folder
+        self.number = number
+        self.name = name
+        self._models = models
+        self._lock = threading.Lock()
+        self._commit = self._open(read_manifest(folder))
+        self._not_before = 0.0
+
+    @property
+    def commit(self) -> Commit:
+        """The newest commit that is ready."""
+        return self._commit
+
+    def refresh(self) -> bool:
+        """Take up a new commit, and return whether there was one; requests go on with the old one meanwhile."""
+        with self._lock:
+            if (
+                time.monotonic() < self._not_before
+                or read_manifest(self.folder) == self._commit.index.manifest
+            ):
+                return False
+            began = time.monotonic()
+            self._commit = self._open(read_manifest(self.folder))
+            self._not_before = time.monotonic() + (time.monotonic() - began) / _MAX_SHARE
+            return True
+
+    def _open(self, manifest: Manifest) -> Commit:
+        index = Index.open(self.folder)
+        served_model = self._models.get(manifest.model)
+        model = served_model.model
+        index.require_fingerprint(model.fingerprint(manifest.prompt), model=model.name)
+        index.warm_up()
+        stated = manifest.media_root
+        return Commit(
+            number=self.number,
+            name=self.name,
+            index=index,
+            served_model=served_model,
+            media_root=MediaRoot(Path(stated) if stated else self.folder.parent),
+            files=FileTable.read(index),
+            null=null_distribution(index, served_model.encode_reference),
+            clips=index.count_clips(),
+        )
+
+
+class _Models:
+    """Models by name, each loaded once."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, ServedModel] = {}
+
+    def get(self, name: str) -> ServedModel:
+        if name not in self._loaded:
+            model = load_model(name)
+            model.y_encoder.encode(["a text"])  # what is slow the first time is done now
+            self._loaded[name] = ServedModel(model)
+        return self._loaded[name]
+
+
+class ServedIndexes:
+    """All indexes of a server."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Open them.
+
+        Raises:
+            IndexNotFoundError: a folder has no index.
+            UsageError: an index is given twice, or there are too many.
+        """
+        found = [_index_folder(folder) for folder in folders]
+        if len(set(found)) < len(found):
+            raise UsageError("an index is given twice")
+        if len(found) > MAX_INDEXES:
+            raise UsageError(f"at most {MAX_INDEXES} indexes can be served together")
+        names = _names(found)
+        models = _Models()
+        self.served = [
+            ServedIndex(folder, number, name, models)
+            for number, (folder, name) in enumerate(zip(found, names, strict=True))
+        ]
+
+    def commits(self, names: Sequence[str] | None = None) -> list[Commit]:
+        """The newest commits of some indexes, or of all.
+
+        Raises:
+            ProblemError: there is no index of a name.
+        """
+        if names is None:
+            return [served.commit for served in self.served]
+        return [self.named(name).commit for name in dict.fromkeys(names)]
+
+    def named(self, name: str | None) -> ServedIndex:
+        """An index by its name; without one, the only one there is.
+
+        Raises:
+            ProblemError: there is none of that name, or it does not say which of several.
+        """
+        if name is None:
+            if len(self.served) == 1:
+                return self.served[0]
+            raise ProblemError(422, f"name one of the indexes: {self._known()}")
+        for served in self.served:
+            if served.name == name:
+                return served
+        raise ProblemError(422, f"there is no index {name!r}; indexes are {self._known()}")
+
+    def commit_of(self, number: int) -> tuple[Commit, int]:
+        """The commit that a client's number of a file or clip belongs to, and the number in it.
+
+        Raises:
+            ProblemError: there is no such index.
+        """
+        at, inner = split_id(number)
+        if not 0 <= at < len(self.served):
+            raise ProblemError(404, f"there is nothing with the number {number}")
+        return self.served[at].commit, inner
+
+    def prepare_pictures(self) -> None:
+        """Load what pictures are encoded with, so that the first search by picture does not wait for it."""
+        for commit in self.commits():
+            with contextlib.suppress(JepaError):  # it is told when a picture comes
+                _ = commit.model.x_encoder, commit.model.predictor
+
+    def version(self, commits: Sequence[Commit]) -> str:
+        """Of several commits together."""
+        return "+".join(commit.version for commit in commits)
+
+    def refresh(self, on_error: Callable[[str], None] | None = None) -> bool:
+        """Take up new commits. Returns whether there were any; an index that cannot be read stays as it is."""
+        changed = False
+        for served in self.served:
+            try:
+                changed |= served.refresh()
+            except JepaError as error:
+                logger.warning("%s is answered from its last good commit: %s", served.name, error)
+                if on_error is not None:
+                    on_error(served.name)
+        return changed
+
+    def _known(self) -> str:
+        return ", ".join(repr(served.name) for served in self.served)
+
+
+def _index_folder(folder: Path) -> Path:
+    folder = absolute(folder)
+    inside = folder / INDEX_NAME
+    return inside if inside.is_dir() else folder
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """A name for each index: that of its media folder, with a number where two are the same."""
+    names: list[str] = []
+    for folder in folders:
+        stated = None
+        with contextlib.suppress(JepaError):
+            stated = read_manifest(folder).media_root
+        media = Path(stated) if stated else folder.parent
+        name = media.name.encode("utf-8", "replace").decode() or "media"
+        taken, number = name, 2
+        while taken in names:
+            taken, number = f"{name} {number}", number + 1
+        names.append(taken)
+    return names

@@ -1,0 +1,73 @@
+"""Everything that the routes use, made once per server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from jepa_retrieval.serving.media_files import MediaFiles
+from jepa_retrieval.serving.metrics import Metrics
+from jepa_retrieval.serving.previews.streams import Previews
+from jepa_retrieval.serving.queries import QueryReader
+from jepa_retrieval.serving.searching import Searcher
+from jepa_retrieval.serving.served import ServedIndexes
+from jepa_retrieval.serving.settings import ServeSettings
+from jepa_retrieval.serving.uploads import UploadedPictures
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of a running server."""
+
+    settings: ServeSettings
+    indexes: ServedIndexes
+    files: MediaFiles
+    pictures: UploadedPictures
+    queries: QueryReader
+    searcher: Searcher
+    previews: Previews
+    metrics: Metrics
+    ready: bool = True
+
+    @classmethod
+    def start(cls, settings: ServeSettings) -> Services:
+        """Open the indexes and load their models.
+
+        Raises:
+            JepaError: an index cannot be served.
+        """
+        indexes = ServedIndexes(settings.indexes)
+        files, pictures, metrics = MediaFiles(settings.media_folders), UploadedPictures(), Metrics()
+        return cls(
+            settings=settings,
+            indexes=indexes,
+            files=files,
+            pictures=pictures,
+            queries=QueryReader(indexes, files, pictures),
+            searcher=Searcher(on_batch=metrics.on_batch),
+            previews=Previews(settings.previews, metrics.previews),
+            metrics=metrics,
+        )
+
+    def hide_paths(self, text: str) -> str:
+        """A message in which indexes and media folders are named, not located."""
+        for served in self.indexes.served:
+            places = {str(served.folder), str(served.commit.media_root.folder)}
+            for place in sorted(places, key=len, reverse=True):
+                text = text.replace(place, served.name) if len(place) > 1 else text
+        return text
+
+    async def close(self) -> None:
+        """End what runs."""
+        await self.previews.close()
+        self.searcher.close()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the server that answers a request."""
+    return cast(Services, request.app.state.services)
+
+
+Using = Annotated[Services, Depends(services_of)]

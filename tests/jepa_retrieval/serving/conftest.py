@@ -1,0 +1,86 @@
+"""A real server on a free port of the loopback interface, over a small library that is indexed once."""
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jepa_retrieval.library import Library
+from jepa_retrieval.serving.server import Server, allow_many_connections, listen
+from jepa_retrieval.serving.services import Services
+from jepa_retrieval.serving.settings import ServeSettings
+from tests.media_factory import make_video
+from tests.real_media import photograph, video
+
+
+@dataclass
+class Running:
+    """A server that answers."""
+
+    url: str
+    services: Services
+    client: httpx.Client
+    server: Server
+
+    def media(self) -> dict[str, dict[str, Any]]:
+        """The files of all indexes by path."""
+        found = self.client.get("/v1/media", params={"limit": 500}).json()["data"]
+        return {item["path"]: item for item in found}
+
+
+@contextlib.contextmanager
+def serving(settings: ServeSettings) -> Iterator[Running]:
+    """Serve until the block ends."""
+    ready = threading.Event()
+    allow_many_connections()
+    with listen(settings) as listening:
+        services = Services.start(settings)
+        server = Server(services, on_ready=ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            assert ready.wait(60)
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=60) as client:
+                yield Running(url, services, client, server)
+        finally:
+            server.should_exit = True
+            thread.join(30)
+    assert not thread.is_alive()
+
+
+Serve = Callable[..., contextlib.AbstractContextManager[Running]]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photographs and videos, one that no browser plays and one that is damaged, indexed. Read only."""
+    folder = tmp_path_factory.mktemp("serving") / "library"
+    folder.mkdir()
+    for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
+        shutil.copy(photograph(name), folder)
+    shutil.copy(video("bikes.mp4"), folder)
+    make_video(folder / "old.avi", seconds=4, codec="mpeg4", gop=25, sound=False)
+    make_video(folder / "turned.mkv", seconds=4, codec="libx264", rotation=90, sound=True)
+    (folder / "damaged.mp4").write_bytes(b"no video at all" * 100)
+    Library.create(folder).index()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(library: Path) -> Iterator[Running]:
+    """A server of that library."""
+    with serving(ServeSettings(indexes=[library], port=0)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: Running) -> httpx.Client:
+    """A client of that server."""
+    return server.client
