@@ -44,6 +44,8 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/interrogate --quiet indexes jepa_retrieval cli benchmarks
+	if command -v npx >/dev/null; then npx --yes --package typescript@7 tsc --project tsconfig.json; else \
+		echo "Node.js is not installed: the types of the page are not checked"; fi
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

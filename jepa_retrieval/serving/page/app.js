@@ -1,66 +1,64 @@
-// Searches as the form is sent, and plays the hit that is chosen.
+// Puts the parts of the page together.
 
-const form = /** @type {HTMLFormElement} */ (document.getElementById("search"));
-const status = /** @type {HTMLElement} */ (document.getElementById("status"));
-const hits = /** @type {HTMLElement} */ (document.getElementById("hits"));
-const player = /** @type {HTMLElement} */ (document.getElementById("player"));
+import { byId, percent } from "./dom.js";
+import { setUpChips } from "./chips.js";
+import { setUpFiles, showFiles } from "./files.js";
+import { setUpFilters } from "./filters.js";
+import { setUpKeys } from "./keys.js";
+import { openHit, setUpPlayer } from "./player.js";
+import { change, onQuery, query, restore } from "./query.js";
+import { setUpResults } from "./results.js";
+import { search, setUpSearch } from "./search.js";
+import { setUpSaved } from "./saved.js";
+import { setUpSelection, showSelection } from "./selection.js";
+import { setUpSession } from "./session.js";
+import { setUpViews, showView } from "./views.js";
 
-form.addEventListener("submit", async (event) => {
+const again = () => {
+  showView("search");
+  void search();
+};
+
+setUpSession();
+setUpViews({ files: showFiles });
+setUpResults({ open: openHit, search: again, selected: showSelection });
+setUpSearch();
+setUpChips(again);
+setUpFilters(again);
+setUpPlayer();
+setUpFiles();
+setUpSaved(again);
+setUpSelection();
+setUpKeys();
+
+byId("search-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  const query = String(new FormData(form).get("query") ?? "").trim();
-  if (!query) return;
-  const response = await fetch("/v1/search", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ query, top_k: 24 }),
-  });
-  const answer = await response.json();
-  hits.replaceChildren();
-  if (!response.ok) {
-    status.textContent = answer.detail;
-    return;
-  }
-  status.textContent = answer.data.length ? answer.warnings.join(" ") : "Nothing found.";
-  hits.append(...answer.data.map(shown));
+  again();
 });
 
-/** @param {any} hit */
-function shown(hit) {
-  const item = document.createElement("li");
-  const button = document.createElement("button");
-  const picture = document.createElement("img");
-  picture.src = hit.thumbnail_url;
-  picture.alt = "";
-  const words = document.createElement("span");
-  const time = hit.start === null ? "" : ` ${clock(hit.start)}–${clock(hit.end)}`;
-  const confidence = hit.confidence === null ? "" : ` ${Math.round(100 * hit.confidence)} %`;
-  words.textContent = `${hit.path}${time}${confidence}`;
-  button.append(picture, words);
-  button.addEventListener("click", () => play(hit));
-  item.append(button);
-  return item;
-}
+const group = byId("group", HTMLSelectElement);
+group.addEventListener("change", () => {
+  change({ group: /** @type {import("./types").Query["group"]} */ (group.value) });
+  again();
+});
+const confidence = byId("confidence", HTMLInputElement);
+confidence.addEventListener("change", () => {
+  change({ confidence: Number(confidence.value) });
+  again();
+});
+confidence.addEventListener("input", () => {
+  byId("confidence-value", HTMLElement).textContent = percent(Number(confidence.value));
+});
+onQuery(() => {
+  group.value = query.group;
+  confidence.value = String(query.confidence);
+  byId("confidence-value", HTMLElement).textContent = percent(query.confidence);
+});
 
-/** @param {any} hit */
-async function play(hit) {
-  const item = await (await fetch(`/v1/media/${hit.media_id}`)).json();
-  player.hidden = false;
-  if (hit.start === null) {
-    const picture = document.createElement("img");
-    picture.src = item.plays_natively ? item.file_url : item.preview_url;
-    picture.alt = hit.path;
-    player.replaceChildren(picture);
-    return;
-  }
-  const video = document.createElement("video");
-  video.controls = video.autoplay = true;
-  const preview = `${item.preview_url}?start=${hit.start}`;
-  video.src = item.plays_natively ? `${item.file_url}#t=${hit.start}` : preview;
-  video.addEventListener("error", () => { if (!video.src.includes("/preview")) video.src = preview; });
-  player.replaceChildren(video);
-}
-
-/** @param {number} seconds */
-function clock(seconds) {
-  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-}
+addEventListener("popstate", () => {
+  restore();
+  void search({ keep: true });
+});
+restore();
+void search({ keep: true });
+byId("query", HTMLElement).focus();

@@ -1,0 +1,100 @@
+// Runs the search, a page of hits at a time, and says what came of it.
+
+import { ProblemError, search as ask } from "./api.js";
+import { byId, count, element, percent, say, sayProblem } from "./dom.js";
+import { showFilterProblem } from "./filters.js";
+import { described, query, remember, requestBody, requestTerms } from "./query.js";
+import { addHits, clearHits, shownHits } from "./results.js";
+
+const MIN_CONVINCING = 0.35; // a best hit that is less likely than this is called a poor one
+const REACH = 2000; // hits that the server pages through
+
+const more = byId("more", HTMLElement);
+
+/** @type {AbortController | null} */
+let running = null;
+/** @type {string | null} */
+let cursor = null;
+
+/** Load further hits when the end of the list comes into view, or its button is used. */
+export function setUpSearch() {
+  byId("more-button", HTMLElement).addEventListener("click", () => void loadMore());
+  new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) void loadMore();
+  }).observe(more);
+}
+
+/** @param {{ keep?: boolean }} [options] keep: leave the browser's history as it is */
+export async function search({ keep = false } = {}) {
+  if (!keep) remember();
+  running?.abort();
+  cursor = null;
+  more.hidden = true;
+  showFilterProblem("");
+  if (!requestTerms().length) {
+    clearHits();
+    showEmpty(null);
+    say("");
+    return;
+  }
+  await load(true);
+}
+
+async function loadMore() {
+  if (!cursor || running) return;
+  await load(false);
+}
+
+/** @param {boolean} first */
+async function load(first) {
+  const mine = (running = new AbortController());
+  byId("results", HTMLElement).setAttribute("aria-busy", "true");
+  try {
+    const answer = await ask(requestBody(cursor), mine.signal);
+    if (first) clearHits();
+    addHits(answer.data);
+    cursor = shownHits().length < REACH ? answer.next_cursor : null;
+    more.hidden = !cursor;
+    if (first) showEmpty(answer.data.length ? answer.data[0].confidence : 0, answer.data.length);
+    const time = first ? ` in ${Math.round(answer.elapsed_ms)} ms` : "";
+    const found = count(shownHits().length, "moment") + (cursor ? ", more below" : "");
+    say([...answer.warnings, shownHits().length ? `${found}${time}.` : ""].filter(Boolean).join(" "));
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    cursor = null;
+    if (error instanceof ProblemError && error.isOfFilter) showFilterProblem(error.message);
+    if (first) {
+      clearHits();
+      showEmpty(null);
+    }
+    sayProblem(error);
+  } finally {
+    if (running === mine) {
+      running = null;
+      byId("results", HTMLElement).removeAttribute("aria-busy");
+    }
+  }
+}
+
+/**
+ * Say honestly that nothing was found, or that the best hit is a poor one.
+ * @param {number | null} best confidence of the first hit
+ * @param {number} [hits]
+ */
+function showEmpty(best, hits = 0) {
+  const place = byId("verdict", HTMLElement);
+  place.replaceChildren();
+  if (hits && (best === null || best >= MIN_CONVINCING)) return;
+  if (hits) {
+    place.append(
+      element("strong", {}, "Probably not in this library. "),
+      `The best of these has a confidence of ${percent(best)}. They are the nearest moments, not what you described.`,
+    );
+  } else if (best !== null) {
+    place.append(element("strong", {}, "Nothing found"), ` for ${described()}. `);
+    const hints = [];
+    if (query.confidence > 0) hints.push(`lower the confidence (${percent(query.confidence)})`);
+    if (query.filter) hints.push("clear the filter");
+    if (hints.length) place.append(`You can ${hints.join(" or ")}.`);
+  }
+}

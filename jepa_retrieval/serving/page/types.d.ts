@@ -1,0 +1,101 @@
+// The answers of the server's REST interface, as docs/serving.md describes them.
+
+export interface Term {
+  text?: string;
+  image_url?: string;
+  clip_id?: number;
+  media_id?: number;
+  start?: number;
+  end?: number;
+  weight: number;
+}
+
+/** A term with what the page shows of it. */
+export interface ShownTerm extends Term {
+  label: string;
+  picture?: string;
+}
+
+export interface Hit {
+  id: number;
+  media_id: number;
+  index: string;
+  path: string;
+  kind: "video" | "image";
+  start: number | null;
+  end: number | null;
+  score: number;
+  confidence: number | null;
+  rank: number;
+  caption: string | null;
+  offline: boolean;
+  thumbnail_url: string;
+}
+
+export interface SearchResponse {
+  data: Hit[];
+  next_cursor: string | null;
+  index_version: string;
+  elapsed_ms: number;
+  warnings: string[];
+}
+
+export interface MediaItem {
+  id: number;
+  index: string;
+  path: string;
+  kind: "video" | "image";
+  state: "ok" | "partial" | "failed";
+  error: string | null;
+  duration: number | null;
+  width: number | null;
+  height: number | null;
+  frame_rate: number | null;
+  codec: string | null;
+  size: number;
+  modified: string;
+  clips: number;
+  plays_natively: boolean;
+  file_url: string;
+  preview_url: string;
+  thumbnail_url: string;
+}
+
+export interface MediaPage {
+  data: MediaItem[];
+  next_cursor: string | null;
+}
+
+export interface Scores {
+  media_id: number;
+  start: (number | null)[];
+  end: (number | null)[];
+  score: number[];
+  background: number;
+  hits: Hit[];
+}
+
+export interface IndexItem {
+  name: string;
+  model: string;
+  clips: number;
+  files: number;
+  partial: number;
+  failed: number;
+  left_out: number;
+  videos: number;
+  images: number;
+  media_seconds: number;
+  bytes: number;
+  captions: boolean;
+  questions: boolean;
+}
+
+/** What a search asks for. */
+export interface Query {
+  text: string;
+  terms: ShownTerm[];
+  filter: string;
+  group: "moment" | "by-file" | "file";
+  confidence: number;
+}

@@ -1,0 +1,126 @@
+"""The player, the score strip, hover previews, and files."""
+
+from playwright.sync_api import Page, expect
+
+from tests.jepa_retrieval.serving.page.conftest import search, wait_until
+
+TIME = "document.querySelector('#stage video')?.currentTime ?? -1"
+
+
+def open_hit(page: Page, name: str) -> None:
+    page.locator(".card", has=page.get_by_title(name)).first.locator(".open").click()
+
+
+def only(page: Page, name: str) -> None:
+    """Search in one file only."""
+    page.goto(f"/?q=green&filter=path+%3D+'videos/{name}'")
+    expect(page.locator(".card").first).to_be_visible()
+
+
+def strip_at(page: Page, share: float) -> None:
+    box = page.locator("#strip").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+
+
+def test_a_hit_plays_at_its_moment_and_a_click_on_the_strip_seeks(page: Page) -> None:
+    only(page, "long.mp4")
+    with page.expect_response("**/scores") as scores:
+        page.locator(".card .open").first.click()
+    start = page.locator(".card .time").first.inner_text().split("–")[0]
+    seconds = int(start.split(":")[0]) * 60 + int(start.split(":")[1])
+    wait_until(page, f"({TIME}) >= {seconds} && !document.querySelector('#stage video').paused")
+    answer = scores.value.json()
+    assert len(answer["score"]) >= 10 and answer["hits"]
+    drawn = (
+        "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v) => v).length"
+    )
+    assert page.locator("#strip-canvas").evaluate(drawn) > 500
+    strip_at(page, 0.75)
+    wait_until(page, f"Math.abs(({TIME}) - 30) < 2.5")
+    expect(page.locator("#clock")).to_contain_text("/ 0:40")
+    assert page.locator("#player-moments button").count() == len(answer["hits"])
+    page.locator("#player-moments button").first.click()
+    first = min(hit["start"] for hit in answer["hits"])
+    wait_until(page, f"Math.abs(({TIME}) - {first}) < 2.5")
+
+
+def test_what_browsers_cannot_play_is_transcoded_and_seekable(page: Page) -> None:
+    page.goto("/?q=bicycles&filter=path+%3D+'videos/old.avi'")
+    page.locator(".card .open").first.click()
+    wait_until(page, f"({TIME}) > 0.2")
+    assert "/preview?start=" in str(page.locator("#stage video").get_attribute("src"))
+    strip_at(page, 0.5)
+    wait_until(page, "/^0:0[1-3] \\/ 0:04$/.test(document.querySelector('#clock').textContent)")
+    wait_until(page, "document.querySelector('#stage video').readyState >= 2")
+    assert page.locator("#player-problem").inner_text() == ""
+
+
+def test_photographs_are_shown(page: Page) -> None:
+    search(page, "a cup of coffee")
+    page.locator(".card .open").first.click()
+    wait_until(page, "document.querySelector('#stage img')?.naturalWidth === 600")
+    expect(page.locator("#strip")).to_be_hidden()
+    page.get_by_role("button", name="More like this").click()
+    expect(page.locator(".chip .label")).to_have_text("coffee.png")
+
+
+def test_a_hit_moves_while_the_pointer_rests_on_it(page: Page) -> None:
+    only(page, "long.mp4")
+    page.locator(".card .open").first.hover()
+    expect(page.locator(".card video.playing")).to_have_count(1)
+    page.mouse.move(2, 2)
+    expect(page.locator(".card video")).to_have_count(0)
+
+
+def test_failed_files_are_listed_with_the_reason(page: Page) -> None:
+    page.get_by_role("button", name="Files").click()
+    expect(page.locator("#indexes")).to_contain_text("1 failed")
+    page.get_by_label("State").select_option("failed")
+    expect(page.locator("#file-rows tr")).to_have_count(1)
+    expect(page.locator("#file-rows")).to_contain_text("videos/broken.mp4")
+    expect(page.locator(".reason")).to_contain_text("is not a video or picture")
+    page.get_by_label("State").select_option("")
+    page.get_by_role("button", name="videos/long.mp4").click()
+    wait_until(page, f"({TIME}) >= 0 && !document.querySelector('#stage video').paused")
+
+
+def test_everything_goes_by_keyboard(page: Page) -> None:
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    page.keyboard.type("bicycles")
+    with page.expect_response("**/v1/search"):
+        page.keyboard.press("Enter")
+    expect(page.locator(".card").first).to_be_visible()
+    page.keyboard.press("Escape")  # leaves the box
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".card .open").first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".card .open").first).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("#selection-count")).to_have_text("1 moment selected")
+    page.keyboard.press("n")
+    expect(page.locator(".chip.less")).to_have_count(1)
+    page.goto("/?q=green&filter=path+%3D+'videos/long.mp4'")
+    expect(page.locator(".card").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait_until(page, "document.querySelector('#stage video')?.readyState >= 2")
+    page.keyboard.press("k")
+    wait_until(page, "document.querySelector('#stage video').paused")
+    before = page.evaluate(TIME)
+    page.keyboard.press("l")
+    wait_until(page, f"({TIME}) >= {before} + 5")
+    page.keyboard.press("j")
+    wait_until(page, f"({TIME}) < {before} + 5")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("10 seconds back or forward")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#player")).to_be_hidden()
+    expect(page.locator(".card .open").first).to_be_focused()
