@@ -43,7 +43,7 @@ def chapters(
     """Divide a video into chapters where its meaning changes, and give each a title.
 
     Prints the start and title of each chapter, one per line, in the format that video sites accept. With --voice, a
-    summary follows.
+    summary follows. If the file is not whole, what is missing is said, and the exit status is then 1.
 
     \b
     Examples:
@@ -55,14 +55,24 @@ def chapters(
         raise UsageError("--json and --ffmetadata cannot be used together")
     narrator = open_narrator(voice)
     loaded, decoder = open_decoder(model, sentences)
+    from jepa_retrieval.media.types import ReadReport
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
-    found = find_chapters(file, loaded, decoder, count=count, min_seconds=least, narrator=narrator)
+    report = ReadReport()
+    found = find_chapters(
+        file, loaded, decoder, count=count, min_seconds=least, narrator=narrator, report=report
+    )
+    for missing in report.partial:
+        console.warning(f"{file}: {missing}")
     summary = None if narrator is None else narrator.summary([chapter.title for chapter in found])
     if json:
         rows = [{**asdict(chapter), "score": round(chapter.score, 6)} for chapter in found]
         document = {"path": str(file), "duration": found[-1].end, "chapters": rows}
-        console.result_json(document if summary is None else {**document, "summary": summary})
+        if summary is not None:
+            document["summary"] = summary
+        if report.partial:
+            document["partial"] = "; ".join(report.partial)
+        console.result_json(document)
     elif ffmetadata:
         from jepa_retrieval.report.chapters import ffmetadata as as_ffmetadata
 
@@ -72,3 +82,4 @@ def chapters(
             console.result(f"{format_time(chapter.start)} {chapter.title}")
         if summary is not None:
             console.results(["", summary])
+    raise typer.Exit(1 if report.partial else 0)

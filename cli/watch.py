@@ -144,6 +144,7 @@ def watch(
 
     Prints the time, score and sentence of each interval as soon as it ends, and counters at the end. A lost camera or
     stream is reconnected, with growing pauses between attempts. Stop with Ctrl-C; all files written are complete.
+    If a FILE is not whole, what is missing is said at the end, and the exit status is then 1.
 
     \b
     Examples:
@@ -185,7 +186,8 @@ def watch(
     loaded, decoder = open_decoder(model, sentences)
     with open_writers(srt, vtt, csv) as output.writers:
         try:
-            interrupted = _run(Watcher(origin, loaded, decoder, options), output)
+            watcher = Watcher(origin, loaded, decoder, options)
+            interrupted = _run(watcher, output)
         finally:  # also after an error, which may come after days
             if output.timeline is not None and timeline is not None and output.timeline.descriptions:
                 output.timeline.write(timeline)
@@ -193,6 +195,7 @@ def watch(
     output.print_summary()
     if interrupted:
         raise typer.Exit(130)
+    raise typer.Exit(1 if watcher.counters.stream.partial else 0)
 
 
 def _run(watcher: Watcher, output: Output) -> bool:
@@ -211,6 +214,8 @@ def _run(watcher: Watcher, output: Output) -> bool:
             output.command.wait()
         if watcher.counters.windows:
             console.note(summary(watcher.counters))
+        if missing := watcher.counters.stream.partial:
+            console.warning(f"{watcher.source_name}: {missing}")
     return interrupted
 
 

@@ -16,7 +16,7 @@ from jepa_retrieval.tasks.watching.alerts import Alert
 from tests.cli.conftest import Golden, Jepa
 from tests.jepa_retrieval.media.streams.stream_server import serve
 from tests.language_model import small_language_model
-from tests.media_factory import make_video
+from tests.media_factory import make_animation, make_picture, make_video
 from tests.real_media import video
 
 SENTENCES = """\
@@ -166,6 +166,26 @@ def test_ctrl_c_leaves_whole_files(sentences: Path, tmp_path: Path) -> None:
     assert first.startswith("0:00-0:0")
     assert (tmp_path / "a.srt").read_text().startswith("1\n00:00:00,000 --> 00:00:0")
     assert "decode" in err
+
+
+@pytest.mark.parametrize("command", ["watch", "chapters"])
+def test_a_half_downloaded_file_is_named(jepa: Jepa, sentences: Path, tmp_path: Path, command: str) -> None:
+    whole = make_video(tmp_path / "a.mp4", seconds=12, gop=25, container_options={"movflags": "faststart"})
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    done = jepa(command, half, "--sentences", sentences)
+    assert done.status == 1 and done.out
+    assert f"Warning: {half}: is cut off: " in done.err
+
+
+@pytest.mark.parametrize("command", ["watch", "chapters"])
+def test_animated_pictures_are_videos_and_photographs_are_not(
+    jepa: Jepa, sentences: Path, tmp_path: Path, command: str
+) -> None:
+    done = jepa(command, make_animation(tmp_path / "a.webp", delays=[0.5] * 4), "--sentences", sentences)
+    assert done.status == 0 and done.out.startswith("0:00")
+    done = jepa(command, make_picture(tmp_path / "b.webp"), "--sentences", sentences)
+    assert done.status == 2 and f"{tmp_path / 'b.webp'}: is a still picture" in done.err
 
 
 def test_chapters(jepa: Jepa, sentences: Path) -> None:

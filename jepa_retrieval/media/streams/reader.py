@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.bounded_queue import BoundedQueue
 from jepa_retrieval.media.reasons import NO_FRAME
+from jepa_retrieval.media.streams.animated import animation_windows, is_picture
 from jepa_retrieval.media.streams.catch_up import CatchUp
 from jepa_retrieval.media.streams.clock import StreamClock
 from jepa_retrieval.media.streams.connection import Connection
@@ -26,6 +28,8 @@ from jepa_retrieval.media.streams.sampler import StreamSampler
 from jepa_retrieval.media.streams.source import known_length
 from jepa_retrieval.media.streams.types import Lost, Returned, StreamCounters, StreamEvent, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
+from jepa_retrieval.media.video.cut_off import cut_off_reason, ends_early
+from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from jepa_retrieval.media.video.container import Video
@@ -125,6 +129,9 @@ class StreamReader:
     def _read_to_the_end(self) -> None:
         """Connect and read, again and again, until the source has truly ended."""
         source = self._request.source
+        if is_picture(self._request):
+            self._read_animation()
+            return
         while not self._stop.is_set():
             self._progress_at = monotonic()
             try:
@@ -142,6 +149,13 @@ class StreamReader:
                 self._queue.put(Lost(reason, delay), size=0)
             logger.info("%s: %s; trying again in %.1f s", source.name, reason, delay)
             self._stop.wait(delay)
+
+    def _read_animation(self) -> None:
+        for window in animation_windows(self._request, self.counters):
+            self._progress_at = monotonic()
+            self._deliver([window])
+            if self._stop.is_set():
+                return
 
     def _read_connection(self) -> bool:
         """Read one connection to its end; whether that is the end of the stream."""
@@ -169,6 +183,8 @@ class StreamReader:
                 if self._stop.is_set():
                     return True
             sound_end = connection.video.sound_end
+            if clock.last is not None:
+                self.counters.partial = self._missing(connection.video, clock.last + self._frame_step)
         if clock.last is None:
             raise UnreadableMediaError(request.source.name, NO_FRAME)
         self._deliver(self._sampler.end_slot())
@@ -177,6 +193,17 @@ class StreamReader:
             return False
         self._finish_windows(sound_end=sound_end)
         return True
+
+    def _missing(self, video: Video, reached: float) -> str | None:
+        """What is missing of a file whose last picture ends at `reached`, seconds; None of any other source."""
+        source = self._request.source
+        if source.kind != "file" or source.follow or self.counters.live or not ends_early(video, reached):
+            return None
+        with VideoFile(Path(source.address), threads=1) as file:
+            return cut_off_reason(file, reached, on_tick=self._tick)
+
+    def _tick(self) -> None:
+        self._progress_at = monotonic()
 
     def _begin(self, video: Video, length: float | None) -> tuple[StreamClock, float | None]:
         """Prepare for a new connection: the clock, and where a source of known length has to go on, seconds."""

@@ -84,6 +84,7 @@ class StreamCounters:
     clock_jumps: int = 0
     dropped: int = 0  # windows that the consumer was too slow for
     lag: float = 0.0  # seconds that the reader is behind a live source
+    partial: str | None = None  # of a file that is not whole: what is missing, in a few words
     skipping: bool = False  # whether key frames alone are decoded, to catch up
 
 

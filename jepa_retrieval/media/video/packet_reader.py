@@ -11,16 +11,15 @@ import av
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.media.video.cut_off import MIN_MISSING_SECONDS, cut_off_reason
 from jepa_retrieval.media.video.transport_stream import bytes_without_sync
 from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
-_MIN_MISSING_SECONDS = 1.0  # less is not reported
 _MIN_LOST_BYTES, _MIN_LOST_SHARE = 1024, 1e-4  # of a transport stream; recorders begin within a packet
 _MIN_READ_SHARE = 0.9  # of the bytes of a file up to its last packet
-_MIN_MISSING_SHARE = 0.02  # of the duration too, at the end, before a file is called cut off
 
 
 class PacketReader:
@@ -88,7 +87,7 @@ class PacketReader:
             self._read_to = packet.pos + packet.size
         self._damaged += packet.is_corrupt
         due = self._file.decode_time(packet)
-        if due is not None and self._last_due is not None and due - self._last_due > _MIN_MISSING_SECONDS:
+        if due is not None and self._last_due is not None and due - self._last_due > MIN_MISSING_SECONDS:
             self._gaps += due - self._last_due - step
         self._last_due = due
 
@@ -104,19 +103,18 @@ class PacketReader:
             decoding_errors: packets that could not be decoded.
         """
         if self._end == math.inf:
-            cut = self._is_cut_off()
+            cut = cut_off_reason(self._file, self._seen_end, on_tick=self._on_tick)
             report.duration = self._seen_end if cut else max(self._seen_end, self._played_end())
             if cut:
-                header = self._file.picture_end
-                report.partial.append(f"is cut off: {self._seen_end:.1f} of {header:.1f} seconds are there")
+                report.partial.append(cut)
             elif self._broke_off and not self._file.picture_end:
                 report.partial.append(f"is damaged: only {self._seen_end:.1f} seconds could be read")
         else:
             report.duration = self._file.duration or self._seen_end
-        if self._damaged and self._gaps > _MIN_MISSING_SECONDS:
+        if self._damaged and self._gaps > MIN_MISSING_SECONDS:
             report.partial.append(f"is damaged: {self._gaps:.1f} seconds in the middle are missing")
         errors = max(decoding_errors, self._damaged)
-        if decoding_errors * self._file.frame_step > _MIN_MISSING_SECONDS:
+        if decoding_errors * self._file.frame_step > MIN_MISSING_SECONDS:
             report.partial.append(f"is damaged: {decoding_errors} frames could not be decoded")
         elif errors:
             report.warnings.append(f"{'1 packet is' if errors == 1 else f'{errors} packets are'} damaged")
@@ -125,28 +123,17 @@ class PacketReader:
         if self._whole and self._file.container.format.name == "flv":
             self._check_rest(report)
 
-    def _is_cut_off(self) -> bool:
-        header = self._file.picture_end
-        if not header or self._file.clock_jumps:
-            return False
-        if header - self._seen_end <= max(_MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header):
-            return False
-        # Where one duration is stated for all streams, sound may well end later than the pictures.
-        return self._file.states_own_duration or not self._file.other_streams_reach(
-            header - _MIN_MISSING_SECONDS, on_tick=self._on_tick
-        )
-
     def _played_end(self) -> float:
         """Where sound ends that goes on well after the pictures, in a file that is not cut off; 0 without such."""
         header = self._file.picture_end
         if header and not self._file.states_own_duration and not self._file.clock_jumps:
-            return header if header - self._seen_end > _MIN_MISSING_SECONDS else 0.0
+            return header if header - self._seen_end > MIN_MISSING_SECONDS else 0.0
         return self._file.sound_end or 0.0
 
     def _check_rest(self, report: ReadReport) -> None:
         """Report if a large part of the file was not reached; its format has no index at the end."""
         share = self._read_to / max(1, self._file.container.size)
-        later = self._seen_end + _MIN_MISSING_SECONDS
+        later = self._seen_end + MIN_MISSING_SECONDS
         if share < _MIN_READ_SHARE and not self._file.other_streams_reach(later, on_tick=self._on_tick):
             report.partial.append(f"is damaged: only {share:.0%} of the file could be read")
 

@@ -25,6 +25,7 @@ class VideoStream:
 
     times: np.ndarray  # float64 [W, 2], start and end of each window, seconds
     embeddings: np.ndarray  # Ŝ_Y, float32 [W, E], unit length
+    partial: str | None = None  # what of the file is missing, in a few words; None if it is whole
 
 
 def encode_stream(path: Path, model: Model, *, rate: float) -> VideoStream:
@@ -41,7 +42,7 @@ def encode_stream(path: Path, model: Model, *, rate: float) -> VideoStream:
         while batch := list(itertools.islice(windows, STREAM_BATCH_FRAMES)):
             embeddings.append(encoder.encode(batch).embeddings)
             times += [(window.start or 0.0, window.end or 0.0) for window in batch]
-    return VideoStream(np.array(times), np.concatenate(embeddings))
+    return VideoStream(np.array(times), np.concatenate(embeddings), reader.counters.partial)
 
 
 def stream_request(

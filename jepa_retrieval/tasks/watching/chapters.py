@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment
 from jepa_retrieval.tasks.encoding.streams import VideoStream, encode_stream
@@ -38,11 +39,12 @@ def find_chapters(
     min_seconds: float = MIN_SECONDS,
     rate: float = 2.0,
     narrator: Narrator | None = None,
+    report: ReadReport | None = None,
 ) -> list[Chapter]:
     """Cut a video where its meaning changes most, and title the chapters.
 
     Args:
-        path: the video file.
+        path: the video file; an animated picture is one.
         model: whose Ŝ_Y make the stream.
         decoder: gives the titles.
         count: number of intervals to cut it into; neighbours with the same title still become one chapter. None: as
@@ -50,6 +52,7 @@ def find_chapters(
         min_seconds: see `count`.
         rate: windows per second to look at.
         narrator: makes each title from the sentences of intervals of the chapter; None: the sentence of its average.
+        report: gets the duration, and in `partial` what of the file is missing.
 
     Raises:
         UnreadableMediaError: the file cannot be decoded.
@@ -60,6 +63,9 @@ def find_chapters(
     if not 0 < rate <= MAX_RATE:
         raise UsageError(f"rate must be above 0 and at most {MAX_RATE:g} windows per second, not {rate}")
     stream = encode_stream(path, model, rate=rate)
+    if report is not None:
+        report.duration = float(stream.times[-1, 1])
+        report.partial += [stream.partial] if stream.partial else []
     cuts = segment(stream.embeddings, shift=DEFAULT_SHIFT, count=count, window_seconds=1 / rate)
     max_count = max(1, int(stream.times[-1, 1] // min_seconds))
     if count is None and len(cuts) > max_count:

@@ -175,6 +175,11 @@ class Watcher:
             yield from self.finish()
         self.counters.elapsed = time.monotonic() - began
 
+    @property
+    def source_name(self) -> str:
+        """What messages call the source: never with the password."""
+        return self._request.source.name
+
     def finish(self) -> Iterator[Described]:
         """Decode the open interval: at the end, and when watching was interrupted."""
         yield from self._decode(self._segmenter.finish())

@@ -15,7 +15,16 @@ from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.streams.types import Lost, Returned, StreamRequest
 from jepa_retrieval.media.types import MediaWindow
 from tests.jepa_retrieval.media.streams.stream_server import serve, serve_rtsp, trickle
-from tests.media_factory import BLUE, GREEN, RED, YELLOW, join_recordings, make_video
+from tests.media_factory import (
+    BLUE,
+    GREEN,
+    RED,
+    YELLOW,
+    join_recordings,
+    make_animation,
+    make_picture,
+    make_video,
+)
 
 SIZE = 32
 
@@ -116,6 +125,37 @@ def test_a_file_that_is_cut_off_ends_where_it_ends(tmp_path: Path) -> None:
     windows, others, _ = read(path)
     assert 2.0 < (windows[-1].end or 0.0) < 7.0
     assert others == []
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_an_animated_picture_is_a_stream(tmp_path: Path, suffix: str) -> None:
+    path = make_animation(tmp_path / f"a{suffix}", delays=[0.5] * 4, scenes=[RED, GREEN, BLUE, YELLOW])
+    windows, others, reader = read(path)
+    assert times(windows) == [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
+    assert [colour(window) for window in windows] == [RED, GREEN, BLUE, YELLOW]
+    assert (others, reader.counters.partial) == ([], None)
+    assert times(read(path, seconds=0.8)[0]) == [(0.0, 0.5), (0.5, 0.8)]
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".jpg", ".png"])
+def test_a_still_picture_is_called_what_it_is(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(UnreadableMediaError, match="is a still picture"):
+        read(make_picture(tmp_path / f"a{suffix}"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_what_is_missing_of_a_file_is_told(tmp_path: Path, suffix: str) -> None:
+    options = {"movflags": "faststart"} if suffix == ".mp4" else {}
+    whole = make_video(tmp_path / f"whole{suffix}", seconds=12, gop=25, container_options=options)
+    assert read(whole)[2].counters.partial is None
+    half = tmp_path / f"half{suffix}"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    partial = read(half)[2].counters.partial
+    assert (
+        partial is not None
+        and partial.startswith("is cut off: ")
+        and partial.endswith(" of 12.0 seconds are there")
+    )
 
 
 def test_a_file_that_is_still_being_written(tmp_path: Path) -> None:
