@@ -22,6 +22,7 @@ from jepa_retrieval.errors import JepaError, UsageError
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
+    from jepa_retrieval.tasks.indexing.report import IndexReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -99,6 +100,7 @@ def index(
         typer.Option(
             "--tokens/--no-tokens",
             help="Store visual tokens, so that 'jepa ask' need not decode files again.",
+            show_default="--tokens",
         ),
     ] = True,
     captions: Annotated[
@@ -127,9 +129,12 @@ def index(
 ) -> None:
     """Make folders of videos and images searchable. Later runs process only what has changed.
 
-    Files that cannot be read, or only in part, are listed; the exit status is then 1. A run can be interrupted at any
-    time: finished files are kept, and the next run continues from there. Deleted files are removed from the index;
-    files on a missing disk, and files that the options no longer select, are kept unless --prune is given.
+    Files that cannot be read, or only in part, are listed; the exit status is then 1. Later runs only count them,
+    until they change, and end with 0. If nothing can be read, no new index is created, and the exit status is 2.
+
+    A run can be interrupted at any time: finished files are kept, and the next run continues from there. Deleted
+    files are removed from the index; files on a missing disk, and files that the options no longer select, are kept
+    unless --prune is given.
 
     \b
     Examples:
@@ -166,17 +171,25 @@ def index(
         print_plan(planned, json=json)
         return
     library = target.open_or_create(rebuild=rebuild)
+    run.keeps_index = follow or not target.is_new
     new_model = chosen_model(model) if model is not None else None
     again = {"rebuild": True, "model": new_model, "prompt": prompt} if rebuild else {}
     try:
         watcher = ChangeWatcher(paths, run.scan_options, interval=interval) if follow else None
-        failed = run.once(library, retry_failed=retry_failed, **again)
+        report = run.once(library, retry_failed=retry_failed, **again)
         if watcher is not None:
             run.forever(library, watcher)
+    except JepaError:
+        if not run.keeps_index:
+            target.delete_if_empty(library)
+        raise
     except KeyboardInterrupt:
         console.note("Interrupted. Finished files are kept; run the same command again to continue.")
         raise typer.Exit(130) from None
-    raise typer.Exit(1 if failed else 0)
+    if not run.keeps(report):
+        target.delete_if_empty(library)
+        raise UsageError("nothing could be read, so no index was created")
+    raise typer.Exit(1 if report.failed or report.partial or report.absent else 0)
 
 
 @dataclass
@@ -187,6 +200,11 @@ class _Run:
     options: dict[str, Any]
     json: bool
     follow: bool
+    keeps_index: bool = True  # also if nothing could be read
+
+    def keeps(self, report: IndexReport) -> bool:
+        """Whether the index stays after this run."""
+        return self.keeps_index or bool(report.indexed) or not report.failed
 
     @property
     def scan_options(self) -> dict[str, Any]:
@@ -196,12 +214,12 @@ class _Run:
             for name in ("include", "exclude", "hidden", "system_folders", "follow_links")
         }
 
-    def once(self, library: Library, **more: Any) -> bool:
-        """Update the index and print a report. Returns whether the exit status is to be 1."""
+    def once(self, library: Library, **more: Any) -> IndexReport:
+        """Update the index and print a report."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        print_report(report, json=self.json, one_line=self.follow)
-        return bool(report.failed or report.partial or report.absent)
+        print_report(report, json=self.json, one_line=self.follow, kept=self.keeps(report))
+        return report
 
     def forever(self, library: Library, watcher: ChangeWatcher) -> NoReturn:
         """Index changes until the user interrupts it."""

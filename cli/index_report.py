@@ -43,13 +43,17 @@ def print_plan(plan: Plan, *, json: bool) -> None:
     )
 
 
-def print_report(report: IndexReport, *, json: bool, one_line: bool) -> None:
-    """Print what a run did: problems and notes to standard error, the summary to standard output."""
-    for failures in (report.failed, report.partial):
+def print_report(report: IndexReport, *, json: bool, one_line: bool, kept: bool = True) -> None:
+    """Print what a run did: problems and notes to standard error, the summary to standard output.
+
+    `kept`: whether the index stays, so that `jepa status` can list the rest of a long list.
+    """
+    for failures in (report.failed, report.partial, report.warnings):
         failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
-    _print_failures(report)
+    _print_failures(report, MAX_FAILURES_SHOWN if kept else len(report.failed))
+    _print_warnings(report)
     _print_kept(report)
-    _print_left_out(report)
+    _print_left_out(report, kept=kept)
     if _found_nothing(report):
         console.note("No videos or images found.")
     if json:
@@ -65,6 +69,8 @@ def _found_nothing(report: IndexReport) -> bool:
 
 def _summary(report: IndexReport) -> dict[str, Any]:
     rare = {
+        "warnings": [asdict(file) for file in report.warnings],
+        "partial_before": report.partial_before,
         "captioned": report.captioned,
         "absent": [asdict(folder) for folder in report.absent],
         "unselected": report.unselected,
@@ -88,8 +94,9 @@ def _summary_line(report: IndexReport) -> str:
     """What a run did, in one line."""
     partial = f" ({len(report.partial):,} in part)" if report.partial else ""
     parts = [f"Indexed {console.count(report.indexed, 'file')}{partial} in {report.seconds:.1f} s"]
+    partial_before = f" ({report.partial_before:,} in part)" if report.partial_before else ""
     for number, what in (
-        (report.unchanged, "unchanged"),
+        (report.unchanged, f"unchanged{partial_before}"),
         (report.moved, "moved"),
         (report.removed, "removed"),
     ):
@@ -104,17 +111,26 @@ def _summary_line(report: IndexReport) -> str:
     return f"{', '.join(parts)}; {console.count(report.clips, 'clip')} in the index."
 
 
-def _print_failures(report: IndexReport) -> None:
+def _print_failures(report: IndexReport, shown: int) -> None:
     for failures, what, option in (
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
     ):
-        for failure in failures[:MAX_FAILURES_SHOWN]:
+        for failure in failures[:shown]:
             partial = "; indexed in part" if failures is report.partial else ""
             console.warning(f"{failure.path}: {failure.error}{partial}")
-        if len(failures) > MAX_FAILURES_SHOWN:
-            more = len(failures) - MAX_FAILURES_SHOWN
+        if len(failures) > shown:
+            more = len(failures) - shown
             console.warning(f"{console.count(more, 'more file')} {what}; 'jepa status {option}' lists them")
+
+
+def _print_warnings(report: IndexReport) -> None:
+    """Harmless problems of files that were indexed."""
+    for file in report.warnings[:MAX_FAILURES_SHOWN]:
+        console.note(f"{file.path}: {file.error}; indexed all the same")
+    if len(report.warnings) > MAX_FAILURES_SHOWN:
+        more = len(report.warnings) - MAX_FAILURES_SHOWN
+        console.note(f"{console.count(more, 'more file')} with harmless problems; --json lists them")
 
 
 def _print_kept(report: IndexReport) -> None:
@@ -131,11 +147,12 @@ def _print_kept(report: IndexReport) -> None:
         )
 
 
-def _print_left_out(report: IndexReport) -> None:
+def _print_left_out(report: IndexReport, *, kept: bool) -> None:
     """What the run skipped on purpose, and patterns that had no effect."""
     for pattern in report.unmatched_patterns:
         console.warning(f"the pattern {pattern!r} matched nothing")
     if report.left_out:
         total = console.count(sum(report.left_out.values()), "file or folder", "files and folders")
         reasons = ", ".join(f"{reason} ({number:,})" for reason, number in report.left_out.items())
-        console.note(f"Left out {total}: {reasons}. 'jepa status --left-out' lists them.")
+        listed = " 'jepa status --left-out' lists them." if kept else ""
+        console.note(f"Left out {total}: {reasons}.{listed}")

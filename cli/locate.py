@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +13,14 @@ from typing import TYPE_CHECKING
 
 from cli import console
 from cli.fetching import chosen_model, model_name
+from indexes import IndexNotFoundError, IndexWriteError
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.index_folder import is_index
 from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
-
-
-def is_index(folder: Path) -> bool:
-    """Whether this folder itself is an index."""
-    return (folder / "manifest.json").is_file()
 
 
 def open_library(given: Path | None) -> Library:
@@ -33,7 +32,15 @@ def open_library(given: Path | None) -> Library:
         raise UsageError(
             f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', or give one with --index DIR"
         )
-    return Library.open(folder)
+    try:
+        return Library.open(folder)
+    except IndexNotFoundError as error:
+        raise IndexNotFoundError(f"{_variable_of(given)}{error}") from None
+
+
+def _variable_of(given: Path | None) -> str:
+    """`$JEPA_INDEX: ` if the path comes from there, for errors; else nothing."""
+    return "$JEPA_INDEX: " if given is not None and os.environ.get("JEPA_INDEX") == str(given) else ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Target:
     media: Path  # the folder that paths in a new index are relative to
     model: str | None
     prompt: str | None
+    is_new: bool  # whether there is no index yet
+    folder_existed: bool
 
     @classmethod
     def choose(
@@ -62,22 +71,30 @@ class Target:
         absolute_paths = [absolute(path) for path in paths]
         present = [path for path in absolute_paths if exists(path)]
         if not present and (given is None or not is_index(_named(given))):
-            raise UsageError(f"{', '.join(map(str, paths))}: no such file or folder")
+            raise UsageError(f"{', '.join(map(str, paths))}: {NO_SUCH_FILE}")
         folder = _nearest_or_new(present) if given is None else _named(given)
         media = folder.parent if folder.name == INDEX_NAME else _common_folder(present or absolute_paths)
-        return cls(folder, media, model, prompt)
+        return cls(folder, media, model, prompt, not is_index(folder), folder.exists())
 
     def open_or_create(self, *, rebuild: bool) -> Library:
         """The index, created if necessary. Its model and prompt can change only by a rebuild."""
         from jepa_retrieval.library import Library
 
-        if not is_index(self.folder):
+        if self.is_new:
             console.note(f"Creating a new index in {self.folder}")
             return self._create(self.folder, chosen_model(self.model))
         library = Library.open(self.folder)
         if not rebuild:
             self._require_same(library)
         return library
+
+    def delete_if_empty(self, library: Library) -> None:
+        """Delete a new index in which nothing was stored; a folder that was there before stays."""
+        library.records.refresh()
+        if library.records.count_clips() == 0:
+            shutil.rmtree(self.folder)
+            if self.folder_existed:
+                self.folder.mkdir()
 
     @contextmanager
     def opened_for_planning(self) -> Iterator[Library]:
@@ -94,7 +111,10 @@ class Target:
     def _create(self, folder: Path, model: str) -> Library:
         from jepa_retrieval.library import Library
 
-        return Library.create(self.media, index=folder, model=model, prompt=self.prompt)
+        try:
+            return Library.create(self.media, index=folder, model=model, prompt=self.prompt)
+        except IndexWriteError as error:
+            raise IndexWriteError(f"{error}; --index DIR puts the index into another folder") from error
 
     def _require_same(self, library: Library) -> None:
         manifest = library.records.manifest

@@ -43,7 +43,9 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         open_media(requested, library=library, model=model, on_progress=on_progress) as media,
     ):
         _print_failures(media.failed)
-        _print_failures(media.partial, "indexed in part: ")
+        _print_failures(media.partial, "read in part: ")
+        for file in media.warnings:
+            console.note(f"{file.path}: {file.error}; used all the same")
         yield media
 
 

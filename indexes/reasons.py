@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
+
+NO_SUCH_FILE = "no such file or folder"  # the one wording for it in the whole project
 
 _LOCATION = re.compile(r",? (?:/|rust/|[A-Za-z]:\\)\S*\.rs:\d+:\d+")
 _PREFIX = re.compile(
@@ -27,7 +30,7 @@ def first_line(error: BaseException) -> str:
 def reason(error: BaseException) -> str:
     """The first line of an error's message, without Lance's source locations and nested prefixes."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return NO_SUCH_FILE if error.errno == errno.ENOENT else error.strerror
     text = _LOCATION.sub("", first_line(error))
     while _PREFIX.match(text):
         text = _PREFIX.sub("", text, count=1)

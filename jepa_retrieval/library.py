@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from indexes import Index, SearchSettings
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UsageError
-from jepa_retrieval.index_folder import INDEX_NAME, find_index
+from jepa_retrieval.index_folder import INDEX_NAME, find_index, folders_of_new_index
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -92,9 +92,12 @@ class Library:
             index: where the index goes; None for `.jepa` in `media`.
             model: a name that `jepa_retrieval.models.list_models` knows.
             prompt: the query X_Q that clips are predicted with; None for the model's own.
+
+        Raises:
+            UsageError: `media` is no existing folder, or the model is unknown.
+            IndexWriteError: there is an index already, or the folder cannot be written.
         """
-        root = absolute(media)
-        folder = root / INDEX_NAME if index is None else absolute(index)
+        root, folder = folders_of_new_index(media, index)
         loaded = load_model(model)
         created = Index.create(
             folder,
@@ -106,6 +109,9 @@ class Library:
             media_root=None if folder == root / INDEX_NAME else root,
         )
         return cls(created)
+
+    def __repr__(self) -> str:
+        return f"Library.open({str(self.folder)!r})"
 
     @property
     def folder(self) -> Path:

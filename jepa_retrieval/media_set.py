@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -42,6 +42,9 @@ class MediaSet:
     clip_sets: list[ClipSet]  # clips of one or two indexes, and intervals of files that were encoded alone
     failed: list[FileFailure]  # files that cannot be used, and why
     partial: list[FileFailure]  # files that could be read in part, and what is missing
+    warnings: list[FileFailure] = field(
+        default_factory=list
+    )  # files that were read whole, with harmless problems
 
     def classify(
         self, labels: Sequence[str | Candidate], **options: Unpack[ClassifyOptions]
@@ -94,6 +97,7 @@ def open_media(
     media = sort_media(whole, None if known is None else known.records, root)
     failed += media.failed
     clip_sets: list[ClipSet] = []
+    warnings: list[FileFailure] = []
     if known is not None and media.known:
         clip_sets.append(IndexedClips(known.records, Selection(paths=media.known)))
     with tempfile.TemporaryDirectory(prefix="jepa-media-") as scratch:
@@ -102,6 +106,7 @@ def open_media(
             report = unindexed.index(media.unindexed, on_progress=on_progress)
             failed += report.failed
             media.partial.extend(report.partial)
+            warnings = report.warnings
             clip_sets.append(IndexedClips(unindexed.records))
         encoded, unreadable = _encode(intervals, unindexed)
         failed += unreadable
@@ -109,7 +114,7 @@ def open_media(
             clip_sets.append(encoded)
         if not clip_sets:
             raise UsageError(_nothing(paths, failed))
-        yield MediaSet(unindexed.model, root, clip_sets, failed, media.partial)
+        yield MediaSet(unindexed.model, root, clip_sets, failed, media.partial, warnings)
 
 
 def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure]) -> str:

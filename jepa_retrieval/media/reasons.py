@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 
@@ -26,7 +27,7 @@ _NOT_MEDIA_MESSAGES = (
 
 _GONE = (errno.ENOENT, errno.ESTALE)
 _OS_REASONS = {
-    errno.ENOENT: "there is no such file",
+    errno.ENOENT: NO_SUCH_FILE,
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.EISDIR: "is a folder",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.kinds import looks_like_media
@@ -113,7 +114,7 @@ def scan(
     absolute = [os.path.abspath(root) for root in roots]
     for given, root in zip(roots, absolute, strict=True):
         if not os.path.lexists(root):
-            raise UsageError(f"there is no such file or folder: {given}")
+            raise UsageError(f"{given}: {NO_SUCH_FILE}")
     walker = _Walker(
         Patterns(include),
         Patterns(exclude),

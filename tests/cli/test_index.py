@@ -1,7 +1,6 @@
 """`jepa index`: what it prints, what it leaves behind, and how it ends."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.library import Library
 from tests.cli.conftest import Golden, Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
@@ -129,15 +130,6 @@ def test_following_takes_new_files_and_ends_with_ctrl_c(photos: Path) -> None:
         == "Interrupted. Finished files are kept; run the same command again to continue."
     )
     assert "Traceback" not in errors
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_one_sentence(jepa: Jepa, photos: Path) -> None:
-    photos.chmod(0o555)
-    done = jepa("index", photos)
-    photos.chmod(0o755)
-    assert done.status == 2
-    assert str(photos) in done.err and len(done.err.splitlines()) == 1
 
 
 def test_the_summary_is_all_that_is_printed_when_quiet(jepa: Jepa, photos: Path, golden: Golden) -> None:
@@ -282,3 +274,69 @@ def test_everything_that_a_run_reports(jepa: Jepa, photos: Path, tmp_path: Path,
     assert [done.status for done in (first, second, pruned)] == [1, 1, 0]
     text = "".join(done.err + done.out for done in (first, second, pruned, status))
     golden("index_report", text.replace(str(tmp_path), "FOLDER"))
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_no_index_stays_where_nothing_could_be_read(jepa: Jepa, tmp_path: Path, made_before: bool) -> None:
+    broken = [tmp_path / f"{number}.mp4" for number in range(12)]
+    for path in broken:
+        path.write_bytes(b"no video" * 100)
+    index = tmp_path / "index"
+    if made_before:
+        index.mkdir()
+    done = jepa("index", *broken, "--index", index, "--json")
+    assert done.status == 2 and "Error: nothing could be read, so no index was created" in done.err
+    assert len(json.loads(done.out)["failed"]) == 12
+    assert all(
+        f"Warning: {path.name}: is not" in done.err for path in broken
+    )  # no status can list them later
+    assert index.is_dir() == made_before and list(index.glob("*")) == []
+    shutil.copy(photograph("rocket.jpg"), tmp_path / "a.jpg")
+    assert jepa("index", tmp_path / "a.jpg", broken[0], "--index", index).status == 1
+    assert jepa("index", broken[1], "--index", index).status == 1  # an index that is not new stays
+    assert (index / "manifest.json").is_file()
+
+
+def test_an_index_for_which_the_run_fails_does_not_stay(
+    jepa: Jepa, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UsageError("no such option")
+
+    monkeypatch.setattr(Library, "index", fail)
+    assert jepa("index", photos).status == 2
+    assert not (photos / ".jepa").exists()
+
+
+def test_damaged_packets_of_a_whole_file_are_told(
+    jepa: Jepa, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make_video(tmp_path / "a.mp4", seconds=8, gop=8)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = b"\xff" * 200
+    path.write_bytes(data)
+    done = jepa("index", tmp_path, "--sampling", 2, "--json")
+    (warned,) = json.loads(done.out)["warnings"]
+    assert done.status == 0 and warned["path"] == "a.mp4" and "damaged" in warned["error"]
+    assert f"a.mp4: {warned['error']}; indexed all the same" in done.err
+    assert caplog.records == []
+    assert "warnings" not in json.loads(jepa("index", tmp_path, "--sampling", 2, "--json").out)
+
+
+def test_a_later_run_counts_the_files_in_part_and_ends_well(jepa: Jepa, photos: Path) -> None:
+    cut = make_video(photos / "cut.mp4", seconds=16, gop=25, container_options={"movflags": "faststart"})
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    assert jepa("index", photos).status == 1
+    again = jepa("index", photos)
+    assert again.status == 0 and "3 unchanged (1 in part)" in again.out
+    assert json.loads(jepa("index", photos, "--json").out)["partial_before"] == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence_with_the_option(photos: Path) -> None:
+    photos.chmod(0o555)
+    done = subprocess.run([*unprivileged(), *JEPA, "index", str(photos)], capture_output=True, text=True)
+    photos.chmod(0o755)
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert str(photos) in error
+    assert error.endswith("Permission denied; --index DIR puts the index into another folder")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes import ClipRecord, IndexNotFoundError, arrays
+from indexes import ClipRecord, IndexNotFoundError, IndexWriteError, arrays
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import ImageQuery, Library, Query, VideoQuery, find_index
 from jepa_retrieval.media_set import open_media
@@ -404,9 +404,9 @@ def test_what_the_scan_cannot_look_at_is_listed_until_it_can(small_library: Libr
     for _ in range(2):
         report = small_library.index()
         assert [(failure.path, failure.error) for failure in report.failed] == [
-            ("link.png", "there is no such file")
+            ("link.png", "no such file or folder")
         ]
-        assert failures(small_library) == {"link.png": "there is no such file"}
+        assert failures(small_library) == {"link.png": "no such file or folder"}
     commits = small_library.records.manifest.commit
     small_library.index()
     assert small_library.records.manifest.commit == commits, "nothing new was to be written"
@@ -420,3 +420,17 @@ def test_what_the_scan_cannot_look_at_is_listed_until_it_can(small_library: Libr
     link.unlink()
     assert small_library.index().removed == 1
     assert failures(small_library) == {}
+
+
+def test_a_library_says_what_it_is_and_is_made_once(tmp_path: Path, small_library: Library) -> None:
+    assert repr(small_library) == f"Library.open({str(small_library.folder)!r})"
+    assert eval(repr(small_library), {"Library": Library}).folder == small_library.folder
+    with pytest.raises(IndexWriteError, match=r"is an index already: open it with Library\.open\("):
+        Library.create(tmp_path)
+    for path, reason in (
+        (tmp_path / "missing", "no such file or folder"),
+        (tmp_path / "cat.png", "is not a folder"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            Library.create(path)
+    assert not (tmp_path / "missing").exists()

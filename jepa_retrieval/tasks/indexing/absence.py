@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.media import LeftOut, ScanProblem
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
-NOT_THERE = "no such file or folder"
+NOT_THERE = NO_SUCH_FILE
 EMPTY = "the folder is empty"
 HOLDS_NONE = "the folder holds none of the files that the index has there"
 

@@ -32,6 +32,7 @@ class Plan:
         default_factory=list
     )  # on disk, but not among the files that the options name
     unchanged: int = 0
+    partial_before: int = 0  # of these, files that were indexed in part in an earlier run
     failed_before: int = 0  # unchanged files that failed in an earlier run and are not tried again
     problems: list[ScanProblem] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)  # what the scan left out on purpose
@@ -86,6 +87,7 @@ def make_plan(
             plan.failed_before += 1
         else:
             plan.unchanged += 1
+            plan.partial_before += record.state == "partial"
     renamed = {old for old, _ in plan.moved.values()}
     lost = [text for text in known if text not in present and text not in renamed]
     # A record under a name that leads to another record's file is that file once more.

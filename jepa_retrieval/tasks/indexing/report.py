@@ -35,8 +35,10 @@ class IndexReport:
     moved: int = 0
     removed: int = 0
     partial: list[FileFailure] = field(default_factory=list)  # indexed as far as they could be read
+    warnings: list[FileFailure] = field(default_factory=list)  # indexed whole, with harmless problems
     failed: list[FileFailure] = field(default_factory=list)
     failed_before: int = 0  # files that failed in an earlier run, have not changed and were not tried again
+    partial_before: int = 0  # of the unchanged files, those that were indexed in part in an earlier run
     absent: list[AbsentFolder] = field(
         default_factory=list
     )  # whose files are kept, though they are not there

@@ -148,8 +148,6 @@ class IndexingRun:
     def _store_if_complete(self, file: _OpenFile) -> None:
         if file.waiting or file.finished is None or file.info is None:
             return
-        for warning in file.finished.warnings:
-            logger.warning("%s: %s", file.text, warning)
         clips = file.builder.finish()
         record = _record(file, file.info, file.finished, self._options.sampling)
         try:
@@ -159,6 +157,8 @@ class IndexingRun:
         except IndexStoreError as error:  # this one file cannot be stored
             self._fail(file, str(error))
             return
+        if file.finished.warnings and record.error is None:
+            self._report.warnings.append(FileFailure(file.text, "; ".join(file.finished.warnings)))
         if record.error is not None:
             logger.info("%s: %s", file.text, record.error)
             self._report.partial.append(FileFailure(file.text, record.error))

@@ -104,6 +104,7 @@ class IndexUpdate:
         report.left_out = dict(Counter(item.reason for item in plan.left_out).most_common())
         report.unmatched_patterns = plan.unmatched_patterns
         report.failed_before = plan.failed_before
+        report.partial_before = plan.partial_before
         report.failed += plan.missing
         report.failed += [
             FileFailure(self.media_root.to_text(problem.path), problem.reason) for problem in plan.problems
