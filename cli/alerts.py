@@ -7,6 +7,7 @@ import shlex
 import subprocess
 
 from cli import console
+from indexes.reasons import reason
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.watching.alerts import Alert
 
@@ -48,7 +49,7 @@ class AlertCommand:
             # Standard output is reserved for results.
             process = subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL, stdout=2)
         except OSError as error:
-            console.warning(f"{self._words[0]}: {error.strerror or error}")
+            console.warning(f"{self._words[0]}: {reason(error)}")
             return
         self._running.append(process)
 

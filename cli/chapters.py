@@ -10,7 +10,7 @@ import typer
 
 from cli import console
 from cli.decoders import open_decoder, open_narrator
-from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, VoiceOption
+from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, voice_option
 from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_time
@@ -37,7 +37,9 @@ def chapters(
     model: ModelOption = None,
     device: DeviceOption = "auto",
     sentences: SentencesOption = None,
-    voice: VoiceOption = None,
+    voice: Annotated[
+        Path | None, voice_option("Write the titles, and a summary, with this language model")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Divide a video into chapters where its meaning changes, and give each a title.

@@ -25,7 +25,7 @@ from cli.options import (
     text_option,
     top_option,
 )
-from cli.paths import parse_path_text
+from cli.paths import parse_path_text, require_writable
 from cli.tables import INTERVAL, PATH, Column, print_table
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
@@ -103,6 +103,8 @@ def classify(
         raise UsageError("--json and --csv cannot be used together")
     if confusion is not None and truth is None:
         raise UsageError("--confusion requires --truth")
+    if confusion is not None:
+        require_writable(confusion)
     per = _per(per, timeline=timeline)
     candidates = given_candidates(labels, labels_file, option="labels")
     if candidates is None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.streams import explain_failures
-from jepa_retrieval.visible import INVISIBLE, visible
+from jepa_retrieval.visible import INVISIBLE, visible, visible_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 
@@ -47,6 +49,18 @@ def result(text: str = "") -> None:
 def row(*cells: object) -> None:
     """Print one line of results in tab-separated cells, with control characters escaped."""
     sys.stdout.write("\t".join(visible(str(cell)) for cell in cells) + "\n")
+
+
+def result_path(path: Path) -> None:
+    """Print a path on a line of its own, with control characters escaped.
+
+    For other programs, bytes that are not valid UTF-8 are printed as they are, as `ls` prints them: the path then
+    leads to the file. On a terminal they are escaped too.
+    """
+    if is_terminal(sys.stdout):
+        result(str(path))
+    else:
+        result_bytes(visible_path(path) + b"\n")
 
 
 def results(lines: Iterable[str]) -> None:

@@ -68,11 +68,13 @@ _KINDS = {
 
 def _lines(report: DuplicateReport) -> Iterator[str]:
     for group in report.groups:
-        yield f"{len(group.files)} files, {_KINDS[group.kind]}:"
+        compared = ", with their similarity" if group.kind == "near" else ""
+        yield f"{len(group.files)} files, {_KINDS[group.kind]}{compared}:"
         for file in group.files:
             link = "" if file.link is None else f"  ({file.link.kind} link to {file.link.target})"
-            yield f"  {file.similarity:.3f}  {file.path}{link}"
+            similarity = f"{file.similarity:.3f}  " if group.kind == "near" else ""
+            yield f"  {similarity}{file.path}{link}"
     for scene in report.scenes:
         first = f"{scene.first_path} {format_interval(scene.first_start, scene.first_end)}"
         second = f"{scene.second_path} {format_interval(scene.second_start, scene.second_end)}"
-        yield f"shared scene, {scene.similarity:.3f}: {first} and {second}"
+        yield f"shared scene, similarity {scene.similarity:.3f}: {first} and {second}"

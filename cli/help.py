@@ -16,6 +16,10 @@ _LIMITS = re.compile(
     r"(?P<between>(?P<low>[\d.]+)<=x<=(?P<high>[\d.]+))|x>=(?P<least>[\d.]+)|x<=(?P<most>[\d.]+)"
 )
 
+_DEFAULT = re.compile(
+    r"default: (?:\((?=[^)]*\))|(?=\d+\.0\b))([^);\]]*?)(?:\)|\.0)(?=[;\]])"
+)  # `(x)` and `2.0`
+
 
 class HelpfulCommand(TyperCommand):
     """A command with this project's help."""
@@ -40,7 +44,14 @@ class HelpfulGroup(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write options and subcommands, with their help."""
         _write_parameters(self.get_params(ctx), ctx, formatter)
-        self.format_commands(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(_first_sentences(self, ctx))
+
+
+def _first_sentences(group: Any, ctx: Any) -> list[tuple[str, str]]:
+    """Each command with the first sentence of its help, whole."""
+    commands = ((name, group.get_command(ctx, name)) for name in group.list_commands(ctx))
+    return [(name, command.get_short_help_str(limit=200)) for name, command in commands if not command.hidden]
 
 
 class App(typer.Typer):
@@ -87,4 +98,4 @@ def _worded(text: str) -> str:
         )
 
     head, bracket, limits = text.rpartition("[")
-    return head + bracket + _LIMITS.sub(words, limits)
+    return head + bracket + _DEFAULT.sub(r"default: \1", _LIMITS.sub(words, limits))

@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,6 +35,7 @@ from cli import (
 )
 from cli.help import App
 from cli.streams import OutputError, ReaderGoneError, discard_output, open_standard_streams
+from indexes.reasons import reason
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.visible import visible
 
@@ -160,18 +161,18 @@ def main(arguments: Sequence[str]) -> int:
         if console.settings.debug:
             console.traceback_lines(traceback.format_exc())
         else:
-            console.error(_sentence(error))
+            console.error(_sentence(error, arguments))
         return FAILED
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, arguments: Sequence[str]) -> str:
     """The message of an error for the user, on one line."""
     if isinstance(error, typer.TyperException):
-        return _usage_sentence(error)
+        return _usage_sentence(error, arguments)
     if isinstance(error, JepaError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
     return f"{type(error).__name__}: {error} (this is a bug in jepa; --debug shows where it happened)"
 
 
@@ -185,11 +186,25 @@ def _plain(match: re.Match[str]) -> str:
     return ": " if match["must"] is None else f": must be {match['must']}"
 
 
-def _usage_sentence(error: typer.TyperException) -> str:
+def _usage_sentence(error: typer.TyperException, arguments: Sequence[str]) -> str:
     text = _PYDANTIC.sub(_plain, error.format_message().strip())
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "jepa"
+    command = context.command_path if context is not None else _named_command(arguments)
     return f"{text}{'' if text[-1] in '.?!' else '.'} See '{command} --help'."
+
+
+def _named_command(arguments: Sequence[str]) -> str:
+    """`jepa models fetch`: the command that the arguments begin with, for errors that do not say where they arose."""
+    command: Any = typer.main.get_command(app)
+    words = ["jepa"]
+    for word in hoist_global_options(arguments):
+        commands = getattr(command, "commands", {})
+        if word in commands:
+            command = commands[word]
+            words.append(word)
+        elif not word.startswith("-"):
+            break
+    return " ".join(words)
 
 
 def run() -> None:

@@ -35,8 +35,8 @@ def remove(
 ) -> None:
     """Remove files and folders from an index. The media files themselves are not touched.
 
-    Patterns are matched against paths as 'jepa search' prints them. Paths that are not in the index are listed, and
-    the exit status is then 1.
+    Patterns are matched against paths as 'jepa search' prints them. Paths that are not in the index are listed; the
+    exit status is then 1, or 2 if none of the paths is in the index.
 
     \b
     Examples:
@@ -47,15 +47,16 @@ def remove(
     known = list(library.records.known_files())
     matches = {path: _matching(path, known, library) for path in paths}
     unknown = [path for path, found in matches.items() if not found]
-    if len(unknown) == len(matches):
-        raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
-    for path in unknown:
+    nothing = len(unknown) == len(matches)
+    for path in [] if nothing else unknown:
         console.warning(f"{path}: not in the index")
     matched = sorted(set().union(*matches.values()))
-    removed = library.remove([library.resolve(text) for text in matched])
+    removed = 0 if nothing else library.remove([library.resolve(text) for text in matched])
     if json:
-        console.result_json({"removed": removed})
-    else:
+        console.result_json({"removed": removed, **({"not_in_index": unknown} if unknown else {})})
+    if nothing:
+        raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
+    if not json:
         console.result(f"Removed {console.count(removed, 'file')} from the index.")
     if unknown:
         raise typer.Exit(1)

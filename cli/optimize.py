@@ -75,6 +75,9 @@ def optimize(
     The kind of vector index is chosen by the number of clips, the memory and the recall. It is printed with the
     recall measured on sample queries. The settings are stored and apply until they are changed.
 
+    Versions of the tables that were replaced less than an hour ago are kept, because another program may be reading
+    them. So the index may become larger at first: run the command again after an hour to free that space.
+
     \b
     Examples:
       jepa optimize
@@ -85,9 +88,6 @@ def optimize(
     maintenance = library.records.maintenance
     settings = _search_settings(maintenance.search_settings, memory, recall, kind)
     settings = _gpu_settings(settings, device, gpu_kind)
-    plan = maintenance.plan(settings)
-    expected = f"expected recall@10 {plan.expected_recall:.2f}"
-    console.note(f"Vector index: {plan.kind.name}, {console.bytes_text(plan.memory)} of memory, {expected}.")
     before = library.status()
     library.optimize(settings)
     after = library.status()
@@ -103,7 +103,11 @@ def optimize(
     else:
         console.result(
             f"{library.folder}: {console.bytes_text(before.total_bytes)} before, "
-            f"{console.bytes_text(after.total_bytes)} now; versions from the last hour are kept for open readers."
+            f"{console.bytes_text(after.total_bytes)} now."
+        )
+        console.note(
+            "What was replaced within the last hour is kept for programs that are reading it: run it again after an "
+            "hour to free that space."
         )
         console.result(f"Search: {search_line(after)}.")
 

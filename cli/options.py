@@ -117,12 +117,10 @@ SentencesOption = Annotated[
         help="Choose the nearest sentence from this file, one per line, instead of generating one.",
     ),
 ]
-VoiceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--voice",
-        metavar="MODEL.gguf",
-        parser=parse_path,
-        help="Rephrase the sentences with this language model; needs the extra 'voice'.",
-    ),
-]
+
+
+def voice_option(about: str) -> Any:
+    """`--voice MODEL.gguf`, with what the language model is used for."""
+    return typer.Option(
+        "--voice", metavar="MODEL.gguf", parser=parse_path, help=f"{about}; needs the extra 'voice'."
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import exists, is_existing_file, user_path
 
@@ -23,11 +25,27 @@ def require_file(path: Path) -> Path:
         UsageError: there is nothing, or something else.
     """
     if not exists(path):
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: {NO_SUCH_FILE}")
     if not is_existing_file(path):
         raise UsageError(
             f"{path}: is not a file, but {'a folder' if path.is_dir() else 'a pipe or a device'}"
         )
+    return path
+
+
+def require_writable(path: Path) -> Path:
+    """`path`, if a file can be written there. Checked before the work whose results it is to hold.
+
+    Raises:
+        UsageError: its folder does not exist or cannot be written, or a folder or a read-only file is there.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise UsageError(f"{path}: cannot be written: {folder}: {NO_SUCH_FILE}")
+    if path.is_dir():
+        raise UsageError(f"{path}: cannot be written: it is a folder")
+    if not os.access(path if exists(path) else folder, os.W_OK):
+        raise UsageError(f"{path}: cannot be written: permission denied")
     return path
 
 

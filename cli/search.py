@@ -22,7 +22,7 @@ from cli.options import (
     text_option,
     top_option,
 )
-from cli.paths import parse_path_text
+from cli.paths import parse_path_text, require_writable
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from jepa_retrieval.errors import UsageError
@@ -92,10 +92,20 @@ def search(
         ),
     ] = None,
     filepath_only: Annotated[
-        bool, typer.Option("--filepath-only", "-f", help="Print only the file paths, each once.")
+        bool,
+        typer.Option(
+            "--filepath-only",
+            "-f",
+            help="Print only the file paths, each once; control characters in them are escaped, see -0.",
+        ),
     ] = False,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="With -f: end each path with a NUL byte, for 'xargs -0'.")
+        bool,
+        typer.Option(
+            "--null",
+            "-0",
+            help="With -f: print paths as they are, each with a NUL byte behind it, for 'xargs -0'.",
+        ),
     ] = False,
 ) -> None:
     """Find the moments that match a text, an image or an interval of a video.
@@ -123,6 +133,8 @@ def search(
     check_usage(text=text, image=image, video=video, plus=plus or [])
     if export is not None:
         check_export(export)
+    if html is not None:
+        require_writable(html)
     library = open_library(index)
     query = build_query(
         library,
@@ -142,11 +154,6 @@ def search(
         prompt=prompt,
     )
     console.warn_of(found.warnings)
-    if html is not None:
-        from jepa_retrieval.report import write_report
-
-        write_report(html, [found], library)
-        console.note(f"Wrote {html}")
     exported = None if export is None else export_found(found, library, export)
     if json:
         console.result_json(_document(found) | ({} if exported is None else {"export": summary(exported)}))
@@ -156,6 +163,11 @@ def search(
         _print_paths(found, library, null=null, min_confidence=min_confidence)
     else:
         print_moments(found, library, min_confidence=min_confidence)
+    if html is not None:
+        from jepa_retrieval.report import write_report
+
+        write_report(html, [found], library)
+        console.note(f"Wrote {html}")
     if exported is not None and exported.left_out:
         raise typer.Exit(1)
 
@@ -227,4 +239,4 @@ def _print_paths(found: SearchResult, library: Library, *, null: bool, min_confi
         if null:
             console.result_bytes(os.fsencode(path) + b"\0")
         else:
-            console.result(str(path))
+            console.result_path(path)

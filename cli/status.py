@@ -105,7 +105,7 @@ def _status_lines(library: Library) -> Iterator[str]:
                 for name, number, option in exceptions
                 if number
             ),
-            ("video", format_time(stats.media_seconds)),
+            *([("video", format_time(stats.media_seconds))] if stats.videos else []),
             ("clips", f"{stats.clips:,}"),
             (
                 "search",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,8 @@ import typer
 
 from cli import console
 from cli.decoders import open_decoder, open_narrator
-from cli.options import DeviceOption, ModelOption, SentencesOption, VoiceOption, file_option, text_option
-from cli.paths import parse_path_text
+from cli.options import DeviceOption, ModelOption, SentencesOption, file_option, text_option, voice_option
+from cli.paths import parse_path_text, require_writable
 from cli.values import parse_time
 from cli.watch_output import Output, open_writers, summary
 from jepa_retrieval.errors import UsageError
@@ -70,7 +69,9 @@ def watch(
     model: ModelOption = None,
     device: DeviceOption = "auto",
     sentences: SentencesOption = None,
-    voice: VoiceOption = None,
+    voice: Annotated[
+        Path | None, voice_option("At the end, sum up the sentences with this language model")
+    ] = None,
     prompt: Annotated[
         str | None, text_option("The question that the model answers about each window.")
     ] = None,
@@ -230,8 +231,7 @@ def _timeline(path: Path | None, title: str, threshold: float) -> Timeline | Non
         return None
     if path.suffix.lower() not in (".png", ".html", ".htm"):
         raise UsageError(f"{path}: the name of a timeline must end in .png or .html")
-    if not os.access(path.parent, os.W_OK):  # checked now, because it is written only at the end
-        raise UsageError(f"{path}: cannot write to this folder")
+    require_writable(path)
     from jepa_retrieval.report.timeline import Timeline
 
     return Timeline(title, threshold=threshold)

@@ -79,11 +79,16 @@ def _myself() -> dict[str, object]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
 
 
+def _readable(started: str) -> str:
+    """A time of the note, UTC in ISO 8601, as `jepa status` shows times: `2026-01-31 12:00:00Z`."""
+    return started.replace("T", " ").replace("+00:00", "Z")
+
+
 def _holder(note: Path) -> str:
     # The holder writes its note just after it gets the lock: for a moment there may be none.
     try:
         holder = read_json_object(note, max_bytes=65_536)
         host, started = holder.unicode("host", max_chars=255), holder.unicode("started", max_chars=40)
-        return f"process {holder.integer('pid')} on {host} since {started}"
+        return f"process {holder.integer('pid')} on {host} since {_readable(started)}"
     except (OSError, ValueError):
         return "another process"

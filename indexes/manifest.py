@@ -13,7 +13,7 @@ from pathlib import Path
 
 from indexes.errors import IndexFormatError, IndexNotFoundError
 from indexes.files import write_atomically
-from indexes.reasons import reason
+from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
 
 FORMAT = "jepa-index"
@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> Manifest:
             )
         return _parse(fields)
     except FileNotFoundError:
-        what = "it has no manifest.json" if folder.is_dir() else "there is no such folder"
+        what = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
         raise IndexNotFoundError(f"no index at {folder}: {what}") from None
     except NotADirectoryError:
         raise IndexNotFoundError(f"no index at {folder}: it is not a folder") from None

@@ -6,6 +6,7 @@ Each function takes the kind of error to raise; its message begins with the file
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import os
 import tomllib
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.user_paths import is_endless, user_path
 
@@ -142,7 +144,7 @@ def _reason(problem: BaseException) -> str:
     if isinstance(problem, RecursionError):
         return "it is nested too deeply"
     if isinstance(problem, OSError) and problem.errno:
-        return os.strerror(problem.errno)
+        return NO_SUCH_FILE if problem.errno == errno.ENOENT else os.strerror(problem.errno)
     return str(problem).split(":")[0]
 
 

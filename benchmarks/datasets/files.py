@@ -38,7 +38,7 @@ def require(folder: Path, *names: str, source: str) -> Path:
     """What `find_file` finds; DataSetError that names the file and where it comes from if that is nothing."""
     found = find_file(folder, *names)
     if found is None:
-        raise DataSetError(f"{folder / names[0]}: no such file; it comes from {source}")
+        raise DataSetError(f"{folder / names[0]}: no such file or folder; it comes from {source}")
     return found
 
 

@@ -111,7 +111,7 @@ def read_torch_object(path: Path) -> object:
         _check_archive(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file") from None
+        raise ModelError(f"{path}: no such file or folder") from None
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path}: holds objects other than tensors and plain values, it is not opened"
@@ -169,6 +169,6 @@ def _open_safetensors(path: Path, read: Callable[[Any], T]) -> T:
         with safe_open(path, framework="pt") as file:
             return read(file)
     except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file") from None
+        raise ModelError(f"{path}: no such file or folder") from None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({first_line(error)})") from error

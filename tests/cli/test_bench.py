@@ -60,7 +60,10 @@ def test_the_list_names_every_source(jepa: Jepa) -> None:
     [
         (("retrieval", "cats"), "retrieval has no data set 'cats' (allowed: msrvtt-1ka"),
         (("retrieval", "msvd"), "msvd: name its folder with --data; the data come from MSVD"),
-        (("questions", "gqa", "--data", "."), "testdev_balanced_questions.json: no such file; it comes from"),
+        (
+            ("questions", "gqa", "--data", "."),
+            "testdev_balanced_questions.json: no such file or folder; it comes from",
+        ),
         (("retrieval", "flickr8k", "--limit", "0"), "Invalid value for '--limit'"),
         (("table", "--results", "none"), "none: contains no results"),
     ],

@@ -34,7 +34,7 @@ def test_a_candidate_that_cannot_be_read_is_named_and_the_rest_is_ranked(jepa: J
     (tmp_path / "bad.mp4").write_text("no video")
     done = jepa("explain", "--before", cat, "--after", cat, tmp_path / "bad.mp4", tmp_path / "gone.mp4", cat)
     assert (done.status, len(done.out.splitlines())) == (1, 1)
-    assert "bad.mp4: is not" in done.err and "gone.mp4: there is no such file" in done.err
+    assert "bad.mp4: is not" in done.err and "gone.mp4: no such file or folder" in done.err
     alone = jepa("explain", "--before", cat, "--after", cat, tmp_path / "bad.mp4")
     assert (alone.status, alone.out) == (2, "")
 

@@ -169,7 +169,7 @@ def wrong(tmp_path: Path) -> Path:
         ("utf16be", "null characters"),
         ("binary", "not a text file"),
         ("empty", ""),
-        ("missing", "No such file"),
+        ("missing", "no such file or folder"),
     ],
 )
 @pytest.mark.parametrize(
@@ -231,5 +231,5 @@ def test_what_is_no_file(
 
 def test_a_pipe_among_media_is_named(jepa: Jepa, wrong: Path) -> None:
     done = jepa("index", wrong / "pipe", "--index", wrong / "index")
-    assert done.status == 1
-    assert "pipe: is not a regular file" in done.err
+    assert done.status == 2
+    assert "pipe: is not a regular file" in done.err and not (wrong / "index").exists()

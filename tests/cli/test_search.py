@@ -1,5 +1,6 @@
 """`jepa search` on a small real library."""
 
+import errno
 import json
 import os
 import subprocess
@@ -77,11 +78,14 @@ def test_odd_names_stay_on_their_line(jepa: Jepa, library: Path) -> None:
     assert len(done.out.splitlines()) == 2
 
 
-def test_paths_only(jepa: Jepa, library: Path) -> None:
+def test_paths_only(library: Path) -> None:
     cat = library / "photos" / "chelsea.png"
-    done = jepa("search", "--image", cat, "-f", "--top", 2, "--index", library)
-    assert str(cat) in done.out.splitlines()
-    assert len(done.out.splitlines()) == 2
+    command = [sys.executable, "-m", "cli.main", "search", "--image", str(cat), "-f", "--top", "2"]
+    done = subprocess.run([*command, "--index", str(library)], capture_output=True, check=True)
+    lines = done.stdout.splitlines()
+    assert os.fsencode(cat) in lines and len(lines) == 2
+    # Bytes that are not UTF-8 survive, so that a pipeline finds the file; control characters stay escaped.
+    assert os.fsencode(library) + b"/photos/cat\\n[red]\\x1b[31m\xff.png" in lines
 
 
 def test_paths_between_null_bytes_are_exact(library: Path) -> None:
@@ -241,3 +245,25 @@ def test_a_long_sentence_may_be_any_term(jepa: Jepa, library: Path) -> None:
     done = jepa("search", "a cat", "--plus", long, "--minus", long, "--index", library)
     assert done.status in (0, 2) and "File name too long" not in done.err
     assert jepa("search", long, "--index", library).status == 0
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_search(
+    jepa: Jepa, library: Path, tmp_path: Path
+) -> None:
+    done = jepa("search", "a cat", "--html", tmp_path / "no" / "page.html", "--index", library)
+    assert (done.status, done.out) == (2, "")
+    assert (
+        done.err
+        == f"Error: {tmp_path}/no/page.html: cannot be written: {tmp_path}/no: no such file or folder\n"
+    )
+
+
+def test_results_are_not_lost_with_the_page(
+    jepa: Jepa, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jepa_retrieval.report.write_report", full)
+    done = jepa("search", "a cat", "--html", tmp_path / "page.html", "--index", library)
+    assert done.status == 2 and "photos/chelsea.png" in done.out and "No space left" in done.err

@@ -15,7 +15,7 @@ from tests.cli.conftest import Jepa
         (["index", ".", "--samplin", "2"], "--samplin"),
         (["index", ".", "--sampling", "fast"], "auto, keyframes or a number of frames per second"),
         (["index", "/no/such/folder"], "/no/such/folder"),
-        (["index", ".", "--device", "tpu"], "allowed: auto, cpu, cuda"),
+        (["index", ".", "--device", "tpu"], "must be one of auto, cpu, cuda"),
         (["index", ".", "--dry-run", "--follow"], "--follow"),
         (["search"], "--image FILE"),
         (["search", " "], "empty"),
@@ -50,7 +50,7 @@ def test_a_file_that_is_neither_on_disk_nor_in_the_index(
 ) -> None:
     done = jepa("search", *arguments, "--index", library)
     assert (done.status, done.out) == (2, "")
-    assert done.err == f"Error: {arguments[1].partition('@')[0]}: no such file\n"
+    assert done.err == f"Error: {arguments[1].partition('@')[0]}: no such file or folder\n"
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_alerts_run_a_command(jepa: Jepa, sentences: Path, tmp_path: Path) -> No
 
 def test_a_command_that_cannot_be_run_is_a_warning(capfd: pytest.CaptureFixture[str]) -> None:
     AlertCommand("/nowhere/at/all").run(Alert("x", 0.0, 0.5, 0.9))
-    assert "/nowhere/at/all: No such file" in capfd.readouterr().err
+    assert "/nowhere/at/all: no such file or folder" in capfd.readouterr().err
 
 
 def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +118,7 @@ def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.mp4"], "nowhere.mp4: there is no such file"),
+        (["nowhere.mp4"], "nowhere.mp4: no such file or folder"),
         (["ftp://host/a"], "ftp:// cannot be watched"),
         (["a.mp4", "--timeline", "a.pdf"], "must end in .png or .html"),
         (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: cannot write to this folder"),

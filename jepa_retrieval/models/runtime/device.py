@@ -27,7 +27,7 @@ def wanted_device(device: str) -> Device:
             chosen: Device = allowed
             return chosen
     where = f"${VARIABLE}" if named else "device"
-    raise UsageError(f"{where} is {named or device!r} (allowed: {', '.join(get_args(Device))})")
+    raise UsageError(f"{where} must be one of {', '.join(get_args(Device))}, not {named or device!r}")
 
 
 def choose_device(device: str) -> Literal["cpu", "cuda"]:

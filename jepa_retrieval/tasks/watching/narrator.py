@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from indexes.reasons import reason
 from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.user_paths import is_endless, user_path
 
@@ -37,7 +38,7 @@ class Narrator:
             with self.path.open("rb") as file:
                 magic = file.read(4)
         except OSError as error:
-            raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+            raise UsageError(f"{path}: cannot be read ({reason(error)})") from error
         if magic != b"GGUF":
             raise UsageError(f"{path}: is not a language model in GGUF format")
         _runtime()

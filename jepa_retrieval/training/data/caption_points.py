@@ -117,7 +117,7 @@ def _read_groups(text: TextConfig) -> list[list[str]]:
     """The captions of each picture."""
     path = Path(text.captions)
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such file of captions")
+        raise UsageError(f"{path}: no such file or folder of captions")
     wanted = {Path(name).stem for name in read_text(Path(text.names)).split()} if text.names else None
     groups: dict[str, list[str]] = {}
     for name, caption in caption_list(path):

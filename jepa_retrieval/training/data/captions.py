@@ -32,7 +32,7 @@ def read_captions(config: SourceConfig) -> Source:
     builder = SourceBuilder(config.name)
     for path in map(Path, expand(config.path)):
         if not path.exists():
-            raise UsageError(f"{path}: there is no such file or folder of captions")
+            raise UsageError(f"{path}: no such file or folder of captions")
         folder = MediaFolder(Path(config.media) if config.media else (path if path.is_dir() else path.parent))
         captions: dict[str, list[str]] = {}
         for name, caption in _sidecars(path) if path.is_dir() else caption_list(path):

@@ -60,7 +60,7 @@ def test_refused_with_a_reason(tmp_path: Path, name: str, content: bytes, reason
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    assert reason_of(tmp_path / "gone.mp4") == "there is no such file"
+    assert reason_of(tmp_path / "gone.mp4") == "no such file or folder"
     (tmp_path / "folder.mp4").mkdir()
     assert reason_of(tmp_path / "folder.mp4") == "is a folder"
     os.mkfifo(tmp_path / "pipe.mp4")

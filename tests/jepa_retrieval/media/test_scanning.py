@@ -135,7 +135,7 @@ def test_linked_files_are_found_and_broken_links_reported(tree: Path) -> None:
     entries = list(scan([tree]))
     assert "linked.mp4" in names(entries, tree)
     (problem,) = [entry for entry in entries if isinstance(entry, ScanProblem)]
-    assert (problem.path.name, problem.reason) == ("broken.mp4", "there is no such file")
+    assert (problem.path.name, problem.reason) == ("broken.mp4", "no such file or folder")
 
 
 def test_an_unreadable_folder_is_reported(tree: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_folder_that_vanishes_is_reported(tree: Path) -> None:
     (tree / "a" / "deep").rmdir()
     (tree / "a").rmdir()
     assert isinstance(first, FoundFile)
-    assert [entry.reason for entry in entries if isinstance(entry, ScanProblem)] == ["there is no such file"]
+    assert [entry.reason for entry in entries if isinstance(entry, ScanProblem)] == ["no such file or folder"]
 
 
 @pytest.mark.parametrize(

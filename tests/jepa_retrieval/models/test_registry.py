@@ -61,7 +61,7 @@ def test_importing_the_package_and_naming_a_model_imports_nothing_heavy() -> Non
 
 def test_the_environment_names_the_device_that_is_meant_by_auto(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JEPA_DEVICE", "tpu")
-    with pytest.raises(UsageError, match=r"\$JEPA_DEVICE is 'tpu' \(allowed: auto, cpu, cuda\)"):
+    with pytest.raises(UsageError, match=r"\$JEPA_DEVICE must be one of auto, cpu, cuda, not 'tpu'"):
         load_model("nano")
     assert load_model("nano", device="cpu").device_of("x_encoder") == "cpu"
     monkeypatch.setenv("JEPA_DEVICE", "cpu")

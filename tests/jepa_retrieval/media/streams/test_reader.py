@@ -299,7 +299,7 @@ def test_the_password_of_an_address_is_never_named() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("nowhere.mp4", "there is no such file"),
+        ("nowhere.mp4", "no such file or folder"),
         ("http://127.0.0.1:9/live", "refused"),
         ("camera:/dev/nothing", "no such camera" if sys.platform == "linux" else ": "),
     ],

@@ -245,7 +245,7 @@ def test_a_file_that_vanishes_or_changes(tmp_path: Path, long_video: Path) -> No
                     os.utime(changed, ns=(1, 1))
             if isinstance(event, Failed):
                 reasons[event.request.path] = event.reason
-    assert reasons == {gone: "there is no such file", changed: "was changed while it was read"}
+    assert reasons == {gone: "no such file or folder", changed: "was changed while it was read"}
 
 
 def test_wrong_use() -> None:

@@ -43,7 +43,7 @@ def test_the_same_windows_as_in_this_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [("nowhere.mp4", "there is no such file"), ("http://127.0.0.1:9/live", "refused")]
+    ("source", "reason"), [("nowhere.mp4", "no such file or folder"), ("http://127.0.0.1:9/live", "refused")]
 )
 def test_what_cannot_be_opened(source: str, reason: str) -> None:
     with (

@@ -220,7 +220,7 @@ def test_other_files_are_refused(state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "state.pt")
     with pytest.raises(ModelError, match=r"state\.pt: not an Open-VLJEPA checkpoint"):
         import_open_vljepa(tmp_path / "state.pt", tmp_path / "m")
-    with pytest.raises(ModelError, match=r"missing\.pt: there is no such file"):
+    with pytest.raises(ModelError, match=r"missing\.pt: no such file or folder"):
         import_open_vljepa(tmp_path / "missing.pt", tmp_path / "m")
 
 

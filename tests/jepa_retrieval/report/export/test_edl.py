@@ -71,5 +71,5 @@ def test_what_an_edl_cannot_hold_is_named(library: Any, tmp_path: Path) -> None:
     assert {item.moment.path: item.reason for item in report.left_out} == {
         "film.mkv": "has 23.976 frames per second, and an EDL has one frame rate, here 29.97",
         "photo.jpg": "an EDL holds no photographs",
-        "gone.mp4": "there is no such file",
+        "gone.mp4": "no such file or folder",
     }

@@ -71,7 +71,7 @@ def test_csv_has_a_row_for_each_moment_readable_or_not(library: Any, tmp_path: P
     assert (int(first["first_frame"]), int(first["last_frame"])) == frames_inside(NTSC, 1, 2)
     assert (first["score"], first["confidence"], first["problem"]) == ("0.500000", "0.2500", "")
     assert second["start"] == second["first_frame"] == second["problem"] == ""
-    assert (third["first_frame"], third["problem"]) == ("", "there is no such file")
+    assert (third["first_frame"], third["problem"]) == ("", "no such file or folder")
 
 
 def test_zip_has_the_clips_and_photographs(library: Any, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_nothing_to_export_leaves_the_old_file(library: Any, tmp_path: Path, nam
     with pytest.raises(UsageError, match=r"nothing to export to .*: there are no moments"):
         export_moments(file, [], library)
     if name not in ("csv", "vtt"):
-        with pytest.raises(UsageError, match=r"nothing to export .*gone\.mp4: there is no such file"):
+        with pytest.raises(UsageError, match=r"nothing to export .*gone\.mp4: no such file or folder"):
             export_moments(file, [video("gone.mp4", 0, 1)], library)
     assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]

@@ -80,7 +80,7 @@ def test_a_file_that_vanishes_during_the_run_keeps_what_the_index_has(index: Ind
     with index.writer() as writer:
         report = IndexingRun(ColourModel(), writer, IndexOptions(), prompt="").embed(found)
     assert [(failure.path, failure.error) for failure in report.failed] == [
-        ("a.png", "there is no such file")
+        ("a.png", "no such file or folder")
     ]
     assert report.indexed == 1
     assert states(index) == {"a.png": "ok", "b.png": "ok"}
@@ -98,7 +98,7 @@ def test_files_that_vanish_while_others_are_decoded_do_not_end_the_run(index: In
     update = IndexUpdate([folder], IndexOptions(workers=1), MediaRoot(folder), remove_the_rest)
     report = update.apply(index, ColourModel())
     assert report.indexed + len(report.failed) == 60
-    assert {failure.error for failure in report.failed} == {"there is no such file"}
+    assert {failure.error for failure in report.failed} == {"no such file or folder"}
 
 
 class BlindToRed(ColourModel):
