@@ -25,6 +25,7 @@ from cli import (
     export,
     index,
     manage,
+    mcp,
     models,
     optimize,
     search,
@@ -113,6 +114,7 @@ def _show_preparation() -> None:
 index.add_to(app)
 search.add_to(app)
 serve.add_to(app)
+mcp.add_to(app)
 classify.add_to(app)
 ask.add_to(app)
 explain.add_to(app)

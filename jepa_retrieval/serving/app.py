@@ -11,28 +11,47 @@ from pathlib import Path
 
 import anyio.to_thread
 from fastapi import FastAPI
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.staticfiles import StaticFiles
 
+from jepa_retrieval.serving.assistants.tools import build_server
 from jepa_retrieval.serving.metrics import Counted
 from jepa_retrieval.serving.openapi import describe
 from jepa_retrieval.serving.problems import add_problem_handlers
-from jepa_retrieval.serving.routes import files, media, scores, search, system
+from jepa_retrieval.serving.routes import (
+    duplicates,
+    embeddings,
+    export,
+    files,
+    jobs,
+    media,
+    scores,
+    search,
+    system,
+    tasks,
+)
 from jepa_retrieval.serving.security import Guard
 from jepa_retrieval.serving.services import Services
 
 PAGE = Path(__file__).parent / "page"
-_ROUTERS = (search, media, files, scores, system)
+_ROUTERS = (search, media, files, scores, tasks, embeddings, jobs, export, duplicates, system)
 
 
 def create_app(services: Services) -> FastAPI:
     """The ASGI application of a server; its lifespan closes the services."""
 
+    assistants = build_server(services)
+    # The guard checks Host and Origin already.
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    tools = assistants.streamable_http_app(streamable_http_path="/mcp", transport_security=unchecked)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        refreshing = asyncio.create_task(_refresh(services))
+        refreshing = asyncio.create_task(follow_commits(services))
         preparing = asyncio.create_task(anyio.to_thread.run_sync(services.indexes.prepare_pictures))
         try:
-            yield
+            async with assistants.session_manager.run():
+                yield
         finally:
             services.ready = False
             refreshing.cancel()
@@ -51,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     for module in _ROUTERS:
         app.include_router(module.router)
+    app.router.routes.extend(tools.routes)
     describe(app)
     add_problem_handlers(app)
     app.add_middleware(Counted, metrics=services.metrics)
@@ -59,7 +79,7 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-async def _refresh(services: Services) -> None:
+async def follow_commits(services: Services) -> None:
     """Take up new commits of the indexes while the server runs."""
     while True:
         await asyncio.sleep(services.settings.refresh_seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,10 +38,7 @@ class Metrics:
         self.clips = Gauge("jepa_index_clips", "Clips of an index.", ["index"], registry=self._registry)
         self.refreshes = Counter("jepa_index_refreshes", "New commits taken up.", registry=self._registry)
         self.previews = Gauge("jepa_previews", "Files being transcoded now.", registry=self._registry)
-
-    def watch(self, name: str, help_text: str, function: Callable[[], float]) -> None:
-        """Add a gauge whose value is read when it is asked for."""
-        Gauge(name, help_text, registry=self._registry).set_function(function)
+        self.jobs = Gauge("jepa_jobs", "Jobs running now.", registry=self._registry)
 
     def on_batch(self, searches: int, seconds: float) -> None:
         """Count searches that ran together."""

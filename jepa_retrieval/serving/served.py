@@ -18,7 +18,7 @@ from indexes.manifest import Manifest, read_manifest
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import INDEX_NAME
 from jepa_retrieval.models import load_model
-from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.serving.file_table import FileTable
 from jepa_retrieval.serving.ids import MAX_INDEXES, outer_id, split_id
 from jepa_retrieval.serving.problems import ProblemError
@@ -35,7 +35,7 @@ _MAX_SHARE = 0.2  # of the time that may go into taking up new commits, while an
 class ServedModel:
     """A model that several indexes share, and what it encodes once for all."""
 
-    model: Model
+    model: RuntimeModel
 
     @cached_property
     def _cache(self) -> dict[tuple[str, ...], np.ndarray]:
@@ -63,7 +63,7 @@ class Commit:
     clips: int
 
     @property
-    def model(self) -> Model:
+    def model(self) -> RuntimeModel:
         """The model that the index was made with."""
         return self.served_model.model
 

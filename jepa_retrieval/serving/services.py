@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from jepa_retrieval.serving.jobs.manager import Jobs
 from jepa_retrieval.serving.media_files import MediaFiles
 from jepa_retrieval.serving.metrics import Metrics
 from jepa_retrieval.serving.previews.streams import Previews
@@ -15,6 +17,8 @@ from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import ServedIndexes
 from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.serving.uploads import UploadedPictures
+
+MAX_HEAVY = 2
 
 
 @dataclass(slots=True)
@@ -28,7 +32,9 @@ class Services:
     queries: QueryReader
     searcher: Searcher
     previews: Previews
+    jobs: Jobs
     metrics: Metrics
+    heavy: CapacityLimiter  # threads that compute for long
     ready: bool = True
 
     @classmethod
@@ -48,7 +54,9 @@ class Services:
             queries=QueryReader(indexes, files, pictures),
             searcher=Searcher(on_batch=metrics.on_batch),
             previews=Previews(settings.previews, metrics.previews),
+            jobs=Jobs(),
             metrics=metrics,
+            heavy=CapacityLimiter(MAX_HEAVY),
         )
 
     def hide_paths(self, text: str) -> str:
@@ -61,6 +69,7 @@ class Services:
 
     async def close(self) -> None:
         """End what runs."""
+        await self.jobs.close()
         await self.previews.close()
         self.searcher.close()
 

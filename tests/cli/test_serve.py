@@ -80,3 +80,12 @@ def test_searching_imports_nothing_of_the_server(library: Path) -> None:
     )
 
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_the_configuration_for_clients_starts_the_tools(jepa: Jepa, library: Path) -> None:
+    done = jepa("mcp", "--index", library, "--print-config")
+
+    entry = json.loads(done.out)["mcpServers"]["jepa"]
+    assert entry["args"][-3:] == ["mcp", "--index", str(library)]
+    assert Path(entry["command"]).is_absolute()
+    assert done.status == 0

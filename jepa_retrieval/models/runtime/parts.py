@@ -111,6 +111,10 @@ class GraphYEncoder:
         """The words of a text that its tokenizer has no token for."""
         return self._tokenise.unknown_words(text)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens some texts are together, as they are encoded."""
+        return int(self._tokenise(texts)[1].sum()) if len(texts) else 0
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """B texts to S_Y float32 [B, E], unit length."""
         if isinstance(texts, str):

@@ -1,9 +1,10 @@
-"""A photograph, whatever its format, as a WebP or JPEG: upright, and no larger than asked for."""
+"""A photograph, whatever its format, or a frame of a video, as a WebP or JPEG: upright, no larger than asked for."""
 
 from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from jepa_retrieval.media.kinds import reader_of
@@ -21,10 +22,18 @@ def convert(request: PreviewRequest) -> bytes:
     Raises:
         UnreadableMediaError: it cannot be decoded.
     """
+    if reader_of(request.file) == "video":
+        from jepa_retrieval.serving.previews.transcode import first_picture
+
+        return _encoded(first_picture(request), request.format)
     with PictureFile(request.file, raw=reader_of(request.file) == "raw") as file:
         scale = min(1.0, request.height / max(file.width, file.height))
         size = max(1, round(file.width * scale)), max(1, round(file.height * scale))
         pixels = read_picture(file.path, file.image, size, orientation=file.orientation, report=ReadReport())
+    return _encoded(pixels, request.format)
+
+
+def _encoded(pixels: np.ndarray, form: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, request.format.upper(), quality=_QUALITY)
+    Image.fromarray(pixels).save(buffer, form.upper(), quality=_QUALITY)
     return buffer.getvalue()

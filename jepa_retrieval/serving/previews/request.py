@@ -16,7 +16,7 @@ class PreviewRequest:
 
     Attributes:
         path: the file.
-        format: "mp4", or a picture.
+        format: "mp4", or a picture: of a video, the frame at `start`.
         start: seconds of presentation time.
         end: seconds; None for the end of the file.
         height: of a video, or the longest side of a picture, at most so many pixels.

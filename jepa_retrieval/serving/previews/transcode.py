@@ -61,6 +61,18 @@ def transcode(request: PreviewRequest, output: BinaryIO) -> None:
             _write(output, pictures, sound.frames() if sound.is_there else None)
 
 
+def first_picture(request: PreviewRequest) -> np.ndarray:
+    """What is on screen at the start, uint8 [h, w, 3].
+
+    Raises:
+        UnreadableMediaError: nothing can be decoded there.
+    """
+    with VideoFile(request.file) as video:
+        for _, pixels in _pictures(video, request):
+            return pixels
+    raise UnreadableMediaError(request.file, NO_FRAME)
+
+
 def _pictures(video: VideoFile, request: PreviewRequest) -> Iterator[Picture]:
     """The frames from start to end, scaled; the one on screen at the start is the first."""
     end = math.inf if request.end is None else request.end

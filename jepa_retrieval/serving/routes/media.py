@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from indexes.text_patterns import quote_text
 from jepa_retrieval.serving.describe import MEDIA_COLUMNS, media_item
 from jepa_retrieval.serving.ids import split_id
+from jepa_retrieval.serving.previews.request import PreviewRequest
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of, read_cursor, write_cursor
 from jepa_retrieval.serving.schemas.common import Filter, Id
@@ -22,6 +23,7 @@ from jepa_retrieval.serving.services import Services, Using
 router = APIRouter(tags=["media"], prefix="/v1/media")
 
 MediaId = Annotated[Id, "the number of a file"]
+_PICTURE_SIDE = 512
 _JPEG = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
 
@@ -91,6 +93,19 @@ async def get_thumbnail(
         return Response(status_code=304, headers=headers)
     picture = await anyio.to_thread.run_sync(_thumbnail, commit, clip_id)
     return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+async def moment_picture(media_id: int, time: float, using: Services) -> bytes:
+    """A JPEG of what a file shows at a time, at most 512 pixels; the stored one if the file is not there now."""
+    commit, path = file_of(using.indexes, media_id)
+    try:
+        real = await anyio.to_thread.run_sync(using.files.readable, commit, path)
+    except ProblemError:
+        clip_id = await anyio.to_thread.run_sync(_clip_at, commit, path, time)
+        return await anyio.to_thread.run_sync(_thumbnail, commit, clip_id)
+    request = PreviewRequest(path=str(real), format="jpeg", start=time, height=_PICTURE_SIDE)
+    pieces = [piece async for piece in await using.previews.open(request)]
+    return b"".join(pieces)
 
 
 def _condition(where: str | None, state: str | None) -> str | None:

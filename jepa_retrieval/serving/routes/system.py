@@ -54,6 +54,7 @@ async def readyz(using: Using) -> Health:
 )
 async def metrics(using: Using) -> Response:
     """Counters for Prometheus."""
+    using.metrics.jobs.set(using.jobs.running)
     for commit in using.indexes.commits():
         using.metrics.clips.labels(commit.name).set(commit.clips)
     return Response(using.metrics.text(), media_type="text/plain")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from indexes.records import MediaKind, MediaState
@@ -85,21 +87,38 @@ class IndexList(BaseModel):
 class DuplicateFile(BaseModel):
     """A file of a group of duplicates."""
 
-    media_id: int | None
+    media_id: int
     path: str
-    size: int
+    similarity: float = Field(description="To the first file of the group; 1 for an exact copy.")
+    is_link: bool = Field(description="Whether it is a link to another file of the group, not a copy.")
 
 
 class DuplicateGroup(BaseModel):
     """Files that show the same."""
 
     index: str
-    exact: bool = Field(description="Whether they are equal byte by byte.")
+    kind: Literal["copies", "near", "links"] = Field(description="`copies`: equal byte by byte.")
     files: list[DuplicateFile]
 
 
-class Duplicates(BaseModel):
-    """Files that an index has more than once."""
+class SharedScene(BaseModel):
+    """A scene that two different videos have in common; times in seconds."""
 
-    data: list[DuplicateGroup]
+    index: str
+    first_media_id: int
+    first_path: str
+    first_start: float
+    first_end: float
+    second_media_id: int
+    second_path: str
+    second_start: float
+    second_end: float
+    similarity: float
+
+
+class Duplicates(BaseModel):
+    """What the indexes have more than once."""
+
+    groups: list[DuplicateGroup]
+    scenes: list[SharedScene]
     index_version: str

@@ -1,0 +1,115 @@
+"""What the tools answer: less than the REST interface, for assistants read every word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+
+from jepa_retrieval.serving.schemas.media import IndexItem, MediaItem
+from jepa_retrieval.serving.schemas.search import SearchResponse
+from jepa_retrieval.serving.schemas.tasks import Chosen
+
+
+class FoundMoment(BaseModel):
+    """A moment of a video, or a photograph."""
+
+    clip_id: int
+    media_id: int
+    index: str
+    path: str = Field(description="Relative to the indexed folder; media are named by media_id, not by path.")
+    start: float | None = Field(description="Seconds; null for photographs.")
+    end: float | None
+    confidence: float | None = Field(description="How likely it is what was looked for, 0 to 1.")
+    score: float
+    caption: str | None
+
+
+class FoundMoments(BaseModel):
+    """Moments, the best first."""
+
+    moments: list[FoundMoment]
+    next_cursor: str | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, found: SearchResponse) -> FoundMoments:
+        """From what the REST interface answers."""
+        moments = [
+            FoundMoment(clip_id=hit.id, **hit.model_dump(include=set(FoundMoment.model_fields) - {"clip_id"}))
+            for hit in found.data
+        ]
+        return cls(moments=moments, next_cursor=found.next_cursor, warnings=found.warnings)
+
+
+class AnsweredMoment(BaseModel):
+    """A moment, and the answers for it."""
+
+    clip_id: int | None
+    media_id: int
+    path: str
+    start: float | None
+    end: float | None
+    answers: dict[str, float] = Field(description="Answers and their probabilities.")
+
+
+class AnsweredMoments(BaseModel):
+    """Moments, the most likely first if an answer was asked for."""
+
+    moments: list[AnsweredMoment]
+    total: int
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, found: Chosen) -> AnsweredMoments:
+        """From what the REST interface answers."""
+        moments = [
+            AnsweredMoment(
+                clip_id=item.clip_id,
+                media_id=item.media_id,
+                path=item.path,
+                start=item.start,
+                end=item.end,
+                answers={choice.name: choice.probability for choice in item.choices},
+            )
+            for item in found.data
+        ]
+        return cls(moments=moments, total=found.total, warnings=found.warnings)
+
+
+class ListedFile(BaseModel):
+    """A file of an index."""
+
+    media_id: int
+    index: str
+    path: str
+    kind: str
+    state: str
+    error: str | None
+    duration: float | None
+    modified: str
+
+
+class ListedFiles(BaseModel):
+    """A page of files."""
+
+    files: list[ListedFile]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, items: Sequence[MediaItem], next_cursor: str | None) -> ListedFiles:
+        """From what the REST interface answers."""
+        files = [
+            ListedFile(
+                media_id=item.id, **item.model_dump(include=set(ListedFile.model_fields) - {"media_id"})
+            )
+            for item in items
+        ]
+        return cls(files=files, next_cursor=next_cursor)
+
+
+class Status(BaseModel):
+    """The indexes that can be searched."""
+
+    indexes: list[IndexItem]
+    may_start_indexing: bool
