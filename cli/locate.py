@@ -16,7 +16,7 @@ from cli.fetching import chosen_model, model_name
 from indexes import IndexNotFoundError, IndexWriteError
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.index_folder import is_index
+from jepa_retrieval.index_folder import existing_index, find_index, is_index
 from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
@@ -25,22 +25,32 @@ if TYPE_CHECKING:
 
 def open_library(given: Path | None) -> Library:
     """Open the index given by --index or $JEPA_INDEX, else the nearest .jepa at or above the working directory."""
-    from jepa_retrieval.library import Library, find_index
+    from jepa_retrieval.library import Library
 
-    folder = given or find_index(Path.cwd())
-    if folder is None:
-        raise UsageError(
-            f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', or give one with --index DIR"
-        )
-    try:
-        return Library.open(folder)
-    except IndexNotFoundError as error:
-        raise IndexNotFoundError(f"{_variable_of(given)}{error}") from None
+    return Library.open(index_folder(given))
 
 
-def _variable_of(given: Path | None) -> str:
-    """`$JEPA_INDEX: ` if the path comes from there, for errors; else nothing."""
-    return "$JEPA_INDEX: " if given is not None and os.environ.get("JEPA_INDEX") == str(given) else ""
+def index_folder(given: Path | None) -> Path:
+    """The folder of the index that `open_library` opens.
+
+    Raises:
+        UsageError: no index is given, and none is near.
+        IndexNotFoundError: there is none where one is given.
+    """
+    if given is None:
+        nearest = find_index(Path.cwd())
+        if nearest is None:
+            raise UsageError(
+                f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', "
+                "or give one with --index DIR"
+            )
+        return nearest
+    folder = existing_index(given)
+    if not is_index(folder):
+        variable = "$JEPA_INDEX: " if os.environ.get("JEPA_INDEX") == str(given) else ""
+        why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
+        raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
+    return folder
 
 
 @dataclass(frozen=True)

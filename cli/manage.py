@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import console
-from cli.locate import open_library
+from cli.locate import index_folder, open_library
 from cli.options import IndexOption, JsonOption
 from cli.paths import parse_path_text
 from jepa_retrieval.errors import UsageError
@@ -81,15 +81,16 @@ def verify(index: IndexOption = None, json: JsonOption = False) -> None:
       jepa verify
       jepa verify --index ~/videos.index --json
     """
-    library = open_library(index)
-    problems = library.verify()
+    from indexes.health import manifest_problem
+
+    folder = index_folder(index)
+    unopened = manifest_problem(folder)
+    problems = open_library(index).verify() if unopened is None else [unopened]
     if json:
-        console.result_json(
-            {"index": str(library.folder), "problems": [asdict(problem) for problem in problems]}
-        )
+        console.result_json({"index": str(folder), "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
             console.results([f"{problem.what}: {problem.detail}", f"  Remedy: {problem.remedy}"])
         if not problems:
-            console.result(f"{library.folder}: no problems found.")
+            console.result(f"{folder}: no problems found.")
     raise typer.Exit(1 if problems else 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         IndexStoreError,
         IndexWriteError,
         JepaError,
+        NewerFormatError,
     )
     from indexes.health import Problem
     from indexes.left_out import LeftOut, LeftOutFile
@@ -48,6 +49,7 @@ __all__ = [
     "LeftOutFile",
     "Manifest",
     "MediaRecord",
+    "NewerFormatError",
     "Plan",
     "Problem",
     "SearchSettings",

@@ -21,6 +21,10 @@ class IndexFormatError(IndexStoreError):
     """The folder is not an index, is damaged, or was written by a newer version."""
 
 
+class NewerFormatError(IndexFormatError):
+    """The index was written by a newer version of this program."""
+
+
 class FingerprintMismatchError(IndexStoreError):
     """Vectors come from another model or prompt than those of the index."""
 

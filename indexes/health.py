@@ -15,16 +15,19 @@ import numpy as np
 from indexes import arrays
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.calibration import read_calibration
-from indexes.errors import IndexStoreError
+from indexes.errors import IndexFormatError, IndexStoreError, NewerFormatError
 from indexes.files import abandoned_files
 from indexes.left_out import FILE_NAME as LEFT_OUT
 from indexes.left_out import load_left_out
 from indexes.lock import is_locked
+from indexes.manifest import FILE_NAME as MANIFEST
+from indexes.manifest import read_manifest
 from indexes.reasons import is_file_failure, reason
 from indexes.tables import CLIPS, MEDIA, unused_files
 from indexes.vectors import build, files
 from indexes.vectors.description import FOLDER as VECTORS
 from indexes.vectors.description import DamagedVectorsError, read_description
+from indexes.vectors.search_settings import SETTINGS_FILE, load_search_settings
 
 if TYPE_CHECKING:
     import lance
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from indexes.snapshot import Snapshot
 
 OPTIMIZE = "run `jepa optimize`"
+UPDATE = "run `jepa index` again, which also goes on with a run that was interrupted, or `jepa optimize`"
 REBUILD = "make the index again with `jepa index --rebuild`"
 
 # float16 rounds a unit vector's length by far less than this.
@@ -69,7 +73,25 @@ def find_problems(snapshot: Snapshot) -> list[Problem]:
     problems += _derived(snapshot)
     problems += _calibration(snapshot)
     problems += _left_out(snapshot)
+    problems += _search_settings(snapshot)
     return problems
+
+
+def manifest_problem(folder: Path) -> Problem | None:
+    """What is wrong with the manifest of an index, which then cannot be opened; None if nothing is.
+
+    Raises:
+        IndexNotFoundError: there is no index.
+        NewerFormatError: it was written by a newer version.
+    """
+    try:
+        read_manifest(folder)
+    except NewerFormatError:
+        raise
+    except IndexFormatError as error:
+        remedy = f"restore {folder / MANIFEST} from a backup, or delete {folder} and run `jepa index` again"
+        return Problem("damaged manifest", str(error), remedy)
+    return None
 
 
 def _derived(snapshot: Snapshot) -> list[Problem]:
@@ -250,16 +272,30 @@ def _left_out(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem("wrong list of left-out files", detail, "run `jepa index` again")
 
 
+def _search_settings(snapshot: Snapshot) -> Iterator[Problem]:
+    try:
+        load_search_settings(snapshot.folder)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        detail = f"{SETTINGS_FILE}: {reason(error)}; the default settings are used"
+        yield Problem("wrong search settings", detail, f"{OPTIMIZE} with the settings that you want")
+
+
 def _vectors(snapshot: Snapshot) -> Iterator[Problem]:
     folder, manifest = snapshot.folder, snapshot.manifest
     try:
         loaded = build.load_fresh(folder, manifest)
         if loaded is None:
-            yield Problem("stale vector index", "it is of an older commit; searches are slower", OPTIMIZE)
+            detail = (
+                "it does not have the newest clips, as after a run that was killed; they are found all the same, but "
+                "searches are slower"
+            )
+            yield Problem("stale vector index", detail, UPDATE)
             return
         build.check_unread(folder, loaded)
     except DamagedVectorsError as error:
-        yield Problem("missing or damaged vector index", f"{error}; searches are slower", OPTIMIZE)
+        yield Problem("missing or damaged vector index", f"{error}; searches are slower", UPDATE)
         return
     expected = build.load_table(snapshot.clips_table, manifest.embedding_size)
     same = len(expected.hits) == len(loaded.hits) and np.array_equal(

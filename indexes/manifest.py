@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes.errors import IndexFormatError, IndexNotFoundError
+from indexes.errors import IndexFormatError, IndexNotFoundError, NewerFormatError
 from indexes.files import write_atomically
 from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
@@ -81,7 +81,7 @@ def read_manifest(folder: Path) -> Manifest:
         fields = Fields(content)
         version = fields.integer("format_version", low=1)
         if version > FORMAT_VERSION:
-            raise IndexFormatError(
+            raise NewerFormatError(
                 f"{path.parent} was written by a newer version (index format {version}, this program reads up to "
                 f"{FORMAT_VERSION}): upgrade jepa-retrieval to open it"
             )

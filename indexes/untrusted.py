@@ -95,6 +95,10 @@ def parse_json(content: bytes | str) -> Any:
         return json.loads(content, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("it is not JSON: it is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not JSON: byte {error.start + 1:,} is not text in UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: line {error.lineno}, column {error.colno} is not valid") from error
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from error
 

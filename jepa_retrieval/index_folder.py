@@ -17,6 +17,13 @@ def is_index(folder: Path) -> bool:
     return (folder / "manifest.json").is_file()
 
 
+def existing_index(folder: Path | str) -> Path:
+    """`folder/.jepa` if there is such a folder, else `folder` itself; absolute."""
+    folder = absolute(folder)
+    inside = folder / INDEX_NAME
+    return inside if inside.is_dir() else folder
+
+
 def find_index(start: Path | str) -> Path | None:
     """The nearest index folder at `start` or above it, as git finds `.git`; None if there is none."""
     start = absolute(start)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from indexes import Index, SearchSettings
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UsageError
-from jepa_retrieval.index_folder import INDEX_NAME, find_index, folders_of_new_index
+from jepa_retrieval.index_folder import INDEX_NAME, existing_index, find_index, folders_of_new_index
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -72,9 +72,7 @@ class Library:
     @classmethod
     def open(cls, folder: Path | str) -> Self:
         """Open the index `folder`, or the one in `folder/.jepa`. Raises IndexNotFoundError if there is none."""
-        folder = absolute(folder)
-        inside = folder / INDEX_NAME
-        return cls(Index.open(inside if inside.is_dir() else folder))
+        return cls(Index.open(existing_index(folder)))
 
     @classmethod
     def create(

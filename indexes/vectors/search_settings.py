@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -51,6 +52,7 @@ def write_search_settings(folder: Path, settings: SearchSettings) -> None:
         OSError: the folder cannot be written.
     """
     document = {"format_version": FORMAT_VERSION, **dataclasses.asdict(settings)}
+    document["crc32"] = _checksum(document)
     write_atomically(folder / SETTINGS_FILE, (json.dumps(document, indent=2) + "\n").encode())
 
 
@@ -58,12 +60,22 @@ def read_search_settings(folder: Path) -> SearchSettings:
     """The stored settings; the defaults if there are none, or (with a warning) if they cannot be read."""
     path = folder / SETTINGS_FILE
     try:
-        return _parse(read_json_object(path, max_bytes=MAX_BYTES))
+        return load_search_settings(folder)
     except FileNotFoundError:
         return SearchSettings()
     except (OSError, ValueError) as error:
         logger.warning("%s is ignored: %s; `jepa optimize` replaces it", path, reason(error))
         return SearchSettings()
+
+
+def load_search_settings(folder: Path) -> SearchSettings:
+    """The stored settings.
+
+    Raises:
+        FileNotFoundError: there are none.
+        OSError, ValueError: they cannot be read, or are damaged.
+    """
+    return _parse(read_json_object(folder / SETTINGS_FILE, max_bytes=MAX_BYTES))
 
 
 def copy_search_settings(source: Path, target: Path) -> None:
@@ -77,9 +89,13 @@ def copy_search_settings(source: Path, target: Path) -> None:
 
 
 def _parse(fields: Fields) -> SearchSettings:
-    fields.check_names("format_version", *(field.name for field in dataclasses.fields(SearchSettings)))
+    names = ("format_version", *(field.name for field in dataclasses.fields(SearchSettings)))
+    fields.check_names(*names, "crc32")
     if fields.value("format_version") != FORMAT_VERSION:
         raise ValueError("it has another format")
+    # Without a checksum, it was written by hand or by an earlier version.
+    if "crc32" in fields and fields.value("crc32") != _checksum({name: fields.value(name) for name in names}):
+        raise ValueError("its checksum is wrong")
     kind = fields.text("kind") if "kind" in fields else None
     if kind is not None and kind not in KINDS:
         raise ValueError(f"there is no kind {kind!r}")
@@ -93,3 +109,8 @@ def _parse(fields: Fields) -> SearchSettings:
         device=cast(SearchDevice, device),
         gpu_kind=fields.text("gpu_kind") if "gpu_kind" in fields else None,
     )
+
+
+def _checksum(document: dict[str, object]) -> int:
+    """CRC-32 of the settings as JSON, whatever the layout of the file."""
+    return zlib.crc32(json.dumps(document, sort_keys=True).encode())

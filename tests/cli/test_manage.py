@@ -76,6 +76,14 @@ def test_verify_finds_nothing_wrong_and_then_a_lost_table(jepa: Jepa, own: Path)
     assert problems and all(problem["what"] and problem["remedy"] for problem in problems)
 
 
+def test_verify_of_a_damaged_manifest_names_a_remedy(jepa: Jepa, own: Path) -> None:
+    (own / ".jepa" / "manifest.json").write_bytes(b"\xff\xfe")
+    done = jepa("verify", "--index", own)
+    assert done.status == 1 and "damaged manifest: " in done.out and "  Remedy: restore " in done.out
+    (problem,) = json.loads(jepa("verify", "--index", own, "--json").out)["problems"]
+    assert problem["what"] == "damaged manifest"
+
+
 def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
     before = jepa("search", "a street", "--index", own).out
     assert jepa("optimize", "--index", own).status == 0

@@ -9,8 +9,9 @@ import lance
 import numpy as np
 import pytest
 
-from indexes import ClipRecord, Index, MediaRecord
+from indexes import ClipRecord, Index, MediaRecord, SearchSettings
 from indexes.files import bytes_below
+from indexes.health import manifest_problem
 
 
 def problems(index):
@@ -116,7 +117,34 @@ def test_a_stale_vector_index_is_reported(full, put):
     put(writer, "new.mp4")
     writer.commit()
     writer._lock.release()  # as if it had been killed
-    assert problems(full) == {"stale vector index"}
+    (problem,) = full.verify()
+    assert problem.what == "stale vector index" and "killed" in problem.detail
+    assert "jepa index" in problem.remedy and "jepa optimize" in problem.remedy
+    with full.writer():
+        pass  # what `jepa index` does
+    assert full.verify() == []
+
+
+@pytest.mark.parametrize("byte", range(0, 120, 7))
+def test_any_changed_byte_of_the_search_settings_is_reported(full, byte):
+    full.maintenance.optimize(settings=SearchSettings(memory=4e9, recall=0.95))
+    assert full.verify() == [] and full.maintenance.search_settings.recall == 0.95
+    path = full.folder / "search.json"
+    content = bytearray(path.read_bytes())
+    if chr(content[byte]).isspace():
+        return
+    content[byte] ^= 1
+    path.write_bytes(content)
+    assert problems(full) == {"wrong search settings"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b"[]", b'{"format": "jepa-index"}'])
+def test_a_damaged_manifest_has_a_remedy(full, content):
+    assert manifest_problem(full.folder) is None
+    (full.folder / "manifest.json").write_bytes(content)
+    problem = manifest_problem(full.folder)
+    assert problem.what == "damaged manifest" and "codec" not in problem.detail
+    assert "from a backup, or delete" in problem.remedy
 
 
 def test_files_that_nothing_refers_to_are_reported(full):
@@ -184,7 +212,7 @@ def test_verify_beside_a_busy_writer_finds_nothing(full):
     code = """
 import sys, time
 import numpy as np
-from indexes import ClipRecord, Index, MediaRecord
+from indexes import ClipRecord, Index, MediaRecord, SearchSettings
 index, end, number = Index.open(sys.argv[1]), time.monotonic() + 4, 0
 while time.monotonic() < end:
     with index.writer() as writer:
