@@ -8,6 +8,32 @@ from fractions import Fraction
 
 from jepa_retrieval.errors import UsageError
 
+# Seconds between the marks of an axis.
+_STEPS = (
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    21600,
+    43200,
+    86400,
+)
+
 
 def format_time(seconds: float, *, decimals: int = 0) -> str:
     """`m:ss`, or `h:mm:ss` from one hour on; with `decimals`, `m:ss.d`.
@@ -24,11 +50,21 @@ def format_time(seconds: float, *, decimals: int = 0) -> str:
 
 
 def format_interval(start: float | None, end: float | None) -> str:
-    """`m:ss-m:ss`; `-` for an image, which has no time."""
+    """`m:ss-m:ss`, with tenths where a time has them (`0:04.5-0:10`); `-` for an image, which has no time.
+
+    Both ends are rounded in the same way, so that an interval ends where the next one begins.
+    """
     if start is None or end is None:
         return "-"
-    # The end is rounded up: a moment of half a second must not read as an empty one.
-    return f"{format_time(start)}-{format_time(math.ceil(end - 1e-6))}"
+    begin, finish = _with_tenths(start), _with_tenths(end)
+    if begin == finish:  # less than a tenth of a second must not read as nothing
+        begin, finish = format_time(start, decimals=3), format_time(end, decimals=3)
+    return f"{begin}-{finish}"
+
+
+def _with_tenths(seconds: float) -> str:
+    tenths = round(seconds * 10)
+    return format_time(tenths / 10, decimals=1 if tenths % 10 else 0)
 
 
 def format_exact_interval(start: float | None, end: float | None) -> str:
@@ -42,6 +78,17 @@ def subtitle_time(seconds: float, *, point: str) -> str:
     """`hh:mm:ss` and milliseconds after `point`: "," in SubRip, "." in WebVTT; hours may have more digits."""
     hours, minutes, second, milliseconds = _split(round(seconds * 1000), 1000)
     return f"{hours:02d}:{minutes:02d}:{second:02d}{point}{milliseconds:03d}"
+
+
+def time_ticks(start: float, end: float, *, most: int = 8) -> list[tuple[float, str]]:
+    """Times from `start` to `end` for an axis, at round distances, each with its text; about `most` of them."""
+    length = max(end - start, 1e-3)
+    step = next(
+        (step for step in _STEPS if length / step <= most), _STEPS[-1] * math.ceil(length / most / _STEPS[-1])
+    )
+    numbers = range(math.ceil(start / step - 1e-9), math.floor(end / step + 1e-9) + 1)
+    decimals = 0 if step >= 1 else 1 if step >= 0.1 else 2
+    return [(number * step, format_time(number * step, decimals=decimals)) for number in numbers]
 
 
 def _split(units: int, per_second: int) -> tuple[int, int, int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
-from jepa_retrieval.times import format_time
+from jepa_retrieval.times import format_exact_interval, format_time, time_ticks
 from jepa_retrieval.user_paths import absolute
 from jepa_retrieval.visible import visible
 
@@ -31,6 +31,12 @@ _LETTER = 0.051  # inches that a letter of a slanted sentence takes
 _MAX_LETTERS = 44
 _SECONDS_PER_ROW = 120.0  # of the PNG, for short videos; long ones have longer rows
 _MAX_ROWS = 12
+_LINES = (  # of the PNG: colour, style and what it is
+    ("tab:blue", "-", "local variance"),
+    ("tab:grey", ":", "threshold"),
+    ("tab:orange", "-", "beginning of an interval"),
+    ("tab:red", "-", "alert"),
+)
 
 
 @dataclass(slots=True)
@@ -134,7 +140,7 @@ def write_html(timeline: Timeline, path: Path) -> None:
             borders=[1000 * item.start / end for item in timeline.descriptions],
             alerts=[_alert_row(alert, end) for alert in timeline.alerts],
             items=[_row(item) for item in timeline.descriptions],
-            ticks=[{"x": 1000 * share / 8, "text": format_time(end * share / 8)} for share in range(9)],
+            ticks=[{"percent": 100 * time / end, "text": text} for time, text in time_ticks(0.0, end)],
         )
     )
     path.write_text(page, "utf-8", errors="backslashreplace")
@@ -142,7 +148,7 @@ def write_html(timeline: Timeline, path: Path) -> None:
 
 def _row(item: Described) -> dict[str, Any]:
     return {
-        "time": f"{format_time(item.start)} – {format_time(item.end)}",
+        "time": format_exact_interval(item.start, item.end),
         "text": item.text,
         "score": item.score,
         "picture": picture_uri(item.picture),
@@ -152,7 +158,7 @@ def _row(item: Described) -> dict[str, Any]:
 def _alert_row(alert: Alert, end: float) -> dict[str, Any]:
     return {
         "x": 1000 * alert.start / end,
-        "time": format_time(alert.start),
+        "time": format_time(alert.start, decimals=1),
         "text": alert.text,
         "confidence": alert.confidence,
     }
@@ -184,7 +190,25 @@ def _draw(timeline: Timeline) -> Figure:
     highest = max([timeline.threshold * 1.5, *(point.variance for point in timeline.points)])
     for number, axes in enumerate(panels):
         _draw_row(axes, timeline, number * end / rows, (number + 1) * end / rows, highest)
+    _draw_legend(figure, 1 - 0.1 / height)
     return figure
+
+
+def _draw_legend(figure: Figure, top: float) -> None:
+    """What the lines are, in the upper right corner."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour, lw=1.5, ls=style) for colour, style, _ in _LINES]
+    names = [name for _, _, name in _LINES]
+    figure.legend(
+        lines,
+        names,
+        loc="upper right",
+        bbox_to_anchor=(_PNG_RIGHT, top),
+        ncol=len(names),
+        fontsize=7,
+        frameon=False,
+    )
 
 
 def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: float) -> None:
@@ -209,7 +233,8 @@ def _draw_row(axes: Any, timeline: Timeline, start: float, end: float, highest: 
             )
     axes.set_xlim(start, end)
     axes.set_ylim(0, highest * 1.75)
-    axes.xaxis.set_major_formatter(lambda value, _: format_time(value))
+    ticks = time_ticks(start, end, most=24)
+    axes.set_xticks([time for time, _ in ticks], [text for _, text in ticks])
     axes.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=7)
     axes.set_ylabel("variance", fontsize=8)
 

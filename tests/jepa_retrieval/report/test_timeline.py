@@ -1,4 +1,5 @@
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_html_holds_everything_and_escapes_it(tmp_path: Path) -> None:
     assert page.count('class="border"') == 3
     assert "Sentence &lt;20&gt;." in page and "fire &amp; smoke" in page and "a &lt;title&gt;" in page
     assert "http://" not in page and "https://" not in page
+
+
+def test_a_short_video_has_an_axis_of_its_own(tmp_path: Path) -> None:
+    timeline = Timeline("short", threshold=0.1)
+    timeline.observe(Observed(0.0, 2.0, 0.05))
+    timeline.write(tmp_path / "a.html")
+    page = (tmp_path / "a.html").read_text()
+    labels = re.findall(r'<span style="left: ([\d.]+)%">([\d:.]+)</span>', page)
+    assert labels[:3] == [("0.00", "0:00.0"), ("25.00", "0:00.5"), ("50.00", "0:01.0")]
+    assert all(name in page for name in ("local variance", "threshold", "beginning of an interval", "alert"))
 
 
 def test_png(tmp_path: Path) -> None:
