@@ -31,6 +31,13 @@ def chosen_model(name: str | None) -> str:
     return chosen
 
 
+def fetch_speech_model(name: str) -> None:
+    """Download the model for speech recognition that the user typed, if necessary; what is downloaded is printed."""
+    from jepa_retrieval.models.registry import fetch_model
+
+    fetch_model(name, on_plan=_announce, on_progress=fetch_progress())
+
+
 def model_name(name: str | None) -> str:
     """The model that the user typed, or named in $JEPA_MODEL, or the default one."""
     from jepa_retrieval.library import DEFAULT_MODEL

@@ -10,7 +10,7 @@ import typer
 
 from cli import console
 from cli.completion import model_names, one_of
-from cli.fetching import chosen_model
+from cli.fetching import chosen_model, fetch_speech_model
 from cli.follow import ChangeWatcher
 from cli.index_report import print_plan, print_report
 from cli.locate import Target
@@ -111,6 +111,21 @@ def index(
             show_default="as in the index",
         ),
     ] = None,
+    speech: Annotated[
+        bool | None,
+        typer.Option(
+            "--speech/--no-speech",
+            help="Store what is said in videos, from subtitles or by speech recognition; needs the extra 'speech'.",
+            show_default="as in the index",
+        ),
+    ] = None,
+    speech_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --speech: the model, such as whisper:small; it also replaces what others recognised.",
+        ),
+    ] = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Embed all files again, with a new --model or --prompt if given."),
@@ -140,6 +155,7 @@ def index(
     Examples:
       jepa index ~/Videos
       jepa index ~/Videos --exclude "*.gif" --exclude cache --sampling keyframes
+      jepa index ~/Videos --speech
       jepa index ~/Videos /media/disk --index ~/videos.index
     """
     if dry_run and follow:
@@ -157,6 +173,8 @@ def index(
             "follow_links": follow_links,
             "keep_tokens": tokens,
             "captions": captions,
+            "speech": True if speech is None and speech_model is not None else speech,
+            "speech_model": speech_model,
             "decoder": resolve_decoder(decoder),
             "prune": prune,
         },
@@ -170,6 +188,8 @@ def index(
         assert planned is not None  # a dry run always plans
         print_plan(planned, json=json)
         return
+    if speech_model is not None:
+        fetch_speech_model(speech_model)
     library = target.open_or_create(rebuild=rebuild)
     run.keeps_index = follow or not target.is_new
     new_model = chosen_model(model) if model is not None else None
@@ -189,7 +209,7 @@ def index(
     if not run.keeps(report):
         target.delete_if_empty(library)
         raise UsageError("nothing could be read, so no index was created")
-    raise typer.Exit(1 if report.failed or report.partial or report.absent else 0)
+    raise typer.Exit(1 if report.failed or report.partial or report.absent or report.unheard else 0)
 
 
 @dataclass

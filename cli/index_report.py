@@ -48,7 +48,7 @@ def print_report(report: IndexReport, *, json: bool, one_line: bool, kept: bool 
 
     `kept`: whether the index stays, so that `jepa status` can list the rest of a long list.
     """
-    for failures in (report.failed, report.partial, report.warnings):
+    for failures in (report.failed, report.partial, report.warnings, report.unheard):
         failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
     _print_failures(report, MAX_FAILURES_SHOWN if kept else len(report.failed))
     _print_warnings(report)
@@ -72,6 +72,8 @@ def _summary(report: IndexReport) -> dict[str, Any]:
         "warnings": [asdict(file) for file in report.warnings],
         "partial_before": report.partial_before,
         "captioned": report.captioned,
+        "spoken": report.spoken,
+        "unheard": [asdict(failure) for failure in report.unheard],
         "absent": [asdict(folder) for folder in report.absent],
         "unselected": report.unselected,
     }
@@ -104,6 +106,8 @@ def _summary_line(report: IndexReport) -> str:
             parts.append(f"{number:,} {what}")
     if report.captioned:
         parts.append(f"{console.count(report.captioned, 'caption')} written")
+    if report.spoken:
+        parts.append(f"speech of {console.count(report.spoken, 'file')}")
     if report.failed:
         parts.append(f"{len(report.failed):,} failed")
     if report.failed_before:
@@ -115,13 +119,15 @@ def _print_failures(report: IndexReport, shown: int) -> None:
     for failures, what, option in (
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
+        (report.unheard, "without speech, or with a part of it", ""),
     ):
         for failure in failures[:shown]:
             partial = "; indexed in part" if failures is report.partial else ""
             console.warning(f"{failure.path}: {failure.error}{partial}")
         if len(failures) > shown:
             more = len(failures) - shown
-            console.warning(f"{console.count(more, 'more file')} {what}; 'jepa status {option}' lists them")
+            listed = f"; 'jepa status {option}' lists them" if option else ""
+            console.warning(f"{console.count(more, 'more file')} {what}{listed}")
 
 
 def _print_warnings(report: IndexReport) -> None:

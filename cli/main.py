@@ -32,6 +32,7 @@ from cli import (
     serve,
     status,
     train,
+    transcript,
     watch,
 )
 from cli.help import App
@@ -120,6 +121,7 @@ ask.add_to(app)
 explain.add_to(app)
 watch.add_to(app)
 chapters.add_to(app)
+transcript.add_to(app)
 status.add_to(app)
 manage.add_to(app)
 optimize.add_to(app)

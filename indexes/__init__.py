@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from indexes.health import Problem
     from indexes.left_out import LeftOut, LeftOutFile
     from indexes.manifest import Manifest
-    from indexes.records import ClipHit, ClipRecord, ClipWindows, MediaRecord
+    from indexes.records import ClipHit, ClipRecord, ClipSpeech, ClipWindows, MediaRecord
     from indexes.stats import IndexStats
     from indexes.store import Index
     from indexes.vectors.plan import Plan
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClipHit",
     "ClipRecord",
+    "ClipSpeech",
     "ClipWindows",
     "FilterError",
     "FingerprintMismatchError",
@@ -58,6 +59,7 @@ __all__ = [
 _MODULES = {
     "ClipHit": "records",
     "ClipRecord": "records",
+    "ClipSpeech": "records",
     "ClipWindows": "records",
     "Index": "store",
     "IndexStats": "stats",

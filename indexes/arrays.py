@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from indexes.errors import IndexFormatError
-from indexes.records import MediaKind, MediaRecord, MediaState
+from indexes.records import ClipSpeech, MediaKind, MediaRecord, MediaState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,6 +95,27 @@ def window_times(table: pa.Table) -> list[np.ndarray]:
 def window_embeddings(table: pa.Table, embedding_size: int) -> list[np.ndarray | None]:
     """Column `window_embeddings` as float16 [W, E] per row; None where the stream was not kept."""
     return [_array(raw, "<f2", embedding_size) for raw in table["window_embeddings"]]
+
+
+def speech(table: pa.Table) -> list[ClipSpeech | None]:
+    """Columns `said`, `said_times`, `said_by` and `language`; None where nothing was recognised yet.
+
+    Raises:
+        IndexFormatError: the times of words are not those of the text.
+    """
+    found: list[ClipSpeech | None] = []
+    texts, sources, languages = (table[name].to_pylist() for name in ("said", "said_by", "language"))
+    rows = zip(texts, table["said_times"], sources, languages, strict=True)
+    for text, raw, source, language in rows:
+        times = _array(raw, "<f4", 3)
+        if text is None or times is None:
+            found.append(None)
+            continue
+        first = times[:, 0] if np.isfinite(times).all() else np.array([-1.0])
+        if (first < 0).any() or (first >= max(len(text), 1)).any() or (np.diff(first) <= 0).any():
+            raise IndexFormatError("the times of words are not those of what is said")
+        found.append(ClipSpeech(text, times, language, source or ""))
+    return found
 
 
 def _array(raw: pa.Scalar, dtype: str, width: int | None) -> np.ndarray | None:

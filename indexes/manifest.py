@@ -10,6 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from indexes.errors import IndexFormatError, IndexNotFoundError, NewerFormatError
 from indexes.files import write_atomically
@@ -17,8 +18,12 @@ from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
 
 FORMAT = "jepa-index"
-FORMAT_VERSION = 2  # the newest that this program reads
-CAPTIONS_FORMAT = 2  # of indexes whose clips have a column for captions; the others stay at 1
+FORMAT_VERSION = 3  # the newest that this program reads
+CAPTIONS = "captions"
+SPEECH = "speech"
+TEXTS = (CAPTIONS, SPEECH)  # what clips may have columns for
+# Indexes without such columns, or with captions only, stay in the format that older programs read.
+_OLDER_FORMATS: dict[int, tuple[str, ...]] = {1: (), 2: (CAPTIONS,)}
 FILE_NAME = "manifest.json"
 
 MAX_BYTES = 1024 * 1024
@@ -51,7 +56,26 @@ class Manifest:
     created: str  # UTC, ISO 8601
     created_with: str
     format_version: int = 1
+    texts: tuple[str, ...] = ()  # those of `TEXTS` that clips have columns for, in the order of the columns
     commit: Commit = Commit()
+
+    @property
+    def keeps_captions(self) -> bool:
+        """Whether clips have a column `caption`."""
+        return CAPTIONS in self.texts
+
+    @property
+    def keeps_speech(self) -> bool:
+        """Whether clips have columns for what is said in them."""
+        return SPEECH in self.texts
+
+
+def with_text(manifest: Manifest, text: str) -> Manifest:
+    """The same with columns for one more of `TEXTS`."""
+    texts = (*manifest.texts, text)
+    older = [version for version, kept in _OLDER_FORMATS.items() if kept == texts]
+    version = older[0] if older else FORMAT_VERSION
+    return dataclasses.replace(manifest, texts=texts, format_version=version)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -61,7 +85,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         ValueError: a field is out of range, so that the manifest could not be read again.
         OSError: the folder cannot be written.
     """
-    content = {"format": FORMAT, **dataclasses.asdict(manifest)}
+    content = {"format": FORMAT, **dataclasses.asdict(manifest), "texts": list(manifest.texts)}
+    if manifest.format_version in _OLDER_FORMATS:
+        del content["texts"]  # its version says it
     _parse(Fields(content))
     write_atomically(folder / FILE_NAME, (json.dumps(content, indent=2) + "\n").encode())
 
@@ -111,6 +137,7 @@ def _parse(fields: Fields) -> Manifest:
         created=fields.unicode("created", max_chars=200),
         created_with=fields.unicode("created_with", max_chars=200),
         format_version=fields.integer("format_version", low=1),
+        texts=_parse_texts(fields),
         commit=Commit(
             number=commit.integer("number"),
             media_version=commit.integer("media_version", low=1),
@@ -119,3 +146,14 @@ def _parse(fields: Fields) -> Manifest:
             next_clip_id=commit.integer("next_clip_id"),
         ),
     )
+
+
+def _parse_texts(fields: Fields) -> tuple[str, ...]:
+    version = fields.integer("format_version", low=1)
+    if version in _OLDER_FORMATS:
+        return _OLDER_FORMATS[version]
+    texts: Any = fields.value("texts")
+    known = isinstance(texts, list) and all(text in TEXTS for text in texts)
+    if not known or len(set(texts)) < len(texts):
+        raise ValueError(f"texts must be a list of some of {', '.join(TEXTS)}")
+    return tuple(texts)

@@ -49,6 +49,18 @@ class ClipRecord:
     thumbnail: bytes | None = None  # JPEG
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipSpeech:
+    """What is said in a clip. Lines that reach over its ends belong to it whole, and to its neighbours too."""
+
+    text: str  # lines, "\n" between them; "" if nothing is said
+    times: (
+        np.ndarray
+    )  # float32 [W, 3]: of each word its first character in `text`, its start and end in seconds
+    language: str | None  # ISO 639-1; None if it is not known
+    source: str  # the recogniser's name, or where the subtitles were
+
+
 @dataclass(frozen=True, slots=True)
 class ClipHit:
     """One stored clip that was found, with its media file's fields."""

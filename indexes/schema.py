@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from indexes.records import ClipRecord, MediaRecord
+from indexes.manifest import CAPTIONS, SPEECH
+from indexes.records import ClipRecord, ClipSpeech, MediaRecord
 
 MEDIA_SCHEMA = pa.schema(
     [
@@ -42,20 +43,30 @@ MEDIA_SCHEMA = pa.schema(
 REPEATED = ("path", "kind", "duration", "width", "height", "frame_rate", "codec", "size", "mtime")
 
 CLIP_FILTER_COLUMNS = ("clip_id", "start", "end", *REPEATED)
-CAPTION = pa.field(
-    "caption", pa.string()
-)  # a sentence; only in indexes that keep captions, null where none is yet
+# Texts of clips: only in indexes that keep them, null where there is none yet.
+CAPTION = pa.field("caption", pa.string())  # a sentence
+SAID = pa.field("said", pa.string())  # lines; "" where nothing is said
+TEXT_COLUMNS = {
+    CAPTIONS: (CAPTION,),
+    SPEECH: (
+        SAID,
+        pa.field("said_times", pa.large_binary()),  # float32 [words, 3]
+        pa.field("said_by", pa.string()),
+        pa.field("language", pa.string()),
+    ),
+}
+_TEXT_FILTER_COLUMNS = ("caption", "said", "said_by", "language")
 MEDIA_FILTER_COLUMNS = tuple(name for name in MEDIA_SCHEMA.names if name != "media_id")
 
 
 def clip_filter_columns(columns: Sequence[str]) -> tuple[str, ...]:
     """What a filter of clips may name, of the columns that the table has."""
-    return (*CLIP_FILTER_COLUMNS, CAPTION.name) if CAPTION.name in columns else CLIP_FILTER_COLUMNS
+    return (*CLIP_FILTER_COLUMNS, *(name for name in _TEXT_FILTER_COLUMNS if name in columns))
 
 
 @cache
-def clip_schema(embedding_size: int, *, captions: bool = False) -> pa.Schema:
-    """Schema of the clips table for embeddings of `embedding_size` dimensions, with or without captions."""
+def clip_schema(embedding_size: int, texts: tuple[str, ...] = ()) -> pa.Schema:
+    """Schema of the clips table for embeddings of `embedding_size` dimensions, with columns for `texts`."""
     repeated = [MEDIA_SCHEMA.field(name) for name in REPEATED]
     return pa.schema(
         [
@@ -70,7 +81,7 @@ def clip_schema(embedding_size: int, *, captions: bool = False) -> pa.Schema:
             pa.field("token_size", pa.int32()),  # D
             pa.field("tokens", pa.large_binary()),  # float16 [N, D]
             pa.field("thumbnail", pa.large_binary()),  # JPEG
-            *([CAPTION] if captions else []),
+            *(field for text in texts for field in TEXT_COLUMNS[text]),
         ]
     )
 
@@ -102,15 +113,14 @@ def clip_table(
     clip_ids: Sequence[int],
     clips: Sequence[ClipRecord],
     embedding_size: int,
-    *,
-    captions: bool = False,
+    texts: tuple[str, ...] = (),
 ) -> pa.Table:
     """Rows of the clips table for the clips of one file.
 
     Raises:
         ValueError, TypeError, LookupError, OverflowError: a value does not fit the schema.
     """
-    schema = clip_schema(embedding_size, captions=captions)
+    schema = clip_schema(embedding_size, texts)
     embeddings = np.zeros((len(clips), embedding_size), np.float16)
     for row, clip in zip(embeddings, clips, strict=True):
         row[:] = clip.embedding
@@ -125,7 +135,7 @@ def clip_table(
         "token_size": [None if clip.tokens is None else clip.tokens.shape[1] for clip in clips],
         "tokens": [_raw(clip.tokens, np.float16) for clip in clips],
         "thumbnail": [clip.thumbnail for clip in clips],
-        CAPTION.name: [None] * len(clips),
+        **{field.name: [None] * len(clips) for text in texts for field in TEXT_COLUMNS[text]},
     }
     for name in REPEATED:
         value = utc_time(media.mtime_ns) if name == "mtime" else getattr(media, name)
@@ -136,7 +146,7 @@ def clip_table(
 def patch_table(batch: pa.RecordBatch, changes: Mapping[int, Mapping[str, Any]]) -> pa.RecordBatch:
     """Rows of either table with fields replaced.
 
-    `changes` has, by media_id, `path`, `mtime_ns`, `size`, and `captions` by clip_id.
+    `changes` has, by media_id, `path`, `mtime_ns`, `size`, and `texts`: by clip_id, and by column.
     """
     rows = [changes[media_id] for media_id in batch["media_id"].to_pylist()]
     for name in ("path", "size", "mtime_ns", "mtime"):
@@ -151,16 +161,35 @@ def patch_table(batch: pa.RecordBatch, changes: Mapping[int, Mapping[str, Any]])
         at = batch.schema.get_field_index(name)
         field = batch.schema.field(at)
         batch = batch.set_column(at, field, pa.array(values, field.type))
-    return _patch_captions(batch, rows)
+    return _patch_texts(batch, rows) if "clip_id" in batch.schema.names else batch
 
 
-def _patch_captions(batch: pa.RecordBatch, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    if CAPTION.name not in batch.schema.names:
-        return batch
-    clips = zip(batch["clip_id"].to_pylist(), batch[CAPTION.name].to_pylist(), rows, strict=True)
-    values = [row.get("captions", {}).get(clip_id, value) for clip_id, value, row in clips]
-    at = batch.schema.get_field_index(CAPTION.name)
-    return batch.set_column(at, CAPTION, pa.array(values, CAPTION.type))
+def speech_columns(speech: ClipSpeech) -> dict[str, Any]:
+    """The columns of what is said in a clip.
+
+    Raises:
+        ValueError: the times have the wrong shape.
+    """
+    times = _raw(speech.times, np.float32, 3)
+    return dict(
+        zip(
+            (field.name for field in TEXT_COLUMNS[SPEECH]),
+            (speech.text, times, speech.source, speech.language),
+            strict=True,
+        )
+    )
+
+
+def _patch_texts(batch: pa.RecordBatch, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    clip_ids = batch["clip_id"].to_pylist()
+    texts = [row.get("texts", {}).get(clip_id, {}) for clip_id, row in zip(clip_ids, rows, strict=True)]
+    for name in {name for columns in texts for name in columns}:
+        at = batch.schema.get_field_index(name)
+        field = batch.schema.field(at)
+        stored = zip(batch[name].to_pylist(), texts, strict=True)
+        values = [columns.get(name, value) for value, columns in stored]
+        batch = batch.set_column(at, field, pa.array(values, field.type))
+    return batch
 
 
 def _raw(array: np.ndarray | None, dtype: type[np.floating], width: int | None = None) -> bytes | None:

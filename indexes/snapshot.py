@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,6 +78,30 @@ class Snapshot:
             [table.hit(position, score) for position, score in zip(line, values, strict=True)]
             for line, values in zip(at.tolist(), scores.tolist(), strict=True)
         ]
+
+    def search_speech(
+        self, words: str, *, k: int, phrases: Sequence[str], where: str | None
+    ) -> list[ClipHit]:
+        """See `Index.search_speech`."""
+        from indexes.schema import SAID, clip_filter_columns
+        from indexes.text_search import text_query
+
+        query = text_query(SAID.name, words, phrases)
+        if query is None:
+            return []
+        known = clip_filter_columns(self.clips_table.schema.names)
+        columns = ["clip_id", "_score"]
+        rows = self._scan(
+            self.clips_table, where, None, columns, known, full_text_query=query, prefilter=True, limit=k
+        ).to_table()
+        ids, scores = rows["clip_id"].to_numpy(), rows["_score"].to_numpy()
+        table = self.loaded.hits
+        found = [
+            table.hit(position, score)
+            for clip_id, score in zip(ids.tolist(), scores.tolist(), strict=True)
+            for position in table.find(np.array([clip_id], np.int64)).tolist()
+        ]
+        return sorted(found, key=lambda hit: (-hit.score, hit.clip_id))
 
     def all_clips(self) -> list[ClipHit]:
         """See `Index.all_clips`."""
@@ -209,16 +233,21 @@ class Snapshot:
         paths: Sequence[str] | None,
         columns: Sequence[str] | None,
         filter_columns: Sequence[str],
-        batch_size: int | None = None,
+        **more: Any,
     ) -> lance.LanceScanner:
-        _check_columns(columns, table.schema.names)
+        """A scan of the rows that pass `where`.
+
+        Args:
+            more: further arguments of Lance's scanner.
+        """
+        _check_columns(columns, [*table.schema.names, "_score"])
         names = None if columns is None else list(columns)
         condition = engine_filter(where, filter_columns, paths)
         if where is None:
-            return table.scanner(columns=names, filter=condition, batch_size=batch_size)
+            return table.scanner(columns=names, filter=condition, **more)
         with filter_errors(where, filter_columns, lambda: table.to_table(columns=list(filter_columns))):
-            scanner = table.scanner(columns=names, filter=condition, batch_size=batch_size)
-            scanner.count_rows()  # errors of the filter come here, not in the middle of the batches
+            scanner = table.scanner(columns=names, filter=condition, **more)
+            table.count_rows(condition)  # errors of the filter come here, not in the middle of the batches
         return scanner
 
     @cached_property

@@ -13,10 +13,10 @@ import numpy as np
 from indexes.calibration import read_calibration, write_calibration
 from indexes.errors import FingerprintMismatchError, IndexStoreError, IndexWriteError
 from indexes.maintenance import Maintenance
-from indexes.manifest import CAPTIONS_FORMAT, Manifest, read_manifest
+from indexes.manifest import Manifest, read_manifest
 from indexes.reader import SnapshotReader
 from indexes.reasons import reason
-from indexes.records import ClipHit, ClipWindows, MediaRecord
+from indexes.records import ClipHit, ClipSpeech, ClipWindows, MediaRecord
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +105,12 @@ class Index:
     @property
     def keeps_captions(self) -> bool:
         """Whether clips have a column `caption`."""
-        return self.manifest.format_version >= CAPTIONS_FORMAT
+        return self.manifest.keeps_captions
+
+    @property
+    def keeps_speech(self) -> bool:
+        """Whether clips have columns for what is said in them."""
+        return self.manifest.keeps_speech
 
     def captions(self, clip_ids: Sequence[int]) -> list[str | None]:
         """The sentence of each clip; None where there is none.
@@ -117,6 +122,41 @@ class Index:
             return [None] * len(clip_ids)
         captions: list[str | None] = self.clips(clip_ids, columns=["caption"])["caption"].to_pylist()
         return captions
+
+    def speech(self, clip_ids: Sequence[int]) -> list[ClipSpeech | None]:
+        """What is said in each clip; None where that was not recognised.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+            IndexFormatError: the times of words are not those of the text.
+        """
+        from indexes.arrays import speech
+
+        if not (self.keeps_speech and clip_ids):
+            return [None] * len(clip_ids)
+        columns = ["said", "said_times", "said_by", "language"]
+        return speech(self.clips(clip_ids, columns=columns))
+
+    def search_speech(
+        self, words: str, *, k: int, phrases: Sequence[str] = (), where: str | None = None
+    ) -> list[ClipHit]:
+        """Clips in which words are said, best first. Their score is that of BM25, over what is said in all clips.
+
+        Args:
+            words: any of them counts, also in another inflection.
+            k: maximum number of hits.
+            phrases: each of them has to occur, word for word.
+            where: as in `search`.
+
+        Raises:
+            FilterError: `where` is not valid.
+            IndexStoreError: the index keeps no speech.
+        """
+        if not self.keeps_speech:
+            raise IndexStoreError(f"{self.folder} keeps no speech")
+        return self._reader.read(
+            lambda snapshot: snapshot.search_speech(words, k=k, phrases=phrases, where=where)
+        )
 
     def require_fingerprint(self, fingerprint: str, *, model: str) -> None:
         """Check that vectors come from the model and prompt that the index was made with.

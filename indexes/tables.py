@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
-from indexes.manifest import CAPTIONS_FORMAT, Manifest
+from indexes.manifest import Manifest
 from indexes.reasons import is_file_failure, reason
 from indexes.untrusted import check_no_links, check_plain_name
 
@@ -30,6 +30,18 @@ _FOREVER = timedelta(days=36_500)
 ROWS_PER_FRAGMENT = 8192
 MAX_SMALL_FRAGMENTS = 32
 MAX_VERSIONS = 64
+
+# Words of all scripts, without upper case and accents. English words by their stems: "dogs" finds "dog". Stop words
+# stay, because phrases hold them; the positions of words are for phrases.
+TEXT_INDEX: dict[str, Any] = {
+    "base_tokenizer": "icu",
+    "language": "English",
+    "stem": True,
+    "remove_stop_words": False,
+    "lower_case": True,
+    "ascii_folding": True,
+    "with_position": True,
+}
 
 
 def create_table(path: Path, schema: pa.Schema) -> int:
@@ -105,7 +117,7 @@ def schema_of_clips(manifest: Manifest) -> pa.Schema:
     """The columns that the clips of an index have."""
     from indexes.schema import clip_schema
 
-    return clip_schema(manifest.embedding_size, captions=manifest.format_version >= CAPTIONS_FORMAT)
+    return clip_schema(manifest.embedding_size, manifest.texts)
 
 
 class Table:
@@ -137,11 +149,18 @@ class Table:
         names: list[str] = self._data.schema.names
         return names
 
-    def add_column(self, field: pa.Field) -> None:
-        """Add a column after the others, null in every row."""
+    def add_columns(self, fields: Sequence[pa.Field]) -> None:
+        """Add columns after the others, null in every row."""
         import pyarrow as pa
 
-        self._data.add_columns(pa.schema([field]))
+        self._data.add_columns(pa.schema(fields))
+
+    def index_text(self, column: str) -> None:
+        """Make or extend the full-text index (BM25) of a column. Rows that it lacks are found too, more slowly."""
+        if not self._data.describe_indices():
+            self._data.create_scalar_index(column, "INVERTED", **TEXT_INDEX)
+        else:
+            self._data.optimize.optimize_indices()
 
     def rows(self, where: str, columns: list[str] | None = None) -> pa.Table:
         """Rows for which the SQL expression `where` holds."""

@@ -22,11 +22,11 @@ from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile, merge_left_out, read_left_out, write_left_out
 from indexes.lock import WriterLock
-from indexes.manifest import CAPTIONS_FORMAT, Commit, read_manifest, write_manifest
+from indexes.manifest import CAPTIONS, SPEECH, Commit, read_manifest, with_text, write_manifest
 from indexes.pending import PendingChanges
 from indexes.reasons import is_file_failure, reason
-from indexes.records import ClipRecord, MediaRecord
-from indexes.schema import CAPTION, clip_table, media_row
+from indexes.records import ClipRecord, ClipSpeech, MediaRecord
+from indexes.schema import CAPTION, SAID, TEXT_COLUMNS, clip_table, media_row, speech_columns
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.untrusted import check_no_links
@@ -109,8 +109,8 @@ class IndexWriter:
         clip_ids = list(range(self._next_clip_id, self._next_clip_id + len(clips)))
         try:
             media_rows = media_row(media_id, media, len(clips))
-            size, captions = self._manifest.embedding_size, self._keeps_captions
-            clip_rows = clip_table(media_id, media, clip_ids, clips, size, captions=captions)
+            size, texts = self._manifest.embedding_size, self._manifest.texts
+            clip_rows = clip_table(media_id, media, clip_ids, clips, size, texts)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise IndexStoreError(f"{media.path!r} cannot be stored: {reason(error)}") from error
         self._commit_if_pending(media.path)
@@ -155,13 +155,15 @@ class IndexWriter:
         Raises:
             IndexWriteError: a commit failed.
         """
-        if self._keeps_captions:
-            return
-        self.commit()
-        with self._writing("add captions"):
-            self._tables.clips.add_column(CAPTION)
-            self._manifest = dataclasses.replace(self._manifest, format_version=CAPTIONS_FORMAT)
-            self._publish(self._commit.number + 1)
+        self._keep(CAPTIONS)
+
+    def keep_speech(self) -> None:
+        """Add columns for what is said in clips if there are none; older programs then refuse the index.
+
+        Raises:
+            IndexWriteError: a commit failed.
+        """
+        self._keep(SPEECH)
 
     def caption(self, path: str, captions: Mapping[int, str]) -> None:
         """Store sentences for clips of a file, by clip_id.
@@ -169,13 +171,30 @@ class IndexWriter:
         Raises:
             IndexStoreError: the file is not in the index, or the index keeps no captions.
         """
-        if not self._keeps_captions:
+        if not self._manifest.keeps_captions:
             raise IndexStoreError(f"{self._folder} keeps no captions")
-        self._change(path, {"captions": dict(captions)})
+        self._change(path, {"texts": {clip: {CAPTION.name: text} for clip, text in captions.items()}})
 
-    @property
-    def _keeps_captions(self) -> bool:
-        return self._manifest.format_version >= CAPTIONS_FORMAT
+    def put_speech(self, path: str, speech: Mapping[int, ClipSpeech]) -> None:
+        """Store what is said in clips of a file, by clip_id.
+
+        Raises:
+            IndexStoreError: the file is not in the index, or the index keeps no speech.
+        """
+        if not self._manifest.keeps_speech:
+            raise IndexStoreError(f"{self._folder} keeps no speech")
+        self._change(path, {"texts": {clip: speech_columns(said) for clip, said in speech.items()}})
+
+    def _keep(self, text: str) -> None:
+        if text in self._manifest.texts:
+            return
+        self.commit()
+        with self._writing(f"add {text}"):
+            self._tables.clips.add_columns(TEXT_COLUMNS[text])
+            if text == SPEECH:
+                self._tables.clips.index_text(SAID.name)  # without an index, nothing can be searched
+            self._manifest = with_text(self._manifest, text)
+            self._publish(self._commit.number + 1)
 
     def remove(self, paths: Iterable[str]) -> int:
         """Delete files with their clips. Returns how many were there."""
@@ -324,6 +343,8 @@ class IndexWriter:
     def _compact(self, *, keep_versions: timedelta, always: bool) -> None:
         for table in (self._tables.clips, self._tables.media):
             table.compact(always=always)
+        if self._manifest.keeps_speech:
+            self._tables.clips.index_text(SAID.name)
         self._publish(self._commit.number)
         for table in (self._tables.clips, self._tables.media):
             table.drop_old_versions(keep_versions, always=always)

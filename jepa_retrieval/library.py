@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
+    from jepa_retrieval.tasks.encoding.transcript import Transcript
     from jepa_retrieval.tasks.indexing.failures import FileFailure
     from jepa_retrieval.tasks.indexing.options import IndexKeywords
     from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
@@ -163,9 +164,7 @@ class Library:
             model: with `rebuild`, the model of the new index; None for the same one.
             prompt: with `rebuild`, the prompt of the new index; None for the same one.
             on_progress: called after every step.
-            options: the fields of `jepa_retrieval.tasks.indexing.options.IndexOptions`: `sampling`, `include`,
-                `exclude`, `hidden`, `system_folders`, `follow_links`, `keep_tokens`, `retry_failed`, `workers`,
-                `captions`, `decoder`, `prune`.
+            options: the fields of `jepa_retrieval.tasks.indexing.options.IndexOptions`, which describes them.
 
         Raises:
             UsageError: none of the paths exists, nor has the index anything there; or the decoder is unknown or not
@@ -271,8 +270,7 @@ class Library:
         Args:
             labels: the candidates: names, or `Candidate`s with the texts that stand for them.
             where: SQL condition over the clips' columns, as in `search`.
-            options: `templates`, `per`, `top`, `prompt`, as `jepa_retrieval.tasks.asking.classify.classify` describes
-                them.
+            options: `templates`, `per`, `top`, `prompt`: see `jepa_retrieval.tasks.asking.classify.classify`.
 
         Raises:
             UsageError: no labels, a template without `{}`, or a prompt where the model or the index takes none.
@@ -314,6 +312,13 @@ class Library:
             self._index, self.model, question, where=where, search=search, clips=clips, **options
         )
         return found.with_thumbnails(self)
+
+    def transcript(self, path: Path | str) -> Transcript | None:
+        """What is said in an indexed file, by its path on disk or in the index; None if the index does not know."""
+        from jepa_retrieval.tasks.encoding.transcript import stored_transcript
+
+        text = self.media_root.to_text(path)
+        return stored_transcript(self._index, text) or stored_transcript(self._index, str(path))
 
     def calibrate(self) -> None:
         """Measure how neutral texts score on this index, and store it: confidences come from that.
@@ -372,13 +377,9 @@ class Library:
 
     def verify(self) -> list[Problem]:
         """What is wrong with the index, and how to mend it; an empty list if nothing is."""
-        from jepa_retrieval.tasks.indexing.health import find_model_problems
+        from jepa_retrieval.tasks.indexing.health import find_problems
 
-        problems = self._index.verify()
-        # A table that cannot be read hides the rest.
-        if not any(problem.what == "damaged table" for problem in problems):
-            problems += find_model_problems(self._index, lambda: self.model, self.media_root)
-        return problems
+        return find_problems(self._index, lambda: self.model, self.media_root)
 
     def duplicates(self, *, threshold: float | None = None) -> DuplicateReport:
         """Files and scenes that the index has more than once; nothing is deleted.
@@ -388,8 +389,8 @@ class Library:
         """
         from jepa_retrieval.tasks.searching.dedupe import DEFAULT_THRESHOLD, find_duplicates
 
-        chosen = DEFAULT_THRESHOLD if threshold is None else threshold
-        return find_duplicates(self._index, media_root=self.media_root, threshold=chosen)
+        least = DEFAULT_THRESHOLD if threshold is None else threshold
+        return find_duplicates(self._index, media_root=self.media_root, threshold=least)
 
     def thumbnail(self, clip_id: int) -> bytes | None:
         """The JPEG of a clip; None if it has none."""

@@ -18,6 +18,8 @@ from jepa_retrieval.models.hub_needs import Need, is_here, needs_of
 from jepa_retrieval.models.recommended import RECOMMENDED, OpenClipChoice
 from jepa_retrieval.models.runtime.device import Device
 from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.models.speech import PREFIX as SPEECH
+from jepa_retrieval.models.speech import speech_needs
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.fetching import FetchPlan, OnFetchProgress
@@ -113,11 +115,14 @@ def model_needs(name: str) -> list[Need]:
     """What a model reads from the Hugging Face hub; for one without trained weights, what its training reads.
 
     Args:
-        name: as for `load_model`; or the path of a model's config (JSON) or folder.
+        name: as for `load_model`, or as for `speech.open_recogniser`; or the path of a model's config (JSON) or
+            folder.
 
     Raises:
         ModelError: the name is unknown.
     """
+    if name.startswith(SPEECH):
+        return speech_needs(name)
     config, is_trained = _described(name)
     checkpoint = [CHECKPOINTS[name]] if name in CHECKPOINTS and not is_trained else []
     return [*needs_of(config, is_trained=is_trained), *checkpoint]

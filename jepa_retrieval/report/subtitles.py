@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from jepa_retrieval.times import subtitle_time
 from jepa_retrieval.user_paths import user_path
@@ -15,6 +15,19 @@ from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.watching.watch import Described
+
+
+class Timed(Protocol):
+    """A text with the time in which it is shown, in seconds."""
+
+    @property
+    def start(self) -> float: ...  # noqa: D102
+
+    @property
+    def end(self) -> float: ...  # noqa: D102
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
 
 
 class SentenceWriter(ABC):
@@ -61,7 +74,7 @@ class SrtWriter(SentenceWriter):
     def add(self, described: Described) -> None:
         """Write one sentence."""
         self._count += 1
-        self._write(f"{self._count}\n{_times(described, ',')}\n{_one_line(described.text)}\n\n")
+        self._write(srt_cue(self._count, described) + "\n\n")
 
 
 class VttWriter(SentenceWriter):
@@ -72,8 +85,7 @@ class VttWriter(SentenceWriter):
 
     def add(self, described: Described) -> None:
         """Write one sentence."""
-        text = _one_line(described.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        self._write(f"{_times(described, '.')}\n{text}\n\n")
+        self._write(vtt_cue(described) + "\n\n")
 
 
 class CsvWriter(SentenceWriter):
@@ -93,11 +105,22 @@ class CsvWriter(SentenceWriter):
         self._file.flush()
 
 
+def srt_cue(number: int, timed: Timed) -> str:
+    """A cue of SubRip, numbered from 1, without the empty line that ends it."""
+    return f"{number}\n{_times(timed, ',')}\n{_one_line(timed.text)}"
+
+
+def vtt_cue(timed: Timed) -> str:
+    """A cue of WebVTT, without the empty line that ends it."""
+    text = _one_line(timed.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"{_times(timed, '.')}\n{text}"
+
+
 def _one_line(text: str) -> str:
     """An empty line would end the subtitle."""
     return visible(re.sub(r"\s+", " ", text).strip()) or "-"
 
 
-def _times(described: Described, point: str) -> str:
-    start, end = (subtitle_time(seconds, point=point) for seconds in (described.start, described.end))
+def _times(timed: Timed, point: str) -> str:
+    start, end = (subtitle_time(seconds, point=point) for seconds in (timed.start, timed.end))
     return f"{start} --> {end}"

@@ -23,6 +23,15 @@ MIN_COSINE = 0.5
 MAX_UNLIKE = 0.02
 
 
+def find_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> list[Problem]:
+    """What is wrong with an index by itself, and with its model and its media; arguments as below."""
+    problems = index.verify()
+    # A table that cannot be read hides the rest.
+    if not any(problem.what == "damaged table" for problem in problems):
+        problems += find_model_problems(index, load_model, root)
+    return problems
+
+
 def find_model_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> Iterator[Problem]:
     """Embeddings that are not this model's, and files that are gone.
 

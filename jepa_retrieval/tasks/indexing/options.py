@@ -23,6 +23,8 @@ class IndexKeywords(TypedDict, total=False):
     retry_failed: bool
     workers: int | None
     captions: bool | None
+    speech: bool | None
+    speech_model: str | None
     decoder: Decoder
     prune: bool
 
@@ -42,6 +44,9 @@ class IndexOptions:
         retry_failed: try unchanged files again that failed before, or were indexed in part.
         workers: decoding processes; None for the default.
         captions: store a sentence for every clip that has none; None: if the index has captions already.
+        speech: store what is said in every video that was not listened to yet; None: if the index has speech already.
+        speech_model: model for speech recognition, as for `open_recogniser`; files that another model has listened to
+            are listened to again. None: the default one, for files that are new.
         decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
             names, else PyAV. All give the same frames; see `DecodeRequest`.
         prune: remove every known file below the paths that the run does not find, even if its disk is missing.
@@ -57,6 +62,8 @@ class IndexOptions:
     retry_failed: bool = False
     workers: int | None = None
     captions: bool | None = None
+    speech: bool | None = None
+    speech_model: str | None = None
     decoder: Decoder = "auto"
     prune: bool = False
 

@@ -48,4 +48,8 @@ class IndexReport:
     clips: int = 0  # in the whole index after the run
     seconds: float = 0.0
     captioned: int = 0  # clips that were given a sentence
+    spoken: int = 0  # files of which it is known now what is said
+    unheard: list[FileFailure] = field(
+        default_factory=list
+    )  # whose sound could not be read, or not all of it
     planned: Plan | None = None  # set by a dry run, which does nothing else

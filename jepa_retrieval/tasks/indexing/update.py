@@ -16,14 +16,16 @@ from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, open_recogniser
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
-from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
+from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
 from jepa_retrieval.tasks.indexing.run import IndexingRun
+from jepa_retrieval.tasks.indexing.speech import add_speech
 from jepa_retrieval.user_paths import absolute, exists
 
 logger = logging.getLogger(__name__)
@@ -77,6 +79,7 @@ class IndexUpdate:
         """Embed new and changed files, rename moved ones, remove those that were deleted."""
         captions = index.keeps_captions if self.options.captions is None else self.options.captions
         decoder = require_decoder(model) if captions else None
+        recogniser = self._recogniser(index)  # its lack shows before hours of work
         with index.writer() as writer:
             # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
             index.refresh()
@@ -96,6 +99,8 @@ class IndexUpdate:
             report = run.embed(plan.embed)
             if decoder is not None:
                 report.captioned = caption_clips(index, writer, decoder)
+            if recogniser is not None:
+                self._listen(index, writer, recogniser, report)
         report.unchanged = plan.unchanged + len(plan.touched)
         report.moved = len(plan.moved)
         report.removed = len(plan.gone)
@@ -134,10 +139,11 @@ class IndexUpdate:
             elsewhere = self._present_elsewhere(old)
             fresh = _open_or_create(folder, old=old, model=new_model, prompt=prompt)
             captions = old.keeps_captions if self.options.captions is None else self.options.captions
+            speech = old.keeps_speech if self.options.speech is None else self.options.speech
             everything = dataclasses.replace(
                 self,
                 roots=[*self.roots, *elsewhere],
-                options=dataclasses.replace(self.options, captions=captions),
+                options=dataclasses.replace(self.options, captions=captions, speech=speech),
             )
             report = everything.apply(fresh, new_model)
             replaced = old.folder.with_name(f"{old.folder.name}.replaced-{time.time_ns()}")
@@ -145,6 +151,25 @@ class IndexUpdate:
             folder.rename(old.folder)
         shutil.rmtree(replaced, ignore_errors=True)
         return Index.open(old.folder), report
+
+    def _recogniser(self, index: Index) -> Recogniser | None:
+        wanted = index.keeps_speech if self.options.speech is None else self.options.speech
+        return open_recogniser(self.options.speech_model or DEFAULT_SPEECH_MODEL) if wanted else None
+
+    def _listen(self, index: Index, writer: IndexWriter, recogniser: Recogniser, report: IndexReport) -> None:
+        began = time.monotonic()
+
+        def tell(done: int, total: int, path: str) -> None:
+            if self.on_progress is not None:
+                elapsed = time.monotonic() - began
+                self.on_progress(IndexProgress(done, total, 0.0, 0, 0, path, elapsed))
+
+        replace = self.options.speech_model is not None
+        heard = add_speech(
+            index, writer, recogniser, self.media_root, replace_other_models=replace, on_file=tell
+        )
+        report.spoken = heard.files
+        report.unheard = heard.failed
 
     def _present_elsewhere(self, old: Index) -> list[Path]:
         """Files of an index that a scan of the roots may not find, and that are there to be embedded again."""

@@ -1,0 +1,121 @@
+"""`jepa transcript`: what is said in a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import console
+from cli.fetching import fetch_speech_model
+from cli.options import DeviceOption, IndexOption, JsonOption
+from cli.paths import parse_path, require_file
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_time
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.encoding.transcript import Transcript
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("transcript")(transcript)
+
+
+def transcript(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", parser=parse_path, help="A video, or a path as search results show it."
+        ),
+    ],
+    index: IndexOption = None,
+    srt: Annotated[bool, typer.Option("--srt", help="Print subtitles in SubRip's format.")] = False,
+    vtt: Annotated[bool, typer.Option("--vtt", help="Print subtitles in the format WebVTT.")] = False,
+    speech_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Recognise the speech now, with this model, such as whisper:small, whatever the index has.",
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Print what is said in a video: the start of each line, and the line.
+
+    It comes from the index, if 'jepa index --speech' has listened to the file; else from subtitles in the file or
+    beside it; else the speech is recognised now, which needs the extra 'speech'.
+
+    \b
+    Examples:
+      jepa transcript talk.mp4
+      jepa transcript talk.mp4 --srt > talk.srt
+      jepa transcript talk.mp4 --speech-model whisper:small --json
+    """
+    if srt + vtt + json > 1:
+        raise UsageError("--srt, --vtt and --json cannot be used together")
+    found = None if speech_model is not None else _stored(file, index)
+    if found is None:
+        found = _recognised(file, speech_model)
+    if json:
+        console.result_json(_document(file, found))
+    elif srt or vtt:
+        from jepa_retrieval.report.subtitles import srt_cue, vtt_cue
+
+        cues = [
+            srt_cue(number, line) if srt else vtt_cue(line)
+            for number, line in enumerate(found.lines, start=1)
+        ]
+        console.results("\n\n".join(([] if srt else ["WEBVTT"]) + cues).splitlines())
+    else:
+        for line in found.lines:
+            console.result(f"{format_time(line.start)} {line.text}")
+        if not found.lines:
+            console.note(f"Nothing is said in {file} ({found.source}).")
+
+
+def _document(file: Path, found: Transcript) -> dict[str, object]:
+    return {
+        "path": str(file),
+        "language": found.language,
+        "source": found.source,
+        "lines": [
+            {
+                "start": round(line.start, 3),
+                "end": round(line.end, 3),
+                "text": line.text,
+                "words": [
+                    {"start": round(word.start, 3), "end": round(word.end, 3), "text": word.text.strip()}
+                    for word in line.words
+                ],
+            }
+            for line in found.lines
+        ],
+    }
+
+
+def _stored(file: Path, index: Path | None) -> Transcript | None:
+    from jepa_retrieval.library import Library, find_index
+
+    folder = index or find_index(Path.cwd())
+    folders = [folder] if index is not None else [folder, find_index(file.absolute().parent)]
+    for folder in dict.fromkeys(folder for folder in folders if folder is not None):
+        found = Library.open(folder).transcript(file)
+        if found is not None:
+            return found
+    return None
+
+
+def _recognised(file: Path, speech_model: str | None) -> Transcript:
+    from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, open_recogniser
+    from jepa_retrieval.tasks.encoding.listening import transcribe_file
+
+    require_file(file)
+    if speech_model is not None:
+        fetch_speech_model(speech_model)
+    found, report = transcribe_file(file, open_recogniser(speech_model or DEFAULT_SPEECH_MODEL))
+    if report.damaged:
+        console.warning(f"{file}: {report.damaged:,} packets of its sound cannot be decoded")
+    return found

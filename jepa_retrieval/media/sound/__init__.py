@@ -1,0 +1,1 @@
+"""The sound of media files, and the subtitles that say what is heard in it."""

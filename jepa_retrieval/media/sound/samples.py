@@ -1,0 +1,148 @@
+"""The first sound of a file as samples for speech recognition, each at its presentation time.
+
+Called in worker processes: a damaged file can do no harm there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.video.video_file import open_container
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+
+SAMPLE_RATE = 16_000  # of the samples, per second
+MAX_HOURS = 48
+"""Sound that begins later in a file is not read."""
+
+# Time stamps are rounded, to milliseconds in Matroska: within this, in seconds, sound goes on where it ended.
+_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReport:
+    """What was read of a file's sound."""
+
+    seconds: float  # up to where the last of it ends, of presentation time; 0.0 if the file has no sound
+    damaged: int = 0  # packets that could not be decoded
+
+
+def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> SoundReport:
+    """Write the first sound of a file, mixed to one channel, to `out`: int16, 16,000 a second, from time 0 on.
+
+    Times are those of `MediaWindow`: 0 is where a player's clock starts. Where there is no sound, samples are 0.
+
+    Args:
+        path: a video.
+        out: the file to write.
+        on_tick: called for every packet.
+
+    Raises:
+        UnreadableMediaError: the file cannot be opened, or nothing of its sound can be decoded.
+    """
+    check_regular_file(path)
+    with open_container(path) as container, out.open("wb") as file:
+        stream = next((stream for stream in container.streams.audio if stream.codec_context), None)
+        if stream is None:
+            return SoundReport(0.0)
+        starts = [0.0 if container.start_time is None else container.start_time / av.time_base]
+        starts += [
+            float(video.start_time * video.time_base)
+            for video in container.streams.video
+            if video.start_time is not None and video.time_base
+        ][:1]
+        writer = _Writer(file, origin=min(starts))
+        damaged = decoded = 0
+        resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+        try:
+            for frame in _frames(stream, on_tick):
+                if frame is None:
+                    damaged += 1
+                    continue
+                resampler = writer.add(frame, resampler)
+                decoded += 1
+            writer.finish(resampler)
+        except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
+            if not decoded:
+                raise UnreadableMediaError(path, f"its sound {library_reason(error)}") from error
+            damaged += 1
+        if damaged and not decoded:
+            raise UnreadableMediaError(path, "nothing of its sound can be decoded")
+        return SoundReport(writer.end / SAMPLE_RATE, damaged)
+
+
+def _frames(stream: AudioStream, on_tick: Callable[[], None]) -> Iterator[AudioFrame | None]:
+    """What is decoded, and None for each packet that cannot be."""
+    for packet in stream.container.demux(stream):  # type: ignore[attr-defined]
+        on_tick()
+        try:
+            yield from stream.codec_context.decode(packet if packet.size else None)
+        except av.error.FFmpegError:
+            yield None
+        if not packet.size:
+            return
+
+
+class _Writer:
+    """Puts resampled sound where its time stamps say.
+
+    Args:
+        file: empty.
+        origin: seconds of the container's clock that are time 0.
+    """
+
+    def __init__(self, file: BinaryIO, *, origin: float) -> None:
+        self._file = file
+        self._origin = origin
+        self._format: tuple[int, str, str] | None = None
+        self.end = 0  # samples up to the end of what was written last
+
+    def add(self, frame: AudioFrame, resampler: AudioResampler) -> AudioResampler:
+        """Write a frame. Returns the resampler to go on with: a new one where the kind of sound changes."""
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if self._format not in (None, kind):
+            self.finish(resampler)
+            resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+        self._format = kind
+        if frame.pts is not None and frame.time_base:
+            at = round((float(frame.pts * frame.time_base) - self._origin) * SAMPLE_RATE)
+            if abs(at - self.end) > _TOLERANCE * SAMPLE_RATE and at < MAX_HOURS * 3600 * SAMPLE_RATE:
+                self.finish(resampler)
+                resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+                self.end = at
+        frame.pts = None  # the resampler would fill gaps, however long
+        for piece in resampler.resample(frame):
+            self._write(piece)
+        return resampler
+
+    def finish(self, resampler: AudioResampler) -> None:
+        """Write what a resampler still holds."""
+        if self._format is not None:
+            for piece in resampler.resample(None):
+                self._write(piece)
+
+    def _write(self, piece: AudioFrame) -> None:
+        samples = piece.to_ndarray().reshape(-1).astype("<i2", copy=False)
+        skipped = max(0, -self.end)  # sound before time 0
+        if skipped < len(samples):
+            self._file.seek(2 * (self.end + skipped))
+            self._file.write(samples[skipped:].tobytes())
+        self.end += len(samples)
+
+
+def open_samples(out: Path) -> np.ndarray:
+    """The samples that `read_samples` wrote, int16 [n]: a view of the file, of which only what is used is read."""
+    if not out.stat().st_size:
+        return np.zeros(0, np.int16)
+    return np.memmap(out, "<i2", mode="r")

@@ -1,0 +1,76 @@
+"""A file to its transcript: from subtitles where it has them, else by speech recognition."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jepa_retrieval.media.sound.samples import SoundReport, open_samples, read_samples
+from jepa_retrieval.media.sound.subtitles import Subtitles, find_subtitles
+from jepa_retrieval.media.workers.calls import call_in_worker
+from jepa_retrieval.models.speech import Recogniser
+from jepa_retrieval.tasks.encoding.transcript import NO_SOUND, Transcript, divide, line_of_text
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was read of a file: its subtitles, or its sound."""
+
+    subtitles: Subtitles | None
+    report: SoundReport
+    samples: np.ndarray  # int16 [n]: a view of a temporary file
+
+
+def listen(path: Path, scratch: Path) -> Heard:
+    """Read the subtitles of a file, or else its sound, in a worker process.
+
+    Args:
+        path: the file.
+        scratch: a file that the samples go to; replaced.
+
+    Raises:
+        UnreadableMediaError: the file cannot be read, or nothing of its sound can be decoded.
+        MediaError: worker processes cannot be started.
+    """
+    scratch.write_bytes(b"")
+    subtitles = call_in_worker(find_subtitles, path)
+    if subtitles is not None:
+        return Heard(subtitles, SoundReport(0.0), open_samples(scratch))
+    report = call_in_worker(read_samples, path, scratch)
+    return Heard(None, report, open_samples(scratch))
+
+
+def transcribe(
+    heard: Heard, recogniser: Recogniser, *, on_progress: Callable[[float], None] | None = None
+) -> Transcript:
+    """What is said: subtitles as they are, and of sound what the recogniser makes of it."""
+    if heard.subtitles is not None:
+        lines = [line_of_text(cue.text, cue.start, cue.end) for cue in heard.subtitles.cues]
+        return Transcript(
+            tuple(line for line in lines if line is not None),
+            heard.subtitles.language,
+            heard.subtitles.source,
+        )
+    if not len(heard.samples):
+        return Transcript((), None, NO_SOUND)
+    found = recogniser.recognise(heard.samples, on_progress=on_progress)
+    return Transcript(tuple(divide(found.words)), found.language, recogniser.name)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder for samples: an hour of sound takes 115 MB."""
+    with tempfile.TemporaryDirectory(prefix="jepa-sound-") as folder:
+        yield Path(folder)
+
+
+def transcribe_file(path: Path, recogniser: Recogniser) -> tuple[Transcript, SoundReport]:
+    """The transcript of one file, and what was read of its sound; errors as in `listen`."""
+    with scratch_folder() as folder:
+        heard = listen(path, folder / "sound")
+        return transcribe(heard, recogniser), heard.report

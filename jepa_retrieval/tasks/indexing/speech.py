@@ -1,0 +1,106 @@
+"""What is said in the videos of an index: one file is listened to while the next one is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexes.text_patterns import quote_text
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.models.speech import PREFIX, Recogniser
+from jepa_retrieval.tasks.encoding.listening import Heard, listen, scratch_folder, transcribe
+from jepa_retrieval.tasks.encoding.transcript import speech_of_clips
+from jepa_retrieval.tasks.indexing.failures import FileFailure
+from jepa_retrieval.user_paths import exists
+
+if TYPE_CHECKING:
+    from indexes import Index, IndexWriter
+    from indexes.records import ClipHit
+    from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+
+
+@dataclass(slots=True)
+class SpeechReport:
+    """What listening to files led to."""
+
+    files: int = 0  # whose speech is in the index now
+    failed: list[FileFailure] = field(default_factory=list)  # not, or not wholly, heard
+
+
+OnFile = Callable[[int, int, str], None]
+
+
+def add_speech(
+    index: Index,
+    writer: IndexWriter,
+    recogniser: Recogniser,
+    media_root: MediaRoot,
+    *,
+    replace_other_models: bool = False,
+    on_file: OnFile | None = None,
+) -> SpeechReport:
+    """Store what is said in each video that was not listened to yet. Pictures are not embedded again.
+
+    Args:
+        index: to read from.
+        writer: of the same index.
+        recogniser: for files without subtitles.
+        media_root: what stored paths are relative to.
+        replace_other_models: listen again to files that another model has listened to.
+        on_file: called with the files that are done, how many there are, and the path of the next.
+    """
+    writer.keep_speech()
+    writer.commit()
+    index.refresh()
+    files = _files_to_hear(index, media_root, other_than=recogniser.name if replace_other_models else None)
+    report = SpeechReport()
+    for number, (text, heard) in enumerate(_hear(files, media_root)):
+        if on_file is not None:
+            on_file(number, len(files), text)
+        if isinstance(heard, UnreadableMediaError):
+            report.failed.append(FileFailure(text, heard.reason))
+            continue
+        transcript = transcribe(heard, recogniser)
+        writer.put_speech(text, speech_of_clips(transcript, files[text]))
+        report.files += 1
+        if heard.report.damaged:
+            reason = (
+                f"{heard.report.damaged:,} packets of its sound cannot be decoded; the rest was listened to"
+            )
+            report.failed.append(FileFailure(text, reason))
+    return report
+
+
+def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> dict[str, list[ClipHit]]:
+    """The clips of each video on disk whose speech is missing, by stored path."""
+    missing = "said is null"
+    if other_than is not None:
+        missing = f"({missing} or (said_by like '{PREFIX}%' and said_by <> {quote_text(other_than)}))"
+    batches = index.iter_clips(where=f"kind = 'video' and {missing}", columns=["path"], batch_size=4096)
+    paths = sorted({path for batch in batches for path in batch["path"].to_pylist()})
+    return {path: index.clips_of(path) for path in paths if exists(root.to_path(path))}
+
+
+def _hear(
+    files: Sequence[str] | dict[str, list[ClipHit]], root: MediaRoot
+) -> Iterator[tuple[str, Heard | UnreadableMediaError]]:
+    """What is read of each file; the next one is read while the caller works with this one."""
+    with scratch_folder() as folder, ThreadPoolExecutor(1) as reader:
+        waiting = None
+        for number, text in enumerate(files):
+            coming = (text, reader.submit(_listen, root.to_path(text), folder / f"sound{number % 2}"))
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+def _listen(path: Path, scratch: Path) -> Heard | UnreadableMediaError:
+    try:
+        return listen(path, scratch)
+    except UnreadableMediaError as error:
+        return error

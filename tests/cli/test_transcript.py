@@ -1,0 +1,56 @@
+"""`jepa transcript`, and `jepa index --speech` as the command line reports it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Jepa
+from tests.spoken import make_spoken_video
+
+pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
+
+SRT = "1\n00:00:00,500 --> 00:00:01,500\nFish & chips\n\n2\n00:00:01,600 --> 00:00:02,000\nTo go\n"
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    path = make_spoken_video(tmp_path / "told.mp4", None)
+    (tmp_path / "told.srt").write_text(SRT)
+    return path
+
+
+def test_the_forms_of_a_transcript(jepa: Jepa, told: Path) -> None:
+    assert jepa("transcript", told).out == "0:00 Fish & chips\n0:01 To go\n"
+    srt, vtt = jepa("transcript", told, "--srt").out, jepa("transcript", told, "--vtt").out
+    assert srt.startswith("1\n00:00:00,500 --> 00:00:01,") and "\nFish & chips\n\n2\n" in srt
+    assert vtt.startswith("WEBVTT\n\n00:00:00.500 --> 00:00:01.") and "\nFish &amp; chips\n\n" in vtt
+    document = json.loads(jepa("transcript", told, "--json").out)
+    assert document["source"] == "told.srt" and document["lines"][0]["words"][1]["text"] == "&"
+    refused = jepa("transcript", told, "--srt", "--json")
+    assert refused.status == 2 and "cannot be used together" in refused.err
+
+
+def test_speech_is_indexed_and_then_read_from_the_index(jepa: Jepa, told: Path) -> None:
+    done = jepa("index", told.parent, "--speech")
+    assert done.status == 0 and "speech of 1 file" in done.out
+    (told.parent / "told.srt").unlink()
+    assert "Fish & chips" in jepa("transcript", told).out
+    assert "Fish & chips" in jepa("transcript", "told.mp4", "--index", told.parent / ".jepa").out
+    summary = json.loads(jepa("index", told.parent, "--json").out)
+    assert "spoken" not in summary
+
+
+def test_what_cannot_be_listened_to_is_named(jepa: Jepa, told: Path) -> None:
+    (told.parent / "told.srt").write_bytes(b"\x00\xff" * 100)
+    done = jepa("index", told.parent, "--speech")
+    assert done.status == 1 and "told.srt" in done.err
+    assert jepa("transcript", told).status == 2
+    assert "no such file" in jepa("transcript", told.parent / "missing.mp4").err
+    unknown = jepa("index", told.parent, "--speech-model", "whisper:huge")
+    assert unknown.status == 2 and "whisper:tiny.en" in unknown.err
+
+
+def test_a_video_without_speech_says_so(jepa: Jepa, tmp_path: Path) -> None:
+    done = jepa("transcript", make_spoken_video(tmp_path / "silent.mp4", None))
+    assert done.out == "" and "Nothing is said" in done.err

@@ -1,0 +1,97 @@
+"""Subtitles that a video has already: files beside it, tracks in it."""
+
+from pathlib import Path
+
+import av
+import pytest
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.sound.languages import two_letters
+from jepa_retrieval.media.sound.subtitles import Cue, Subtitles, find_subtitles
+from jepa_retrieval.media.workers.calls import call_in_worker
+from tests.media_factory import make_video
+
+SRT = """1
+00:00:01,000 --> 00:00:02,500
+<i>Hello</i> there,
+General &amp; co.
+
+2
+00:00:03,000 --> 00:00:04,000 X1:0
+{\\an8}Good – bye
+"""
+CUES = (Cue(1.0, 2.5, "Hello there, General & co."), Cue(3.0, 4.0, "Good – bye"))
+VTT = "WEBVTT\n\nNOTE x\n\n1\n00:01.000 --> 00:02.500 align:start\n<v Ann>Hello</v> there\n"
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "film.mp4", seconds=1.0)
+
+
+def found(path: Path) -> Subtitles | None:
+    return find_subtitles(path, on_tick=lambda: None)
+
+
+def test_a_video_without_subtitles_has_none(film: Path) -> None:
+    film.with_name("another film.srt").write_text(SRT)
+    film.with_name("film.txt").write_text(SRT)
+    film.with_name("film.notes-on-it.srt").write_text(SRT)
+    assert found(film) is None
+
+
+def test_files_beside_a_video_are_read_the_plainest_name_first(film: Path) -> None:
+    film.with_name("film.de.srt").write_text(SRT)
+    assert found(film) == Subtitles("film.de.srt", "de", CUES)
+    film.with_name("film.vtt").write_text(VTT)
+    assert found(film) == Subtitles("film.vtt", None, (Cue(1.0, 2.5, "Hello there"),))
+    film.with_name("film.SRT").write_text(SRT, encoding="utf-16")
+    assert call_in_worker(find_subtitles, film) == Subtitles("film.SRT", None, CUES)
+
+
+def test_a_file_beside_the_video_that_is_no_subtitles_is_an_error_that_names_it(film: Path) -> None:
+    film.with_name("film.srt").write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(UnreadableMediaError, match=r"film\.srt"):
+        found(film)
+
+
+def with_tracks(path: Path, *tracks: tuple[str, str, str | None]) -> Path:
+    """Add tracks of subtitles to a Matroska file: disposition, text, language."""
+    with av.open(str(path), "w") as out:
+        sources = []
+        for number, (disposition, text, language) in enumerate(tracks):
+            srt = path.with_name(f"{number}.track")
+            srt.write_text(text)
+            source = av.open(str(srt), format="srt")
+            stream = out.add_stream_from_template(source.streams.subtitles[0])
+            stream.disposition = getattr(av.stream.Disposition, disposition)
+            if language:
+                stream.metadata["language"] = language
+            sources.append((source, stream))
+        for source, stream in sources:
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+    return path
+
+
+def test_the_first_track_that_is_not_forced_is_read(tmp_path: Path) -> None:
+    forced = "1\n00:00:01,000 --> 00:00:02,000\n[in French]\n"
+    path = with_tracks(tmp_path / "a.mkv", ("forced", forced, "eng"), ("default", SRT, "ger"))
+    subtitles = found(path)
+    assert subtitles is not None
+    assert (subtitles.source, subtitles.language) == ("subtitle track 2", "de")
+    assert [cue.text for cue in subtitles.cues] == [cue.text for cue in CUES]
+    assert [cue.start for cue in subtitles.cues] == pytest.approx([1.0, 3.0], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        *(("eng", "en"), ("DE", "de"), ("pt-BR", "pt"), ("zh_Hans", "zh"), ("nds", "nds")),
+        *(("und", None), ("", None), ("notes-on-it", None), ("english", None)),
+    ],
+)
+def test_codes_of_languages(code: str, language: str | None) -> None:
+    assert two_letters(code) == language
