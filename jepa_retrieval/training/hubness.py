@@ -27,14 +27,17 @@ CLUSTER_STEPS = 10  # of k-means
 
 @torch.no_grad()
 def fit_hubness(model: VLJEPA, recipe: TrainConfig) -> None:
-    """Fit the correction, if the model has one, to the captions and the pictures of the recipe's first source."""
+    """Fit the correction, if the model has one, to the recipe's captions and to the pictures of its first source."""
     predictor = model.predictor
     if not isinstance(predictor, Predictor) or predictor.hubness is None:
         return
     learner = Learner(model.eval(), device=torch.device("cpu"))
     source = read_source(recipe.sources[0])
+    described = [read_source(part) for part in recipe.sources[1:] if part.format == "captions"]
     size = model.config.embedding_size - 1
-    captions = functional.normalize(_captions(learner, source, recipe)[:, :size], dim=-1).numpy()
+    captions = functional.normalize(
+        _captions(learner, [source, *described], recipe)[:, :size], dim=-1
+    ).numpy()
     clusters = faiss.Kmeans(
         size, len(predictor.hubness.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
     )
@@ -50,10 +53,13 @@ def fit_hubness(model: VLJEPA, recipe: TrainConfig) -> None:
     )
 
 
-def _captions(learner: Learner, source: Source, recipe: TrainConfig) -> Tensor:
-    texts = [text for example in source.examples for text in example.targets]
-    _finish(learner.cache_texts(texts, folder=Path(recipe.tokens.folder)))
-    return torch.cat([learner.embed_texts(part) for part in _parts(texts)])
+def _captions(learner: Learner, sources: Sequence[Source], recipe: TrainConfig) -> Tensor:
+    found = []
+    for source in sources:
+        texts = [text for example in source.examples for text in example.targets]
+        _finish(learner.cache_texts(list(dict.fromkeys(texts)), folder=Path(recipe.tokens.folder)))
+        found += [learner.embed_texts(part) for part in _parts(texts)]
+    return torch.cat(found)
 
 
 def _pictures(learner: Learner, source: Source, recipe: TrainConfig) -> Tensor:

@@ -1,6 +1,7 @@
 """Model folders of earlier releases are read as they are, and keep their fingerprints."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,16 +44,36 @@ def test_what_is_no_config_is_left_to_the_strict_reader(config: object) -> None:
         parse_config(config)
 
 
-def test_weights_written_under_the_new_names_read_the_same(tmp_path: Path) -> None:
-    model = read_model(NANO)  # its weights have the old names
+def test_weights_with_old_names_read_the_same_and_are_written_with_new_ones(tmp_path: Path) -> None:
     stored = load_file(NANO / "model.safetensors")
-    assert "predictor.levelled.usual" in stored and "predictor.kept.basis" in stored
-    write_model(model, tmp_path)
-    written = load_file(tmp_path / "model.safetensors")
+    old = {old_tensor(name): tensor for name, tensor in stored.items()}
+    assert "predictor.levelled.usual" in old and "predictor.kept.basis" in old
+    assert "y_encoder.head.kept.basis" in old
+    shutil.copytree(NANO, tmp_path / "old")
+    save_file(old, tmp_path / "old" / "model.safetensors")
+    config = old_config()
+    digest = digest_of_files([tmp_path / "old" / "model.safetensors"])
+    config["digests"] = load_config(NANO / "config.json").digests | {"model.safetensors": digest}
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
+    model = read_model(tmp_path / "old")
+    expected = read_model(NANO).state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
+    write_model(model, tmp_path / "new")
+    written = load_file(tmp_path / "new" / "model.safetensors")
     assert "predictor.hubness.mean_hubness" in written and "y_encoder.head.fixed.basis" in written
     assert set(with_new_tensors(written)) == set(written)
-    again = read_model(tmp_path).state_dict()
-    assert all(torch.equal(tensor, again[name]) for name, tensor in model.state_dict().items())
+
+
+def old_tensor(name: str) -> str:
+    """A tensor's name in the first release."""
+    names = {
+        "predictor.hubness.mean_hubness": "predictor.levelled.usual",
+        "predictor.hubness.": "predictor.levelled.",
+        "predictor.fixed.": "predictor.kept.",
+        "y_encoder.head.fixed.": "y_encoder.head.kept.",
+    }
+    new = next((new for new in names if name.startswith(new)), None)
+    return name if new is None else names[new] + name.removeprefix(new)
 
 
 def test_the_fingerprint_does_not_depend_on_which_names_the_files_have(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Members and the hubness dimension, trained and fitted through the doors that nano's training uses."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from jepa_retrieval.models.config import load_config as load_model_config
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.storage import initialise_model, read_model
-from jepa_retrieval.training.config import load_config
+from jepa_retrieval.training.config import SourceConfig, load_config
 from jepa_retrieval.training.hubness import fit_hubness
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.stages import train
@@ -56,6 +58,25 @@ def test_both_members_learn_and_the_hubness_correction_is_fitted(recipe: Recipe,
     assert torch.corrcoef(torch.stack([liked, after[:, -1]]))[0, 1] < -0.5
     assert abs(after[:, -1].mean()) < 0.05 and after[:, -1].std() > 0
     assert torch.allclose(after.norm(dim=1), torch.ones(len(data)), atol=1e-5)
+
+
+def test_the_captions_of_every_source_are_in_the_bank(
+    recipe: Recipe, model_of_two: str, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    lines = [f"0.png\t{' | '.join(['the photo'] * 64)}"]
+    (tmp_path / "table.tsv").write_text("\n".join(["file\ttexts", *lines]) + "\n")
+    config = load_config(recipe(model=model_of_two))
+    table = SourceConfig(name="table", format="captions", path=str(tmp_path / "table.tsv"))
+    torch.manual_seed(0)
+    model = initialise_model(load_model_config(Path(config.model.init)), base=Path(config.model.init).parent)
+    fit_hubness(model, dataclasses.replace(config, sources=(*config.sources, table)))
+    assert isinstance(model.predictor, Predictor) and model.predictor.hubness is not None
+    with torch.no_grad():
+        photo = model.encode_texts(["the photo"])[0, :-1]
+    hubness = model.predictor.hubness
+    nearest = int(torch.nn.functional.cosine_similarity(hubness.bank, photo[None]).argmax())
+    assert hubness.log_weights[nearest].exp() > 0.4
 
 
 def test_the_padding_of_a_question_does_not_reach_a_caption(model_file: Path) -> None:
