@@ -10,12 +10,12 @@ Recall@5 is the share of the matching photographs, at most five, among the first
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.shared.arguments import model_and_split
 from benchmarks.shared.caption_words import WORDS, mentions, read_split
 from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.photographs import encode_photographs, predict
@@ -43,7 +43,7 @@ class Composition(NamedTuple):
 
 def main() -> None:
     """Make the queries, search with each method, print recall."""
-    options = _arguments()
+    options = model_and_split(__doc__)
     model = load_model(options.model)
     folder = shared_data() / "flickr8k"
     names, captions = read_split(folder, options.split)
@@ -149,13 +149,6 @@ def _methods() -> dict[str, Callable[[np.ndarray, Composition, Encode], float]]:
 def _recall(scores: np.ndarray, right: np.ndarray) -> float:
     top = np.argsort(-scores)[:TOP]
     return float(right[top].sum() / min(TOP, right.sum()))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", default="nano")
-    parser.add_argument("--split", default="test", choices=["dev", "test"])
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

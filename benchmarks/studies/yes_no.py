@@ -10,11 +10,10 @@ area under the ROC curve, and how often yes and no are right, with equal weight.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
 
+from benchmarks.shared.arguments import model_and_split
 from benchmarks.shared.caption_words import mentions, read_split
 from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.photographs import encode_photographs, predict
@@ -28,7 +27,7 @@ MIN_PHOTOGRAPHS = 4
 
 def main() -> None:
     """Ask, compare with the captions, print means over the questions."""
-    options = _arguments()
+    options = model_and_split(__doc__)
     model = load_model(options.model)
     folder = shared_data() / "flickr8k"
     names, captions = read_split(folder, options.split)
@@ -62,13 +61,6 @@ def _figures(odds: np.ndarray, there: np.ndarray) -> list[float]:
         float(roc_auc_score(there, odds)),
         float(balanced_accuracy_score(there, odds > 0)),
     ]
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", default="nano")
-    parser.add_argument("--split", default="test", choices=["dev", "test"])
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -63,12 +63,7 @@ class StreamReader:
         )
         self._catch_up = CatchUp(self.counters, max_lag=request.max_lag)
         self._sampler = StreamSampler(request, self.counters)
-        self._retry = Retry(
-            request.source.name,
-            first_delay=request.first_delay,
-            max_delay=request.max_delay,
-            give_up=request.give_up,
-        )
+        self._retry = Retry.of(request)
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
     def __enter__(self) -> Self:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 from jepa_retrieval.errors import UnreadableMediaError
+
+if TYPE_CHECKING:
+    from jepa_retrieval.media.streams.types import StreamRequest
 
 
 class Retry:
@@ -35,6 +39,16 @@ class Retry:
         self._now = now
         self._next_delay = first_delay
         self._lost_at: float | None = None
+
+    @classmethod
+    def of(cls, request: StreamRequest) -> Self:
+        """The attempts that a request asks for."""
+        return cls(
+            request.source.name,
+            first_delay=request.first_delay,
+            max_delay=request.max_delay,
+            give_up=request.give_up,
+        )
 
     @property
     def lost(self) -> bool:

@@ -46,12 +46,7 @@ class StreamProcess:
         self._waiting = 0  # windows that are ready to be taken
         self._closed = threading.Event()
         self._began = time.monotonic()
-        self._retry = Retry(
-            request.source.name,
-            first_delay=request.first_delay,
-            max_delay=request.max_delay,
-            give_up=request.give_up,
-        )
+        self._retry = Retry.of(request)
         self._worker = WorkerProcess()
         self._watchdog = threading.Thread(target=self._kill_hanging, daemon=True)
 

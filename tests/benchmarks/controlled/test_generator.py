@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from benchmarks.controlled.generator import TokenGenerator
-from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig
 from jepa_retrieval.models.sentences import END
+from tests.jepa_retrieval.models.small_configs import llama_predictor, token_table
 
 VOCABULARY = 12
 
@@ -14,19 +14,11 @@ VOCABULARY = 12
 @pytest.fixture
 def generator() -> TokenGenerator:
     torch.manual_seed(0)
-    table = TokenTableConfig(
-        kind="table", source=None, tokenizer="", vocabulary=VOCABULARY, width=16, frozen=False
-    )
-    config = LlamaPredictorConfig(
-        kind="llama",
-        source=None,
-        query_tokens=table,
+    config = llama_predictor(
+        query_tokens=token_table(width=16, vocabulary=VOCABULARY, frozen=False),
         layers=2,
         width=16,
-        heads=2,
-        kv_heads=2,
         mlp_width=32,
-        rope_theta=10000.0,
         causal=True,
         dropout=0.1,
     )

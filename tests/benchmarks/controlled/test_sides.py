@@ -11,10 +11,10 @@ from benchmarks.controlled import report
 from benchmarks.controlled.generator import TokenGenerator
 from benchmarks.controlled.measures import CIDER, SEEN, UNSEEN, WITHOUT_PRIOR
 from benchmarks.controlled.sides import TokenSide
-from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig
 from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
 from jepa_retrieval.training.batches import Batch
 from jepa_retrieval.training.config import OptimConfig
+from tests.jepa_retrieval.models.small_configs import llama_predictor, token_table
 
 TEXTS = ["A red ball .", "Two dogs run on the grass .", "A man on a horse ."]
 
@@ -22,21 +22,8 @@ TEXTS = ["A red ball .", "Two dogs run on the grass .", "A man on a horse ."]
 @pytest.fixture
 def side() -> TokenSide:
     tokenizer = SentenceTokenizer.fit([plain(text) for text in TEXTS], vocabulary=60)
-    table = TokenTableConfig(
-        kind="table", source=None, tokenizer="", vocabulary=tokenizer.size, width=32, frozen=False
-    )
-    config = LlamaPredictorConfig(
-        kind="llama",
-        source=None,
-        query_tokens=table,
-        layers=1,
-        width=32,
-        heads=2,
-        kv_heads=2,
-        mlp_width=32,
-        rope_theta=10000.0,
-        causal=True,
-    )
+    table = token_table(width=32, vocabulary=tokenizer.size, frozen=False)
+    config = llama_predictor(query_tokens=table, width=32, causal=True)
     torch.manual_seed(0)
     module = TokenGenerator(config, token_size=8)
     return TokenSide(

@@ -10,13 +10,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from jepa_retrieval.models.config import (  # noqa: E402
-    GemmaConfig,
     Llama3RopeConfig,
-    LlamaPredictorConfig,
-    TokenTableConfig,
     VJepa2Config,
 )
 from jepa_retrieval.models.runtime.torch_graph import TorchGraph  # noqa: E402
+from tests.jepa_retrieval.models.small_configs import gemma_tower, llama_predictor  # noqa: E402
 
 POSITIONS = 4096
 SHARPER = 10.0  # factor of the queries of attention
@@ -37,17 +35,13 @@ class Layers(nn.Module):
         super().__init__()
         from jepa_retrieval.models.modules.predictor import Member
 
-        table = TokenTableConfig(kind="table", source=None, tokenizer="", vocabulary=8, width=128)
         scaling = Llama3RopeConfig(
             factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_positions=8192
         )
-        config = LlamaPredictorConfig(
-            kind="llama",
+        config = llama_predictor(
             source="random weights, not the identity",
-            query_tokens=table,
             layers=2,
             width=128,
-            heads=2,
             kv_heads=1,
             mlp_width=256,
             rope_theta=500000.0,
@@ -87,20 +81,7 @@ def test_llama_layers_at_4096_positions(random: np.random.Generator) -> None:
 def test_gemma_at_4096_positions(random: np.random.Generator) -> None:
     from jepa_retrieval.models.modules.gemma import Gemma
 
-    config = GemmaConfig(
-        kind="embedding_gemma",
-        source=None,
-        tokenizer="",
-        vocabulary=500,
-        width=64,
-        layers=2,
-        heads=2,
-        kv_heads=1,
-        head_width=64,
-        mlp_width=96,
-        sliding_pattern=2,
-        max_positions=POSITIONS,
-    )
+    config = gemma_tower(vocabulary=500, head_width=64, sliding_pattern=2, max_positions=POSITIONS)
     network = Gemma(config).eval()
     with torch.no_grad():  # norms stand between projections and attention: they set its sharpness
         for name, parameter in network.named_parameters():

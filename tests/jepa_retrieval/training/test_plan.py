@@ -14,7 +14,6 @@ from torch.utils._pytree import tree_leaves
 import jepa_retrieval.training
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import (
-    GemmaConfig,
     LlamaPredictorConfig,
     ModelConfig,
     TokenTableConfig,
@@ -29,6 +28,7 @@ from jepa_retrieval.training.losses import joint_loss
 from jepa_retrieval.training.optim import build_optimizer
 from jepa_retrieval.training.plan import CARDS, peak_bytes, plan_recipe, planned_model
 from jepa_retrieval.training.recompute import recompute_layers
+from tests.jepa_retrieval.models.small_configs import gemma_tower
 
 RECIPES = Path(jepa_retrieval.training.__file__).parent / "recipes"
 # Peaks in GB of full-size steps of two micro-batches on an H100, by recomputation, frames and micro-batch
@@ -64,18 +64,7 @@ def small_model(layers: int, width: int) -> ModelConfig:
         mlp_width=3 * width,
         rope_theta=500000.0,
     )
-    tower = GemmaConfig(
-        kind="embedding_gemma",
-        source=None,
-        tokenizer="",
-        vocabulary=100,
-        width=64,
-        layers=2,
-        heads=2,
-        kv_heads=1,
-        head_width=32,
-        mlp_width=96,
-    )
+    tower = gemma_tower()
     return ModelConfig(
         name="small",
         description="",

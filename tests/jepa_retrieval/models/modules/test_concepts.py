@@ -6,11 +6,10 @@ import torch
 from jepa_retrieval.models.config import (
     EFFICIENTNET_LITE_WIDTH,
     ConceptsConfig,
-    LlamaPredictorConfig,
-    TokenTableConfig,
 )
 from jepa_retrieval.models.modules.concepts import Concepts, checkpoint_names, class_names
 from jepa_retrieval.models.modules.predictor import Predictor
+from tests.jepa_retrieval.models.small_configs import llama_predictor
 
 SIZE = 2 * EFFICIENTNET_LITE_WIDTH + 3  # two towers' last maps, then channels that no classifier sees
 CONFIG = ConceptsConfig(sources=("a", "b"), width=6, classes=4)
@@ -60,21 +59,8 @@ def test_training_withholds_some_concepts_wholly() -> None:
 
 
 def test_a_predictor_sees_concepts_beside_its_tokens() -> None:
-    table = TokenTableConfig(kind="table", source=None, tokenizer="t", vocabulary=9, width=8)
-    config = LlamaPredictorConfig(
-        kind="llama",
-        source=None,
-        query_tokens=table,
-        layers=1,
-        width=8,
-        heads=2,
-        kv_heads=2,
-        mlp_width=8,
-        rope_theta=1e4,
-        concepts=CONFIG,
-    )
     torch.manual_seed(0)
-    predictor = Predictor(config, token_size=SIZE, embedding_size=3).eval()
+    predictor = Predictor(llama_predictor(concepts=CONFIG), token_size=SIZE, embedding_size=3).eval()
     tokens, ids, mask = torch.randn(2, 5, SIZE), torch.ones(2, 3, dtype=torch.long), torch.ones(2, 3)
     without_names = predictor(tokens, ids, mask)
     assert predictor.vision_input.concepts is not None
@@ -87,17 +73,8 @@ def test_a_predictor_sees_concepts_beside_its_tokens() -> None:
 
 
 def test_new_layers_start_as_the_identity() -> None:
-    table = TokenTableConfig(kind="table", source=None, tokenizer="t", vocabulary=9, width=8)
-    config = LlamaPredictorConfig(
-        kind="llama",
-        source=None,
-        query_tokens=table,
+    config = llama_predictor(
         layers=2,
-        width=8,
-        heads=2,
-        kv_heads=2,
-        mlp_width=8,
-        rope_theta=1e4,
     )
     predictor = Predictor(config, token_size=10, embedding_size=3).eval()
     hidden = torch.randn(2, 4, 8)

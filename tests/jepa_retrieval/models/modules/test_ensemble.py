@@ -5,25 +5,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.config import LlamaPredictorConfig, TokenTableConfig
 from jepa_retrieval.models.modules.ensemble import join_members, split_members
 from jepa_retrieval.models.modules.predictor import Predictor
-
-
-def config(members: int) -> LlamaPredictorConfig:
-    table = TokenTableConfig(kind="table", source=None, tokenizer="t", vocabulary=9, width=8)
-    return LlamaPredictorConfig(
-        kind="llama",
-        source=None,
-        query_tokens=table,
-        layers=1,
-        width=8,
-        heads=2,
-        kv_heads=2,
-        mlp_width=8,
-        rope_theta=1e4,
-        members=members,
-    )
+from tests.jepa_retrieval.models.small_configs import llama_predictor
 
 
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 99))
@@ -47,7 +31,7 @@ def test_each_member_has_its_own_dimensions_and_the_rest() -> None:
 @torch.no_grad()
 def test_members_start_differently_and_share_the_query() -> None:
     torch.manual_seed(0)
-    predictor = Predictor(config(2), token_size=6, embedding_size=10).eval()
+    predictor = Predictor(llama_predictor(members=2), token_size=6, embedding_size=10).eval()
     tokens, ids, mask = torch.randn(3, 2, 6), torch.ones(3, 2, dtype=torch.long), torch.ones(3, 2)
     first, second = split_members(predictor(tokens, ids, mask), members=2, size=5)
     assert not torch.allclose(first, second, atol=0.1)
@@ -56,6 +40,6 @@ def test_members_start_differently_and_share_the_query() -> None:
 
 def test_members_must_share_the_dimensions_evenly() -> None:
     with pytest.raises(ModelError, match=r"10 learnt dimensions, which cannot be divided among 3"):
-        Predictor(config(3), token_size=6, embedding_size=10)
+        Predictor(llama_predictor(members=3), token_size=6, embedding_size=10)
     with pytest.raises(ModelError, match=r"predictor\.members is 0"):
-        config(0)
+        llama_predictor(members=0)
