@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.frame_fit import Fit
+from jepa_retrieval.media.pictures.hdr import hdr_transfer, shown
 from jepa_retrieval.media.pictures.opening import open_picture, own_limit
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
@@ -63,7 +64,7 @@ def read_picture(
     Raises:
         UnreadableMediaError: its data is damaged.
     """
-    full_height = image.height
+    full_height, transfer = image.height, hdr_transfer(image)
     stored = size if orientation < _FIRST_TURNED else (size[1], size[0])
     enough = _EXACT_PIXELS if exact else 1
     try:
@@ -82,7 +83,7 @@ def read_picture(
         raise UnreadableMediaError(path, decode_reason(error)) from error
     if orientation in _ORIENTATIONS:
         scaled = scaled.transpose(_ORIENTATIONS[orientation])
-    return np.asarray(scaled)
+    return shown(np.asarray(scaled), transfer)
 
 
 def resampling_of(fit: Fit) -> Image.Resampling:
@@ -153,7 +154,8 @@ def _truncated_allowed() -> Iterator[None]:
 def scale(image: Image.Image, request: DecodeRequest) -> np.ndarray:
     """A frame of an animated picture as uint8 [h, w, 3] RGB over white, the whole picture scaled."""
     size = request.fit.scaled_size(request.image_size, *image.size)
-    return np.asarray(_scaled(image, size, resampling_of(request.fit), reducing_gap=_REDUCING_GAP))
+    scaled = _scaled(image, size, resampling_of(request.fit), reducing_gap=_REDUCING_GAP)
+    return shown(np.asarray(scaled), hdr_transfer(image))
 
 
 def _scaled(
