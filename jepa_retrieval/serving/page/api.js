@@ -117,6 +117,11 @@ export function media(id) {
   return item;
 }
 
+/** What is known of files is out of date. */
+export function forgetMedia() {
+  known.clear();
+}
+
 /**
  * @param {Record<string, string>} parameters
  * @returns {Promise<MediaPage>}

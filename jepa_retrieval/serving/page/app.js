@@ -1,10 +1,14 @@
 // Puts the parts of the page together.
 
+import { setUpAsk, showAsk } from "./ask.js";
 import { byId, percent } from "./dom.js";
 import { setUpChips } from "./chips.js";
+import { setUpDuplicates } from "./duplicates.js";
 import { setUpFiles, showFiles } from "./files.js";
 import { setUpFilters } from "./filters.js";
+import { setUpJobs, showJobs } from "./jobs.js";
 import { setUpKeys } from "./keys.js";
+import { setUpLabels, showLabels } from "./labels.js";
 import { openHit, setUpPlayer } from "./player.js";
 import { change, onQuery, query, restore } from "./query.js";
 import { setUpResults } from "./results.js";
@@ -20,7 +24,7 @@ const again = () => {
 };
 
 setUpSession();
-setUpViews({ files: showFiles });
+setUpViews({ files: showFiles, ask: showAsk, labels: showLabels, jobs: showJobs });
 setUpResults({ open: openHit, search: again, selected: showSelection });
 setUpSearch();
 setUpChips(again);
@@ -29,6 +33,7 @@ setUpPlayer();
 setUpFiles();
 setUpSaved(again);
 setUpSelection();
+void Promise.all([setUpAsk(), setUpLabels(), setUpJobs(), setUpDuplicates()]);
 setUpKeys();
 
 byId("search-form", HTMLFormElement).addEventListener("submit", (event) => {

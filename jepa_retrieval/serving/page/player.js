@@ -42,6 +42,11 @@ export function setUpPlayer() {
   onQuery(() => item && void showStrip());
 }
 
+/** The file that is open. */
+export function openItem() {
+  return item;
+}
+
 export function playerIsOpen() {
   return !panel.hidden;
 }

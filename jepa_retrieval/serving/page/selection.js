@@ -51,12 +51,29 @@ async function download(format) {
   const hits = selectedHits();
   const moments = hits.map(({ media_id, start, end, score, confidence, caption }) => ({
     media_id,
-    start,
-    end,
+    score,
+    ...(start === null || end === null ? {} : { start, end }),
+    ...(confidence === null ? {} : { confidence }),
+    ...(caption ? { label: caption } : {}),
   }));
   const response = await send("/v1/export", { format, moments, title: described().slice(0, 200) });
   const url = URL.createObjectURL(await response.blob());
   element("a", { href: url, download: `moments.${format}` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  say(`${count(hits.length, "moment")} exported as moments.${format}.`);
+  const left = leftOut(response.headers.get("x-jepa-left-out"));
+  const written = `${count(hits.length - left.length, "moment")} exported as moments.${format}.`;
+  say([written, ...left.map((item) => `Left out: ${item.path}: ${item.reason}.`)].join(" "), { problem: left.length > 0 });
+}
+
+/**
+ * What the format cannot hold, as the server says it.
+ * @param {string | null} header
+ * @returns {{ path: string, reason: string }[]}
+ */
+function leftOut(header) {
+  try {
+    return JSON.parse(header ?? "[]");
+  } catch {
+    return [];
+  }
 }

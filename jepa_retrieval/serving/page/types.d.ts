@@ -99,3 +99,56 @@ export interface Query {
   group: "moment" | "by-file" | "file";
   confidence: number;
 }
+
+/** A label or an answer. */
+export interface Choice {
+  name: string;
+  score: number;
+  probability: number;
+}
+
+export interface ChosenItem {
+  media_id: number;
+  clip_id: number | null;
+  index: string;
+  path: string;
+  start: number | null;
+  end: number | null;
+  choices: Choice[];
+  thumbnail_url: string;
+}
+
+export interface Chosen {
+  data: ChosenItem[];
+  total: number;
+  candidates: string[];
+  warnings: string[];
+}
+
+export interface Job {
+  id: string;
+  kind: "index" | "optimize";
+  index: string;
+  state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  created: string;
+  ended: string | null;
+  progress: { files_done?: number; files_total?: number; current?: string; elapsed?: number } | null;
+  result: { indexed?: number; removed?: number; failed?: unknown[] } | null;
+  error: string | null;
+  events_url: string;
+}
+
+export interface Duplicates {
+  groups: { kind: "copies" | "near" | "links"; files: { media_id: number; path: string; similarity: number }[] }[];
+  scenes: {
+    first_media_id: number;
+    first_path: string;
+    first_start: number;
+    first_end: number;
+    second_media_id: number;
+    second_path: string;
+    second_start: number;
+    second_end: number;
+    similarity: number;
+  }[];
+}

@@ -40,6 +40,11 @@ def test_axe_finds_nothing_serious(page: Page, scheme: str) -> None:
     page.get_by_role("button", name="Files").click()
     expect(page.locator("#file-rows tr").first).to_be_visible()
     assert serious(page) == []
+    page.get_by_role("button", name="Labels").click()
+    page.get_by_label("Labels, separated").fill("a cat, a street, coffee")
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator("#timelines li").first).to_be_visible()
+    assert serious(page) == []
 
 
 def test_on_a_phone_nothing_is_cut_off(browser: Browser, address: str) -> None:
