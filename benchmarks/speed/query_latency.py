@@ -53,6 +53,7 @@ def _arguments() -> argparse.Namespace:
 def synthetic_library(folder: Path, *, clips: int) -> Path:
     """A library of synthetic clips in `folder`; an existing one is used as it is."""
     if not folder.exists():
+        folder.mkdir(parents=True)
         fill_index(Library.create(folder, model="nano"), clips=clips)
     return folder
 

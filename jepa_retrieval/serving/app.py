@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,14 +18,16 @@ from starlette.staticfiles import StaticFiles
 from jepa_retrieval.serving.assistants.tools import build_server
 from jepa_retrieval.serving.metrics import Counted
 from jepa_retrieval.serving.openapi import describe
-from jepa_retrieval.serving.problems import add_problem_handlers
+from jepa_retrieval.serving.problems import ProblemError, add_problem_handlers
 from jepa_retrieval.serving.routes import (
+    docs,
     duplicates,
     embeddings,
     export,
     files,
     jobs,
     media,
+    saved,
     scores,
     search,
     system,
@@ -33,8 +36,10 @@ from jepa_retrieval.serving.routes import (
 from jepa_retrieval.serving.security import Guard
 from jepa_retrieval.serving.services import Services
 
+logger = logging.getLogger(__name__)
+
 PAGE = Path(__file__).parent / "page"
-_ROUTERS = (search, media, files, scores, tasks, embeddings, jobs, export, duplicates, system)
+_ROUTERS = (search, media, files, scores, tasks, embeddings, jobs, export, duplicates, saved, system, docs)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -64,7 +69,7 @@ def create_app(services: Services) -> FastAPI:
         title="jepa-retrieval",
         version=version("jepa-retrieval"),
         lifespan=lifespan,
-        docs_url=None,  # its scripts come from other hosts
+        docs_url=None,  # FastAPI's own loads scripts from other hosts
         redoc_url=None,
     )
     app.state.services = services
@@ -83,5 +88,13 @@ async def follow_commits(services: Services) -> None:
     """Take up new commits of the indexes while the server runs."""
     while True:
         await asyncio.sleep(services.settings.refresh_seconds)
+        before = {commit.number: commit for commit in services.indexes.commits()}
         if await anyio.to_thread.run_sync(services.indexes.refresh):
             services.metrics.refreshes.inc()
+            now = {commit.number: commit for commit in services.indexes.commits()}
+            try:
+                await services.alerts.check(before, now)
+            except (
+                ProblemError
+            ) as problem:  # the file of saved searches: new commits are taken up all the same
+                logger.warning("%s", problem.detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+import platformdirs
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
@@ -13,6 +14,7 @@ from jepa_retrieval.serving.media_files import MediaFiles
 from jepa_retrieval.serving.metrics import Metrics
 from jepa_retrieval.serving.previews.streams import Previews
 from jepa_retrieval.serving.queries import QueryReader
+from jepa_retrieval.serving.saved import AlertWatcher, SavedSearchStore
 from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import ServedIndexes
 from jepa_retrieval.serving.settings import ServeSettings
@@ -31,6 +33,8 @@ class Services:
     pictures: UploadedPictures
     queries: QueryReader
     searcher: Searcher
+    saved: SavedSearchStore
+    alerts: AlertWatcher
     previews: Previews
     jobs: Jobs
     metrics: Metrics
@@ -46,13 +50,18 @@ class Services:
         """
         indexes = ServedIndexes(settings.indexes)
         files, pictures, metrics = MediaFiles(settings.media_folders), UploadedPictures(), Metrics()
+        queries = QueryReader(indexes, files, pictures)
+        searcher = Searcher(on_batch=metrics.on_batch)
+        saved = SavedSearchStore(settings.data_folder or platformdirs.user_data_path("jepa-retrieval"))
         return cls(
             settings=settings,
             indexes=indexes,
             files=files,
             pictures=pictures,
-            queries=QueryReader(indexes, files, pictures),
-            searcher=Searcher(on_batch=metrics.on_batch),
+            queries=queries,
+            searcher=searcher,
+            saved=saved,
+            alerts=AlertWatcher(saved, queries, searcher, files),
             previews=Previews(settings.previews, metrics.previews),
             jobs=Jobs(),
             metrics=metrics,

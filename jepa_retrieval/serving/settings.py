@@ -33,6 +33,7 @@ class ServeSettings:
         slow_seconds: in which a request's header, and then its body, must have come.
         previews: how many files are transcoded at the same time.
         refresh_seconds: between looks for new commits.
+        data_folder: where saved searches are kept; None for the user's folder of data.
     """
 
     indexes: Sequence[Path]
@@ -47,6 +48,7 @@ class ServeSettings:
     slow_seconds: float = 30.0
     previews: int = 4
     refresh_seconds: float = 1.0
+    data_folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.indexes:

@@ -2,9 +2,10 @@
 
 import contextlib
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Running:
 def serving(settings: ServeSettings) -> Iterator[Running]:
     """Serve until the block ends."""
     ready = threading.Event()
+    folder = tempfile.TemporaryDirectory(prefix="jepa-serving-")
+    settings = replace(settings, data_folder=settings.data_folder or Path(folder.name))
     allow_many_connections()
     with listen(settings) as listening:
         services = Services.start(settings)
@@ -52,6 +55,7 @@ def serving(settings: ServeSettings) -> Iterator[Running]:
         finally:
             server.should_exit = True
             thread.join(30)
+    folder.cleanup()
     assert not thread.is_alive()
 
 

@@ -10,8 +10,8 @@ from schemathesis.checks import CHECKS
 
 from tests.jepa_retrieval.serving.conftest import Running
 
-# Jobs write to the index, and sessions set cookies: they have tests of their own.
-NOT_ASKED = re.compile(r"/v1/(jobs/(index|optimize)|session)")
+# Jobs write to the index, sessions set cookies, alerts never end: they have tests of their own.
+NOT_ASKED = re.compile(r"/v1/(jobs/(index|optimize)|session|alerts/events)")
 CHECKED = (
     "not_a_server_error",
     "status_code_conformance",
@@ -59,3 +59,12 @@ def test_every_route_is_described_with_its_errors(client: httpx.Client) -> None:
                     assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
     for name in ("SearchRequest", "ClassifyRequest", "AskRequest", "EmbeddingsRequest", "ExportRequest"):
         assert document["components"]["schemas"][name]["examples"], name
+
+
+def test_the_description_is_a_page_too(client: httpx.Client) -> None:
+    page = client.get("/docs")
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert "POST /v1/search" in page.text
+    assert "a dog on the beach" in page.text
+    assert "<script" not in page.text

@@ -1,0 +1,66 @@
+"""`/v1/saved-searches` and `/v1/alerts`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from jepa_retrieval.serving.problems import responses
+from jepa_retrieval.serving.saved import AlertWatcher
+from jepa_retrieval.serving.schemas.saved import Alerts, SavedSearch, SavedSearches, SavedSearchRequest
+from jepa_retrieval.serving.services import Using
+
+router = APIRouter(tags=["saved searches"])
+
+_EVENTS = {
+    "description": "Server-sent events.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.get("/v1/saved-searches", responses=responses())
+async def list_saved(using: Using) -> SavedSearches:
+    """The searches that are kept."""
+    return SavedSearches(data=using.saved.all())
+
+
+@router.post("/v1/saved-searches", status_code=201, responses=responses(408, 413))
+async def save_search(body: SavedSearchRequest, using: Using) -> SavedSearch:
+    """Keep a search; with `alert`, it is run over everything new that is indexed while the server runs."""
+    return using.saved.add(body)
+
+
+@router.delete(
+    "/v1/saved-searches/{search_id}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404, 408, 413),
+)
+async def delete_saved(search_id: Annotated[str, Path(max_length=64)], using: Using) -> Response:
+    """Forget a search."""
+    using.saved.remove(search_id)
+    return Response(status_code=204)
+
+
+@router.get("/v1/alerts", responses=responses())
+async def list_alerts(using: Using) -> Alerts:
+    """The alerts since the server was started, the newest first; the last 1,000."""
+    return Alerts(data=using.alerts.all())
+
+
+@router.get("/v1/alerts/events", response_class=EventSourceResponse, responses={**responses(), 200: _EVENTS})
+async def get_alert_events(
+    using: Using, last_event_id: Annotated[str | None, Header(max_length=20)] = None
+) -> EventSourceResponse:
+    """New alerts as server-sent events named `alert`; `Last-Event-ID` gets those after it as well."""
+    after = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else None
+    return EventSourceResponse(_events(using.alerts, after))
+
+
+async def _events(alerts: AlertWatcher, after: int | None) -> AsyncIterator[ServerSentEvent]:
+    async for alert in alerts.follow(after):
+        yield ServerSentEvent(alert.model_dump_json(), event="alert", id=str(alert.number))

@@ -1,0 +1,87 @@
+"""Saved searches, and alerts on what is new, through real HTTP."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from jepa_retrieval.library import Library
+from jepa_retrieval.serving.settings import ServeSettings
+from tests.jepa_retrieval.serving.conftest import serving
+from tests.real_media import photograph
+
+CATS = {"name": "cats", "query": "a cat", "alert": True, "min_confidence": 0.3}
+
+
+def test_searches_are_kept_over_a_restart_until_they_are_deleted(library: Path, tmp_path: Path) -> None:
+    settings = ServeSettings(indexes=[library], port=0, data_folder=tmp_path)
+    with serving(settings) as running:
+        saved = running.client.post("/v1/saved-searches", json=CATS)
+    with serving(settings) as running:
+        kept = running.client.get("/v1/saved-searches").json()["data"]
+        deleted = running.client.delete(f"/v1/saved-searches/{kept[0]['id']}")
+        again = running.client.delete(f"/v1/saved-searches/{kept[0]['id']}")
+        empty = running.client.get("/v1/saved-searches").json()["data"]
+
+    assert saved.status_code == 201
+    assert kept == [saved.json()]
+    assert (deleted.status_code, again.status_code, empty) == (204, 404, [])
+
+
+def test_a_damaged_file_of_searches_is_a_problem_and_is_kept(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "saved-searches.json").write_text("[{]")
+    with serving(ServeSettings(indexes=[library], port=0, data_folder=tmp_path)) as running:
+        listed = running.client.get("/v1/saved-searches")
+        added = running.client.post("/v1/saved-searches", json=CATS)
+
+    assert listed.status_code == added.status_code == 503
+    assert (tmp_path / "saved-searches.json").read_text() == "[{]"
+
+
+def test_what_is_new_and_fits_is_an_alert(tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for name in ("coffee.png", "rocket.jpg", "astronaut.png"):
+        shutil.copy(photograph(name), folder)
+        shutil.copy(photograph(name), folder / f"again {name}")
+    index = Library.create(folder)
+    index.index()
+
+    with serving(ServeSettings(indexes=[folder], port=0, refresh_seconds=0.1)) as running:
+        running.client.post("/v1/saved-searches", json=CATS)
+        running.client.post(
+            "/v1/saved-searches", json={"name": "rockets", "query": "a rocket", "alert": True}
+        )
+        running.client.post("/v1/saved-searches", json={"name": "quiet", "query": "a cat"})
+        told: list[dict[str, Any]] = []
+        listening = threading.Event()
+
+        def listen() -> None:
+            with running.client.stream("GET", "/v1/alerts/events") as answer:
+                listening.set()
+                for line in answer.iter_lines():
+                    if line.startswith("data:"):
+                        told.append(json.loads(line.removeprefix("data:")))
+                        return
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        assert listening.wait(10)
+        shutil.copy(photograph("chelsea.png"), folder)
+        index.index()
+        thread.join(30)
+        listed = running.client.get("/v1/alerts").json()["data"]
+        missed = first_event(running.client, "0")
+
+    assert [(alert["search_name"], alert["hit"]["path"]) for alert in listed] == [("cats", "chelsea.png")]
+    assert told == listed
+    assert missed == listed[0]
+
+
+def first_event(client: httpx.Client, after: str) -> dict[str, Any]:
+    with client.stream("GET", "/v1/alerts/events", headers={"Last-Event-ID": after}) as answer:
+        data = next(line for line in answer.iter_lines() if line.startswith("data:"))
+        return json.loads(data.removeprefix("data:"))
