@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from cli import (
+    anticipate,
     ask,
     bench,
     chapters,
@@ -28,9 +29,11 @@ from cli import (
     mcp,
     models,
     optimize,
+    plan,
     search,
     serve,
     status,
+    surprise,
     train,
     transcript,
     watch,
@@ -119,6 +122,9 @@ mcp.add_to(app)
 classify.add_to(app)
 ask.add_to(app)
 explain.add_to(app)
+anticipate.add_to(app)
+surprise.add_to(app)
+plan.add_to(app)
 watch.add_to(app)
 chapters.add_to(app)
 transcript.add_to(app)

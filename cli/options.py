@@ -117,6 +117,15 @@ SentencesOption = Annotated[
         help="Choose the nearest sentence from this file, one per line, instead of generating one.",
     ),
 ]
+DynamicsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dynamics",
+        metavar="FILE",
+        parser=parse_path,
+        help="Predict states with this result of 'jepa train dynamics'. Default: the index's own, else the model's.",
+    ),
+]
 
 
 def voice_option(about: str) -> Any:

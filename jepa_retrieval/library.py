@@ -13,6 +13,7 @@ from indexes import Index, SearchSettings
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import INDEX_NAME, existing_index, find_index, folders_of_new_index
+from jepa_retrieval.library_states import StateVerbs
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -63,7 +64,7 @@ __all__ = [
 DEFAULT_MODEL = "nano"
 
 
-class Library:
+class Library(StateVerbs):
     """A folder of media and its index. Open one with `Library.open`, make one with `Library.create`."""
 
     def __init__(self, index: Index) -> None:

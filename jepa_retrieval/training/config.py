@@ -217,7 +217,7 @@ def read_config(path: Path, *, overrides: Sequence[str] = ()) -> TrainConfig:
     """A recipe with its paths as written in it, to be inspected without its data."""
     table = read_toml(path)
     for override in overrides:
-        _apply_override(table, override)
+        apply_override(table, override)
     config = read_settings(TrainConfig, table, where=path.name, error=UsageError)
     check(config, where=path.name)
     return config
@@ -276,7 +276,8 @@ def _check_loss(loss: LossConfig, *, where: str) -> None:
         )
 
 
-def _apply_override(table: dict[str, Any], override: str) -> None:
+def apply_override(table: dict[str, Any], override: str) -> None:
+    """Set `table.key=value`, a TOML value, in the table of a recipe; UsageError if it is not of that form."""
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
     if not equals or not last:

@@ -5,7 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 import jepa_retrieval.training
-from cli.train import app, progress_line
+from cli.train import app
+from cli.train_progress import progress_line
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.training.progress import TrainProgress
 from tests.cli.conftest import Jepa

@@ -1,0 +1,135 @@
+"""`jepa anticipate`: what a video will show in a few seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import console
+from cli.fetching import chosen_model
+from cli.locate import open_library
+from cli.media_paths import given_candidates
+from cli.options import (
+    DeviceOption,
+    DynamicsOption,
+    IndexOption,
+    JsonOption,
+    MediaModelOption,
+    file_option,
+    top_option,
+)
+from cli.paths import parse_path
+from cli.values import parse_time
+from jepa_retrieval.times import format_interval
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.foreseeing.anticipate import Anticipation, Horizon
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("anticipate")(anticipate)
+
+
+def anticipate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", parser=parse_path, help="The video.")],
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Look only at what comes before, such as 1:20. Default: its end."),
+    ] = None,
+    horizon: Annotated[
+        str, typer.Option(metavar="SECONDS,...", help="How far ahead to look, separated by commas.")
+    ] = "1,2,4,10",
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Labels to compare what is foreseen with.")
+    ] = None,
+    labels_file: Annotated[Path | None, file_option("File with labels, one per line.")] = None,
+    index: IndexOption = None,
+    top: Annotated[int, top_option("Labels and moments to show for each horizon.")] = 3,
+    model: MediaModelOption = None,
+    device: DeviceOption = "auto",
+    dynamics: DynamicsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Predict what a video shows some seconds ahead: a sentence, the nearest labels and moments, and how sure.
+
+    Lines have the horizon, how sure that is, and the sentence; then the labels, and with --index the moments that
+    resemble what is foreseen, each with its score. 0 is as sure as a guess, 1 is certain.
+
+    \b
+    Examples:
+      jepa anticipate traffic.mp4
+      jepa anticipate traffic.mp4 --at 1:20 --horizon 2,4 --labels "a car stops,a car turns"
+      jepa anticipate traffic.mp4 --index ~/Videos --json
+    """
+    from jepa_retrieval.models import load_model
+    from jepa_retrieval.tasks.foreseeing.anticipate import anticipate as foresee
+    from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
+
+    candidates = given_candidates(labels, labels_file, option="labels") or ()
+    ahead = [parse_time(text) for text in horizon.split(",")]
+    until = None if at is None else parse_time(at)
+    library = open_library(index) if index is not None and model is None else None
+    loaded = load_model(chosen_model(model)) if library is None else library.model
+    records = None if library is None else library.records
+    found = foresee(
+        file,
+        loaded,
+        open_dynamics(loaded, index=records, path=dynamics),
+        at=until,
+        horizons=ahead,
+        labels=candidates,
+        index=records,
+        top=top,
+    )
+    if json:
+        console.result_json(_document(found))
+        return
+    for one in found.horizons:
+        _print(one)
+
+
+def _print(one: Horizon) -> None:
+    ahead = f"{one.seconds:g} s"
+    console.row(ahead, f"{one.confidence:.3f}", one.text or "-")
+    for label in one.labels:
+        console.row(ahead, f"{label.score:.3f}", f"label: {label.name}")
+    for moment in one.moments:
+        console.row(ahead, f"{moment.score:.3f}", format_interval(moment.start, moment.end), moment.path)
+
+
+def _document(found: Anticipation) -> dict[str, Any]:
+    return {
+        "path": found.path,
+        "model": found.model,
+        "at": found.at,
+        "horizons": [
+            {
+                "seconds": one.seconds,
+                "labels": [
+                    {
+                        "label": label.name,
+                        "score": round(label.score, 6),
+                        "probability": round(label.probability, 6),
+                    }
+                    for label in one.labels
+                ],
+                "moments": [
+                    {
+                        "path": moment.path,
+                        "kind": moment.kind,
+                        "start": moment.start,
+                        "end": moment.end,
+                        "score": round(moment.score, 6),
+                    }
+                    for moment in one.moments
+                ],
+                "text": one.text,
+                "confidence": round(one.confidence, 4),
+                "change": round(one.change, 6),
+            }
+            for one in found.horizons
+        ],
+    }

@@ -1,0 +1,152 @@
+"""`jepa surprise`: what in a video, or in a library, was not to be foreseen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import console
+from cli.fetching import chosen_model
+from cli.locate import open_library
+from cli.options import (
+    DeviceOption,
+    DynamicsOption,
+    IndexOption,
+    JsonOption,
+    MediaModelOption,
+    WhereOption,
+    file_option,
+    top_option,
+)
+from cli.paths import parse_path, require_writable
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.times import format_interval
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.foreseeing.surprise import FileSurprise, IndexSurprise, Surprise
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("surprise")(surprise)
+
+
+def surprise(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", parser=parse_path, help="A video. Default: the whole index."),
+    ] = None,
+    index: IndexOption = None,
+    top: Annotated[int, top_option("Maximum number of moments to show.")] = 10,
+    min_z: Annotated[
+        float,
+        typer.Option("--min-z", min=0.0, metavar="Z", help="Show only moments with this z-score or more."),
+    ] = 3.0,
+    where: WhereOption = None,
+    html: Annotated[
+        Path | None, file_option("Also write the curve and the moments of FILE as an HTML page.")
+    ] = None,
+    model: MediaModelOption = None,
+    device: DeviceOption = "auto",
+    dynamics: DynamicsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find the moments that the states before them did not lead one to expect, the most surprising first.
+
+    Of FILE, every window is compared with its prediction. Of an index, every clip is, from the stored tokens alone:
+    nothing is decoded. z is a robust z-score within the file or the index. Cuts are no surprises: --json lists them.
+    Lines have z, time and path.
+
+    \b
+    Examples:
+      jepa surprise garden.mp4
+      jepa surprise garden.mp4 --html surprises.html
+      jepa surprise --index ~/Videos --top 20
+      jepa surprise --index ~/Videos --where "duration > 60" --json
+    """
+    if file is None:
+        for name, value in (("--html", html), ("--model", model)):
+            if value is not None:
+                raise UsageError(f"{name} requires FILE")
+        _print_index(_of_index(index, dynamics, top, min_z, where), json=json)
+        return
+    if where is not None:
+        raise UsageError("--where requires an index, not FILE")
+    if html is not None:
+        require_writable(html)
+    found = _of_file(file, index, model, dynamics, top, min_z)
+    if json:
+        console.result_json(
+            {
+                "path": found.path,
+                "model": found.model,
+                "surprises": [_row(one) for one in found.surprises],
+                "curve": [[time, None if z is None else round(z, 4)] for time, z in found.curve],
+                "cuts": found.cuts,
+                "flashes": found.flashes,
+            }
+        )
+    else:
+        _print_lines(found.surprises, f"{found.path}: nothing with a z-score of {min_z:g} or more.")
+    if html is not None:
+        from jepa_retrieval.report.surprise import write_surprise_page
+
+        write_surprise_page(html, found, min_z=min_z)
+        console.note(f"Wrote {html}")
+
+
+def _of_index(
+    index: Path | None, dynamics: Path | None, top: int, min_z: float, where: str | None
+) -> IndexSurprise:
+    library = open_library(index)
+    from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
+    from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_index
+
+    opened = open_dynamics(library.model, index=library.records, path=dynamics)
+    return surprise_of_index(library.records, opened, top=top, min_z=min_z, where=where)
+
+
+def _of_file(
+    file: Path,
+    index: Path | None,
+    model: str | None,
+    dynamics: Path | None,
+    top: int,
+    min_z: float,
+) -> FileSurprise:
+    from jepa_retrieval.models import load_model
+    from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
+    from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_file
+
+    library = open_library(index) if index is not None and model is None else None
+    loaded = load_model(chosen_model(model)) if library is None else library.model
+    opened = open_dynamics(loaded, index=None if library is None else library.records, path=dynamics)
+    return surprise_of_file(file, loaded, opened, top=top, min_z=min_z)
+
+
+def _print_index(found: IndexSurprise, *, json: bool) -> None:
+    if json:
+        console.result_json(
+            {
+                "index": found.index,
+                "model": found.model,
+                "clips": found.clips,
+                "surprises": [{"path": one.path, **_row(one)} for one in found.surprises],
+            }
+        )
+        return
+    _print_lines(found.surprises, "Nothing in the index is that surprising.")
+
+
+def _print_lines(surprises: list[Surprise], nothing: str) -> None:
+    for one in surprises:
+        console.row(f"{one.z:.1f}", format_interval(one.start, one.end), one.path)
+    if not surprises:
+        console.note(nothing)
+
+
+def _row(one: Surprise) -> dict[str, Any]:
+    row = {"start": one.start, "end": one.end, "z": round(one.z, 4), "raw": round(one.raw, 6)}
+    return row if one.clip_id is None else {**row, "clip_id": one.clip_id}

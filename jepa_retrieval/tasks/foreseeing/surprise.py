@@ -1,0 +1,230 @@
+"""Surprise: where a video goes another way than its states so far lead one to expect.
+
+The surprise of a window is the distance between what was predicted and what came, divided by the distance that was
+expected there. It is given as a robust z-score, (s - median) / (1.4826 MAD), within the file or the index. Windows
+after a cut have no prediction: a cut is no surprise, it is listed on its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexes import Index
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.cuts import distances, find_cuts
+from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.runtime.dynamics import DynamicsModel
+from jepa_retrieval.tasks.foreseeing.states import DEFAULT_RATE, StoredStates, file_states, stored_states
+
+DEFAULT_MIN_Z = 3.0
+MIN_SPREAD = 0.1  # of the median: where all windows are alike, a tiny difference is no surprise
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """An interval that was not foreseen."""
+
+    path: str
+    start: float  # seconds
+    end: float
+    z: float  # robust z-score of its most surprising window
+    raw: float  # distance there between what was predicted and what came, in standard deviations of states
+    clip_id: int | None = None  # of an index
+
+
+@dataclass(frozen=True, slots=True)
+class FileSurprise:
+    """What is surprising in one video."""
+
+    path: str
+    model: str
+    surprises: list[Surprise]  # the greatest first
+    curve: list[
+        tuple[float, float | None]
+    ]  # start of each window, and its z; None where nothing was predicted
+    cuts: list[float]  # seconds
+    flashes: list[float]  # windows that differ from both neighbours, which resemble each other
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSurprise:
+    """The most unusual moments of an index."""
+
+    index: str
+    model: str
+    clips: int  # that were predicted and compared
+    surprises: list[Surprise]  # the greatest first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """The surprise of W windows or clips of one video."""
+
+    raw: np.ndarray  # float32 [W], distance from what was predicted; NaN where nothing was
+    relative: np.ndarray  # float32 [W], the same divided by the expected distance
+    cuts: list[int]  # rows that begin a new shot
+    flashes: list[int]
+
+
+def score_states(states: np.ndarray, times: np.ndarray, dynamics: DynamicsModel) -> Scores:
+    """Compare every state, float32 [W, S], with what those before it in its shot predict.
+
+    Args:
+        states: in order of time.
+        times: float [W, 2], start and end of each, seconds.
+        dynamics: predicts.
+    """
+    raw = np.full(len(states), np.nan, np.float32)
+    relative = raw.copy()
+    found = find_cuts(states, unrelated=dynamics.calibration.unrelated)
+    disturbed = np.zeros(len(states), bool)
+    disturbed[found.flashes] = True
+    bounds = [0, *found.starts, len(states)]
+    middles = times.mean(axis=1)
+    for first, last in itertools.pairwise(bounds):
+        rows = np.arange(first, last)[~disturbed[first:last]]
+        if len(rows) < 2:
+            continue
+        foreseen = dynamics.next_states(states[rows], middles[rows])
+        raw[rows[1:]] = distances(foreseen.states, states[rows[1:]])
+        floor = MIN_SPREAD * dynamics.calibration.neighbours
+        relative[rows[1:]] = raw[rows[1:]] / np.maximum(foreseen.expected, floor)
+    return Scores(raw, relative, found.starts, found.flashes)
+
+
+def robust_z(values: np.ndarray) -> np.ndarray:
+    """(s - median) / (1.4826 MAD) of what is not NaN, float [W]; the spread is at least a share of the median."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return values
+    median = float(np.median(known))
+    spread = 1.4826 * float(np.median(np.abs(known - median)))
+    z: np.ndarray = (values - median) / max(spread, MIN_SPREAD * abs(median), 1e-6)
+    return z
+
+
+def surprise_of_file(
+    path: Path,
+    model: Model,
+    dynamics: DynamicsModel,
+    *,
+    top: int = 10,
+    min_z: float = DEFAULT_MIN_Z,
+    rate: float = DEFAULT_RATE,
+) -> FileSurprise:
+    """The intervals of a video that were not foreseen.
+
+    Args:
+        path: the video.
+        model: its X-Encoder makes the states.
+        dynamics: predicts them.
+        top: at most so many intervals.
+        min_z: only windows with this z-score or more.
+        rate: windows per second.
+
+    Raises:
+        UnreadableMediaError: the file cannot be decoded.
+        UsageError: it is a picture.
+    """
+    _check(top)
+    seen = file_states(path, model, dynamics.projection.states, rate=rate)
+    scores = score_states(seen.states, seen.times, dynamics)
+    z = robust_z(scores.relative)
+    rows = _intervals(z, min_z)
+    surprises = [
+        Surprise(
+            str(path),
+            _rounded(seen.times[rows_of[0], 0]),
+            _rounded(seen.times[rows_of[-1], 1]),
+            float(z[best]),
+            float(scores.raw[best]),
+        )
+        for rows_of in rows
+        for best in [max(rows_of, key=lambda row: float(z[row]))]
+    ]
+    starts = seen.times[:, 0]
+    return FileSurprise(
+        str(path),
+        model.name,
+        sorted(surprises, key=lambda one: -one.z)[:top],
+        [
+            (_rounded(start), None if np.isnan(value) else float(value))
+            for start, value in zip(starts, z, strict=True)
+        ],
+        [_rounded(starts[row]) for row in scores.cuts],
+        [_rounded(starts[row]) for row in scores.flashes],
+    )
+
+
+def surprise_of_index(
+    index: Index,
+    dynamics: DynamicsModel,
+    *,
+    top: int = 10,
+    min_z: float = DEFAULT_MIN_Z,
+    where: str | None = None,
+) -> IndexSurprise:
+    """The most unusual clips of an index, from its stored tokens alone.
+
+    Args:
+        index: whose clips.
+        dynamics: predicts their states.
+        top: at most so many clips.
+        min_z: only clips with this z-score, over all clips, or more.
+        where: SQL over the clips' columns: only those.
+
+    Raises:
+        UsageError: the index keeps no tokens.
+        FilterError: `where` is not valid.
+    """
+    _check(top)
+    videos = stored_states(index, dynamics.projection.states, where=where)
+    scores = [score_states(video.states, video.times, dynamics) for video in videos]
+    everything = np.concatenate([one.relative for one in scores]) if scores else np.zeros(0, np.float32)
+    z = robust_z(everything)
+    found = _unusual(videos, scores, z, top, min_z)
+    return IndexSurprise(str(index.folder), index.manifest.model, int((~np.isnan(everything)).sum()), found)
+
+
+def _unusual(
+    videos: Sequence[StoredStates], scores: Sequence[Scores], z: np.ndarray, top: int, min_z: float
+) -> list[Surprise]:
+    places = [(video, row) for video, rows in enumerate(scores) for row in range(len(rows.raw))]
+    order = np.argsort(-np.nan_to_num(z, nan=-np.inf), kind="stable")
+    found = []
+    for at in order[:top].tolist():
+        if not z[at] >= min_z:
+            break
+        number, row = places[at]
+        video = videos[number]
+        start, end = video.times[row]
+        raw = float(scores[number].raw[row])
+        found.append(
+            Surprise(video.path, _rounded(start), _rounded(end), float(z[at]), raw, int(video.clip_ids[row]))
+        )
+    return found
+
+
+def _intervals(z: np.ndarray, min_z: float) -> list[list[int]]:
+    """Rows of windows that follow each other and reach `min_z`."""
+    groups: list[list[int]] = []
+    for row in np.flatnonzero(np.nan_to_num(z, nan=-np.inf) >= min_z).tolist():
+        if groups and row - groups[-1][-1] == 1:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _check(top: int) -> None:
+    if top < 1:
+        raise UsageError(f"top must be at least 1, not {top}")
+
+
+def _rounded(seconds: float) -> float:
+    return round(float(seconds), 6)
