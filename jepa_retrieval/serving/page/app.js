@@ -1,7 +1,8 @@
 // Puts the parts of the page together.
 
+import { indexes } from "./api.js";
 import { setUpAsk, showAsk } from "./ask.js";
-import { byId, percent } from "./dom.js";
+import { byId, percent, sayProblem } from "./dom.js";
 import { setUpChips } from "./chips.js";
 import { setUpDuplicates } from "./duplicates.js";
 import { setUpFiles, showFiles } from "./files.js";
@@ -11,7 +12,7 @@ import { setUpKeys } from "./keys.js";
 import { setUpLabels, showLabels } from "./labels.js";
 import { openHit, setUpPlayer } from "./player.js";
 import { change, onQuery, query, restore } from "./query.js";
-import { setUpResults } from "./results.js";
+import { nameIndexes, setUpResults } from "./results.js";
 import { search, setUpSearch } from "./search.js";
 import { setUpSaved } from "./saved.js";
 import { setUpSelection, showSelection } from "./selection.js";
@@ -33,6 +34,7 @@ setUpPlayer();
 setUpFiles();
 setUpSaved(again);
 setUpSelection();
+void indexes().then(({ data }) => nameIndexes(data.length > 1), sayProblem);
 void Promise.all([setUpAsk(), setUpLabels(), setUpJobs(), setUpDuplicates()]);
 setUpKeys();
 

@@ -18,6 +18,14 @@ const selected = new Set();
 /** @type {{ open: (hit: Hit) => void, search: () => void, selected: () => void }} */
 let does = { open: () => {}, search: () => {}, selected: () => {} };
 
+let names = false; // whether hits say which index they are of
+
+/** @param {boolean} several whether several indexes are served */
+export function nameIndexes(several) {
+  names = several;
+  list.querySelectorAll(".index").forEach((name) => name.toggleAttribute("hidden", !several));
+}
+
 /** @param {typeof does} actions what the cards do */
 export function setUpResults(actions) {
   does = actions;
@@ -116,6 +124,7 @@ function facts(hit) {
       ? []
       : [meter, element("span", { title: "How likely it is what you described" }, percent(hit.confidence))]),
     element("span", { class: "score", title: "Similarity, from -1 to 1" }, hit.score.toFixed(3)),
+    element("span", { class: "index", hidden: !names, title: "Index" }, hit.index),
     hit.offline ? element("span", { class: "state" }, "offline") : null,
   );
 }

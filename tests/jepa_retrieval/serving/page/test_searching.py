@@ -1,9 +1,14 @@
 """Searching on the page: hits, terms, pictures, filters, saved searches."""
 
 import base64
+import shutil
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from jepa_retrieval.library import Library
+from jepa_retrieval.serving.settings import ServeSettings
+from tests.jepa_retrieval.serving.conftest import serving
 from tests.jepa_retrieval.serving.page.conftest import HOSTILE, paths, search, wait_until
 from tests.real_media import photograph
 
@@ -127,6 +132,23 @@ def test_the_form_writes_sql_and_an_invalid_filter_is_shown(page: Page) -> None:
     expect(page.locator("#filter-problem")).to_be_hidden()
     expect(page.locator(".card .name").first).to_have_text("long.mp4")
     assert set(paths(page)) == {"videos/long.mp4"}
+
+
+def test_several_indexes_are_searched_as_one(browser: Browser, media: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(photograph("motorcycle_left.png"), other)
+    Library.create(other).index()
+    with serving(ServeSettings(indexes=[media, other], port=0)) as running:
+        context = browser.new_context(base_url=running.url)
+        page = context.new_page()
+        page.goto("/")
+        search(page, "a motorcycle")
+        found = page.locator(".card", has_text="motorcycle_left.png")
+        expect(found.locator(".index")).to_have_text("other")
+        expect(found.locator(".index")).to_be_visible()
+        expect(page.locator(".card", has_text="bikes.mp4").first.locator(".index")).to_have_text("media")
+        context.close()
 
 
 def test_hits_are_grouped_by_file(page: Page) -> None:
