@@ -77,7 +77,7 @@ def test_a_limited_run_does_not_replace_a_whole_one(
         ("cooking", "flickr8k", None, "allowed: retrieval, classification"),
         ("retrieval", "gqa", None, "allowed: msrvtt-1ka"),
         ("retrieval", "msvd", None, "name its folder with --data; the data come from MSVD"),
-        ("retrieval", "msvd", "empty", "msvd_caption_test.json: no such file; it comes from MSVD"),
+        ("retrieval", "msvd", "empty", "msvd_caption_test.json: no such file or folder; it comes from MSVD"),
     ],
 )
 def test_mistakes_are_named(
