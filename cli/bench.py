@@ -147,6 +147,10 @@ PLAIN_TASKS = {
         "Captioning with the Y-Decoder: CIDEr against the reference captions.",
         "jepa bench captioning msrvtt-full --data ~/data/MSRVTT",
     ),
+    "anomaly": (
+        "Anomalies: which frames of a scene's videos differ from what its normal videos lead one to expect.",
+        "jepa bench anomaly ucsd-ped2 --data ~/data/ucsd-ped2",
+    ),
     "selective-decoding": (
         "Selective decoding: how many fewer decodes it needs than decoding at a fixed rate.",
         "jepa bench selective-decoding egoexo4d-descriptions --data ~/data/egoexo4d --limit 20",

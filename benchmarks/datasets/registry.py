@@ -21,6 +21,7 @@ Task = Literal[
     "anticipation",
     "captioning",
     "selective-decoding",
+    "anomaly",
 ]
 
 
@@ -108,6 +109,7 @@ ENTRIES = (
     Entry("panda70m", "captioning", "panda70m", shared="videos/panda70m"),
     Entry("egoexo4d-descriptions", "selective-decoding", "egoexo4d", "load_descriptions"),
     Entry("long-timed", "selective-decoding", "long_timed", shared="videos/long-timed"),
+    Entry("ucsd-ped2", "anomaly", "ucsd", shared="videos/ucsd-ped2"),
 )
 
 

@@ -222,6 +222,36 @@ class TimedSet:
         return replace(self, videos=tuple(self.videos[row] for row in spread(len(self.videos), limit)))
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledVideo:
+    """A video, and which of its frames are abnormal."""
+
+    path: Path
+    abnormal: tuple[tuple[int, int], ...]  # first and last frame of each interval, from 0, inclusive
+
+
+@dataclass(frozen=True)
+class AnomalySet:
+    """Videos of one scene: normal ones to learn from, and others in which something abnormal happens."""
+
+    title: str
+    training: tuple[Path, ...]
+    tests: tuple[LabelledVideo, ...]
+    frame_rate: float  # frames per second
+    named: int
+
+    def limited(self, limit: int | None) -> Self:
+        """At most `limit` test videos; the training videos stay."""
+        return replace(self, tests=tuple(self.tests[row] for row in spread(len(self.tests), limit)))
+
+
 DataSet = (
-    RetrievalSet | ClassificationSet | QuestionSet | TripletSet | StateChangeSet | AnticipationSet | TimedSet
+    RetrievalSet
+    | ClassificationSet
+    | QuestionSet
+    | TripletSet
+    | StateChangeSet
+    | AnticipationSet
+    | TimedSet
+    | AnomalySet
 )

@@ -30,6 +30,7 @@ MODULES = {
     "anticipation": "benchmarks.published.anticipation",
     "captioning": "benchmarks.published.captioning",
     "selective-decoding": "benchmarks.published.selective_decoding",
+    "anomaly": "benchmarks.published.anomaly",
 }
 # (task, variant) where clips are not shown as a fixed number of frames, or not at all.
 OTHER_FRAMES = {
@@ -37,6 +38,7 @@ OTHER_FRAMES = {
     ("hard-negatives", "tower"),
     ("retrieval", "through index"),
     ("selective-decoding", ""),
+    ("anomaly", ""),
 }
 
 

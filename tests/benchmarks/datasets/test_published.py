@@ -17,7 +17,14 @@ from benchmarks.datasets import (
     youcook2,
 )
 from benchmarks.datasets.files import read_lines, words
-from benchmarks.datasets.shapes import ClassificationSet, QuestionSet, RetrievalSet, TimedSet, TripletSet
+from benchmarks.datasets.shapes import (
+    AnomalySet,
+    ClassificationSet,
+    QuestionSet,
+    RetrievalSet,
+    TimedSet,
+    TripletSet,
+)
 
 pytestmark = pytest.mark.shared
 
@@ -88,6 +95,7 @@ COUNTS = {
     "sugarcrepe-pp": (4757, 5),
     "visla": (1625, 2),
     "long-timed": (13, 175),
+    "ucsd-ped2": (12, 16),
 }
 
 
@@ -107,5 +115,7 @@ def _counts(data: object) -> tuple[int, int]:
         return len(data.questions), len(data.candidates)
     if isinstance(data, TripletSet):
         return len(data.triplets), len({triplet.subset for triplet in data.triplets})
+    if isinstance(data, AnomalySet):
+        return len(data.tests), len(data.training)
     assert isinstance(data, TimedSet)
     return len(data.videos), sum(len(video.events) for video in data.videos)
