@@ -1,6 +1,7 @@
 // Puts the parts of the page together.
 
 import { indexes } from "./api.js";
+import { setUpAlerts } from "./alerts.js";
 import { setUpAsk, showAsk } from "./ask.js";
 import { byId, percent, sayProblem } from "./dom.js";
 import { setUpChips } from "./chips.js";
@@ -35,7 +36,7 @@ setUpFiles();
 setUpSaved(again);
 setUpSelection();
 void indexes().then(({ data }) => nameIndexes(data.length > 1), sayProblem);
-void Promise.all([setUpAsk(), setUpLabels(), setUpJobs(), setUpDuplicates()]);
+void Promise.all([setUpAsk(), setUpLabels(), setUpJobs(), setUpDuplicates(), setUpAlerts()]).catch(sayProblem);
 setUpKeys();
 
 byId("search-form", HTMLFormElement).addEventListener("submit", (event) => {

@@ -43,8 +43,16 @@ export function textTerm(text) {
  * @returns {Term[]}
  */
 export function requestTerms() {
-  const typed = textTerm(query.text);
-  return [...(typed ? [typed] : []), ...query.terms].map(({ label, picture, ...term }) => term);
+  return termsOf(query);
+}
+
+/**
+ * @param {Query} asked
+ * @returns {Term[]}
+ */
+function termsOf(asked) {
+  const typed = textTerm(asked.text);
+  return [...(typed ? [typed] : []), ...asked.terms].map(({ label, picture, ...term }) => term);
 }
 
 /**
@@ -52,12 +60,20 @@ export function requestTerms() {
  * @param {string | null} cursor
  */
 export function requestBody(cursor) {
+  return bodyOf(query, cursor);
+}
+
+/**
+ * @param {Query} asked
+ * @param {string | null} cursor
+ */
+export function bodyOf(asked, cursor) {
   return {
-    query: requestTerms(),
+    query: termsOf(asked),
     top_k: 24,
-    group_by: query.group === "file" ? "file" : "moment",
-    min_confidence: query.confidence,
-    ...(query.filter.trim() ? { filter: query.filter.trim() } : {}),
+    group_by: asked.group === "file" ? "file" : "moment",
+    min_confidence: asked.confidence,
+    ...(asked.filter.trim() ? { filter: asked.filter.trim() } : {}),
     ...(cursor ? { cursor } : {}),
   };
 }

@@ -1,9 +1,12 @@
 // Searches that are kept in this browser.
 
-import { byId, element, say } from "./dom.js";
+import { canAlert, unwatch, watch } from "./alerts.js";
+import { byId, element, say, sayProblem } from "./dom.js";
 import { change, described, query, requestTerms } from "./query.js";
 
 /** @import { Query } from "./types" */
+
+/** @typedef {{ name: string, query: Query, alert?: string }} Saved alert: the id by which the server watches for it */
 
 const KEY = "jepa.saved";
 
@@ -40,12 +43,14 @@ function show(search) {
           },
           saved.name,
         ),
+        watchBox(saved),
         element(
           "button",
           {
             type: "button",
             "aria-label": `Forget ${saved.name}`,
             click: () => {
+              if (saved.alert) void unwatch(saved.alert).catch(sayProblem);
               write(read().filter((other) => other.name !== saved.name));
               show(search);
             },
@@ -58,7 +63,32 @@ function show(search) {
   byId("saved-panel", HTMLElement).hidden = !list.childElementCount;
 }
 
-/** @returns {{ name: string, query: Query }[]} */
+/**
+ * The box that makes a saved search an alert.
+ * @param {Saved} saved
+ */
+function watchBox(saved) {
+  const box = element("input", { type: "checkbox", "aria-label": `Alert for ${saved.name}` });
+  box.checked = Boolean(saved.alert);
+  box.addEventListener("change", async () => {
+    box.disabled = true;
+    try {
+      const alert = box.checked ? await watch(saved.name, saved.query) : (await unwatch(saved.alert ?? ""), undefined);
+      saved.alert = alert;
+      write(read().map((other) => (other.name === saved.name ? { ...other, alert } : other)));
+      say(alert ? `You will be told when something new fits: ${saved.name}` : `No more alerts: ${saved.name}`);
+    } catch (error) {
+      box.checked = Boolean(saved.alert);
+      sayProblem(error);
+    }
+    box.disabled = false;
+  });
+  const label = element("label", { class: "watch", hidden: true }, box, "alert");
+  void canAlert().then((can) => (label.hidden = !can));
+  return label;
+}
+
+/** @returns {Saved[]} */
 function read() {
   try {
     const found = JSON.parse(localStorage.getItem(KEY) ?? "[]");
@@ -68,7 +98,7 @@ function read() {
   }
 }
 
-/** @param {{ name: string, query: Query }[]} searches */
+/** @param {Saved[]} searches */
 function write(searches) {
   try {
     localStorage.setItem(KEY, JSON.stringify(searches));

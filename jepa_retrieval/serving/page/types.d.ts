@@ -100,6 +100,14 @@ export interface Query {
   confidence: number;
 }
 
+/** A new moment that fits a saved search. */
+export interface Alert {
+  number: number;
+  search_id: string;
+  search_name: string;
+  hit: Hit;
+}
+
 /** A label or an answer. */
 export interface Choice {
   name: string;

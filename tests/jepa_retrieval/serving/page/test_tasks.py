@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from jepa_retrieval.library import Library
 from tests.jepa_retrieval.serving.page.conftest import search, wait_until
 from tests.real_media import photograph
 
@@ -94,3 +95,20 @@ def test_indexing_is_started_watched_and_found_again(page: Page, media: Path) ->
     expect(job).to_contain_text("is done: 1 file indexed", timeout=60_000)
     search(page, "a motorcycle")
     expect(page.locator(".card .name").first).to_have_text("new.png")
+
+
+def test_a_saved_search_becomes_an_alert(page: Page, media: Path) -> None:
+    search(page, "a motorcycle")
+    page.get_by_label("Confidence from").fill("0.2")
+    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved searches").click()
+    page.get_by_role("checkbox", name="Alert for a motorcycle").check()
+    expect(page.locator("#status")).to_contain_text("You will be told")
+    shutil.copy(photograph("motorcycle_right.png"), media / "photos" / "alert.png")
+    Library.open(media).index()
+    expect(page.locator("#alert-count")).to_have_text("1", timeout=30_000)
+    page.get_by_text("Alerts:").click()
+    expect(page.locator("#alerts")).to_contain_text("alert.png")
+    page.get_by_role("checkbox", name="Alert for a motorcycle").uncheck()
+    expect(page.locator("#status")).to_contain_text("No more alerts")
