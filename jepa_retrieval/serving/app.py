@@ -25,6 +25,7 @@ from jepa_retrieval.serving.routes import (
     embeddings,
     export,
     files,
+    foreseeing,
     jobs,
     media,
     saved,
@@ -39,7 +40,21 @@ from jepa_retrieval.serving.services import Services
 logger = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
-_ROUTERS = (search, media, files, scores, tasks, embeddings, jobs, export, duplicates, saved, system, docs)
+_ROUTERS = (
+    search,
+    media,
+    files,
+    scores,
+    tasks,
+    foreseeing,
+    embeddings,
+    jobs,
+    export,
+    duplicates,
+    saved,
+    system,
+    docs,
+)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -83,8 +83,8 @@ class Services:
         self.searcher.close()
 
 
-def services_of(request: Request) -> Services:
-    """The services of the server that answers a request."""
+async def services_of(request: Request) -> Services:
+    """The services of the server that answers a request. Not a plain function: FastAPI runs those in a thread."""
     return cast(Services, request.app.state.services)
 
 
