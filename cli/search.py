@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
+from cli.completion import one_of
 from cli.export_moments import check_export, export_found, summary
 from cli.locate import open_library
 from cli.options import (
@@ -74,6 +75,15 @@ def search(
         float,
         typer.Option(min=0.0, max=1.0, metavar="P", help="Hide moments with a lower confidence."),
     ] = 0.0,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="seen,said",
+            autocompletion=one_of("seen", "said", "seen,said"),
+            help="What to search: pictures, speech or both. Default: both, if the index has speech.",
+        ),
+    ] = None,
     prompt: Annotated[
         str | None,
         text_option("Rerank the best hits under this prompt, such as 'What is the person doing?'."),
@@ -112,7 +122,8 @@ def search(
 
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
-    indexed files are compared by their stored embeddings, without decoding.
+    indexed files are compared by their stored embeddings, without decoding. On an index with speech, a text is looked
+    for in what is said, too, and what is in "double quotes" has to be said word for word.
 
     \b
     Examples:
@@ -123,6 +134,7 @@ def search(
       jepa search "a penguin" --min-confidence 0.5
       jepa search "climbing a rope" --prompt "What is the person doing?"
       jepa search --video holiday.mp4@1:20-1:35 --html similar.html
+      jepa search '"good evening" in a theatre' --in said
       jepa search "a goal" --top 20 --export goals.edl
       jepa search "invoice" -f -0 | xargs -0 cp -t found/
     """
@@ -151,6 +163,7 @@ def search(
         where=where,
         per_file=per_file or filepath_only,
         min_confidence=min_confidence,
+        within=None if within is None else [sense.strip() for sense in within.split(",")],
         prompt=prompt,
     )
     console.warn_of(found.warnings)
@@ -183,6 +196,8 @@ def _document(found: SearchResult) -> dict[str, Any]:
         hit["confidence"] = None if hit["confidence"] is None else round(hit["confidence"], 4)
         if hit["caption"] is None:
             del hit["caption"]
+        if hit["said"] is None:  # what is only seen needs no reason
+            del hit["said"], hit["found_by"]
         if not hit["offline"]:
             del hit["offline"]
     return document
@@ -197,8 +212,9 @@ def print_moments(found: SearchResult, library: Library, *, min_confidence: floa
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)
+            said = [f"said: {moment.said}"] if moment.said is not None else []
             offline = ["offline"] if moment.offline else []
-            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *offline)
+            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *said, *offline)
 
 
 def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
@@ -211,7 +227,7 @@ def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> 
 
 
 def _print_table(found: SearchResult, library: Library) -> None:
-    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("caption"))
+    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("said or caption"))
     print_table(
         columns,
         (
@@ -224,7 +240,7 @@ def _print_table(found: SearchResult, library: Library) -> None:
                     f"{moment.path} (offline)" if moment.offline else moment.path,
                     f"link {library.resolve(moment.path).as_uri()}",
                 ),
-                moment.caption or "",
+                (moment.caption or "") if moment.said is None else f"“{moment.said}”",
             )
             for moment in found.hits
         ),

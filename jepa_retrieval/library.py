@@ -205,12 +205,9 @@ class Library(StateVerbs):
         self,
         query: QueryLike,
         *,
-        top: int = 10,
-        where: str | None = None,
-        per_file: bool = False,
-        min_confidence: float = 0.0,
         prompt: str | None = None,
         rerank: Rerank | None = None,
+        **options: Unpack[ManyOptions],
     ) -> SearchResult:
         """Find the moments nearest in meaning to a text, an image, an interval of a video, or a sum of such.
 
@@ -220,29 +217,31 @@ class Library(StateVerbs):
             where: SQL condition over the clips' columns, such as "duration > 60 and path like '%/2024/%'".
             per_file: keep only the best moment of each file.
             min_confidence: leave out hits whose confidence, 0 to 1, is lower; the result may then be empty.
+            within: "seen", "said" or both; None: both, if the index has speech and the query is a text. What is in
+                "double quotes" has to be said word for word.
             prompt: look again at what was found, with this query X_Q, such as "What is the person doing?"; see
                 `jepa_retrieval.tasks.searching.prompted`.
             rerank: another second stage that gives the clips that were found new scores; excludes `prompt`.
 
         Raises:
-            UsageError: an argument is out of range, the query names a moment that is not in the index, or a prompt is
-                given where the model or the index takes none.
+            UsageError: an argument is out of range, the query names a moment that is not in the index, or a prompt or
+                "said" is given where the model or the index takes none.
             FilterError: `where` is not valid.
             UnreadableMediaError: the query's file cannot be decoded.
         """
         began = time.perf_counter()
-        options = SearchOptions(top, where, per_file, min_confidence)
+        chosen = SearchOptions(**options)
         embedder = QueryEmbedder(self._index, self.model, self.media_root)
         overfetch = OVERFETCH
         if prompt is not None:
             if rerank is not None:
                 raise UsageError("prompt and rerank exclude each other")
             rerank = PromptRerank(self._index, self.model, prompt)
-            overfetch = -(-clips_to_fetch(top) // top)
+            overfetch = -(-clips_to_fetch(chosen.top) // chosen.top)
         return run_search(
             self._index,
             query,
-            options,
+            chosen,
             embedder=embedder,
             null=self._calibration.null(self._index, self._encode_texts),
             rerank=rerank,

@@ -30,7 +30,7 @@ class Card:
     time: str  # "1:20.0 – 1:35.5"; "" for an image
     link: str
     picture: str | None  # data URI
-    caption: str | None
+    caption: str | None  # or what was said, in quotes
     offline: bool
 
 
@@ -91,7 +91,7 @@ def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
         time=format_exact_interval(moment.start, moment.end),
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
         picture=picture_uri(library.thumbnail(moment.clip_id)),
-        caption=moment.caption,
+        caption=moment.caption if moment.said is None else f"“{moment.said}”",
         offline=moment.offline,
     )
 

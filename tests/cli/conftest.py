@@ -91,12 +91,12 @@ def _mask(text: str, library: Path) -> str:
         (r"\b\d+(\.\d+)? [kMG]?B\b", "SIZE"),
         (r"\b\d+(\.\d+)? (s|clips?)\b", r"# \2"),
         (r"\t0\.\d{3}\t", "\t0.###\t"),
-        (r" [01]\.\d{3}\b", " 0.###"),
         (
             r'"(elapsed_ms|media_seconds|score|confidence|probability|clips|clip_id|vectors_covered|\w+_bytes)": '
             r"[-\d.e]+",
             r'"\1": #',
         ),
+        (r" [01]\.\d{3}\b", " 0.###"),
         (r'"fingerprint": "[0-9a-f]+"', '"fingerprint": "#"'),
     ):
         text = re.sub(pattern, replacement, text)

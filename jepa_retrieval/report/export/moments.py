@@ -54,13 +54,13 @@ class ExportMoment:
 
     @classmethod
     def of(cls, moment: Moment, *, label: str = "") -> Self:
-        """A search's hit; its label is its caption, or `label` if the index keeps none."""
+        """A search's hit; its label is what was said, else its caption, else `label`."""
         return cls(
             moment.path,
             moment.kind,
             moment.start,
             moment.end,
-            moment.caption or label,
+            moment.said or moment.caption or label,
             moment.score,
             moment.confidence,
         )

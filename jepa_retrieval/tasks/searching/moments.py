@@ -36,6 +36,8 @@ class Moment:
     end: float | None
     clip_id: int  # the best clip of the moment
     caption: str | None = None  # that clip's sentence; None if the index keeps no captions
+    said: str | None = None  # the line that answers the query, if one does
+    found_by: tuple[str, ...] = ("seen",)  # what the query was found in: "seen", "said"
     offline: bool = False  # whether the file is not there now, as on a disk that is not plugged in
 
 

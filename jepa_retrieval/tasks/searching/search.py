@@ -34,6 +34,7 @@ from jepa_retrieval.tasks.searching.query import (
     VideoQuery,
     describe,
 )
+from jepa_retrieval.tasks.searching.spoken import check_senses, join_spoken
 
 __all__ = [
     "ImageQuery",
@@ -65,6 +66,7 @@ class ManyOptions(TypedDict, total=False):
     where: str | None
     per_file: bool
     min_confidence: float
+    within: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class SearchOptions:
     where: str | None = None  # SQL over the clips' columns
     per_file: bool = False  # only the best moment of each file
     min_confidence: float = 0.0  # leave out hits with less
+    within: Sequence[str] | None = (
+        None  # "seen", "said"; None: both, where there is speech and the query is a text
+    )
 
     def __post_init__(self) -> None:
         if not isinstance(self.top, int) or self.top < 1:
@@ -83,6 +88,7 @@ class SearchOptions:
             raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence!r}")
         if self.where is not None:
             as_text("where", self.where)
+        check_senses(self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +185,10 @@ def _result(
 ) -> SearchResult:
     """The moments with their refined times and confidences."""
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
+    moments = join_spoken(index, query, embedded.vector, _calibrated(index, found, embedded, null), options)
     moments = [
         moment
-        for moment in _calibrated(index, found, embedded, null)
+        for moment in moments
         if moment.confidence is None or moment.confidence >= options.min_confidence
     ]
     hits = with_captions(ranked(moments), index)
@@ -215,5 +222,5 @@ def _calibrated(
 
 
 def _lines(hit: Moment) -> tuple[str, ...]:
-    score = f"score {hit.score:.3f}"
-    return (score, "offline") if hit.offline else (score,)
+    said = () if hit.said is None else (f"“{hit.said}”",)
+    return (f"score {hit.score:.3f}", *said, *(("offline",) if hit.offline else ()))

@@ -1,0 +1,123 @@
+"""What was said beside what was seen: phrases, times, and the order of both together."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.library import Library, Query
+from jepa_retrieval.tasks.indexing import update
+from jepa_retrieval.tasks.searching.spoken import Wanted, folded, same_word
+from tests.jepa_retrieval.tasks.colour_model import ColourModel
+from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
+
+pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
+    made = ColourModel()
+    for module in (update, sys.modules["jepa_retrieval.library"]):
+        monkeypatch.setattr(module, "load_model", lambda name: made)
+    return made
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """Four videos of two colours each, two of them with subtitles."""
+    pairs = {"one": (RED, BLUE), "two": (GREEN, YELLOW), "three": (YELLOW, RED), "four": (BLUE, GREEN)}
+    for name, scenes in pairs.items():
+        make_video(tmp_path / f"{name}.mp4", seconds=8.0, fps=5.0, scenes=scenes)
+    (tmp_path / "one.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\nWelcome to the harbour.\n\n"
+        "2\n00:00:05,000 --> 00:00:07,000\nNow the red balloons\n\n"
+        "3\n00:00:07,000 --> 00:00:07,800\nfly to the moon\n"
+    )
+    (tmp_path / "two.srt").write_text(
+        "1\n00:00:02,000 --> 00:00:03,000\nThe café is closed\n\n2\n00:00:04,000 --> 00:00:05,000\n今天天气很好\n"
+    )
+    made = Library.create(tmp_path)
+    made.index(speech=True)
+    return made
+
+
+def test_words_that_were_said_lead_to_where_they_are_said(library: Library) -> None:
+    best, *_ = library.search("balloon flies to the moon", within=["said"]).hits
+    assert (best.path, best.said) == ("one.mp4", "Now the red balloons")
+    assert best.start == pytest.approx(6.2, abs=0.5) and best.end == pytest.approx(7.0, abs=0.2)
+    (cafe,) = library.search("CAFE", within=["said"]).hits
+    assert (cafe.path, cafe.found_by) == ("two.mp4", ("said",)) and abs(cafe.start - 2.2) < 1
+
+
+def test_what_is_seen_and_said_is_one_moment(library: Library) -> None:
+    hits = library.search("yellow harbour", top=20).hits
+    both = [hit for hit in hits if hit.found_by == ("seen", "said")]
+    assert [hit.path for hit in both] == ["one.mp4"]
+    assert "harbour" in (both[0].said or "")
+    seen = library.search("yellow harbour", top=20, within=["seen"]).hits
+    assert {(hit.path, hit.clip_id) for hit in seen} == {(hit.path, hit.clip_id) for hit in hits}
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+
+
+def test_pictures_keep_their_order_where_nothing_was_said(library: Library) -> None:
+    seen = library.search("blue", within=["seen"]).hits
+    assert library.search("blue").hits == seen
+    assert all(hit.said is None and hit.found_by == ("seen",) for hit in seen)
+
+
+def test_quotes_ask_for_exactly_these_words(library: Library) -> None:
+    (hit,) = library.search('"red balloons fly"').hits
+    assert hit.path == "one.mp4" and abs(hit.start - 5.9) < 1
+    assert library.search('"red balloon"').hits == []
+    assert library.search('"balloons the"').hits == []
+    assert [hit.path for hit in library.search('closed "the cafe"').hits] == ["two.mp4"]
+
+
+def test_languages_without_spaces_are_searched_too(library: Library) -> None:
+    (hit,) = library.search("天气", within=["said"]).hits
+    assert (hit.path, hit.said) == ("two.mp4", "今天天气很好")
+    assert [hit.path for hit in library.search('"天气"').hits] == ["two.mp4"]
+
+
+def test_options_hold_for_speech_too(library: Library) -> None:
+    assert library.search("harbour", within=["said"], where="path = 'two.mp4'").hits == []
+    assert library.search("the closed", within=["said"], min_confidence=0.99).hits == []
+    found = library.search_many(["harbour", "cafe"], within=["said"], top=1)
+    assert [[hit.path for hit in result.hits] for result in found] == [["one.mp4"], ["two.mp4"]]
+    per_file = library.search("red balloons harbour", per_file=True).hits
+    assert len({hit.path for hit in per_file}) == len(per_file)
+
+
+def test_where_speech_cannot_be_searched_the_error_says_why(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="within must be some of seen, said"):
+        library.search("a", within=["heard"])
+    with pytest.raises(UsageError, match="only texts"):
+        library.search(Query.text("red") - "blue", within=["said"])
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UsageError, match=r"no speech.*--speech"):
+        Library.create(tmp_path / "other").search("a", within=["said"])
+
+
+def test_words_of_a_query() -> None:
+    wanted = Wanted.of('the Dog "at the Café" "" runs')
+    assert (wanted.words, wanted.phrases) == (("dog", "runs"), (("at", "the", "cafe"),))
+    assert Wanted.of("to be or not to be").words == ("to", "be", "or", "not", "to", "be")
+    assert folded("It's  ÉTÉ—now") == ("it's", "ete", "now")
+    assert folded("今天 weather好") == ("今", "天", "weather", "好")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        *(
+            ("dog", "dogs", True),
+            ("bark", "barking", True),
+            ("city", "cities", True),
+            ("make", "making", True),
+        ),
+        *(("cat", "car", False), ("is", "island", False), ("car", "careless", False)),
+    ],
+)
+def test_inflections(one: str, other: str, same: bool) -> None:
+    assert same_word(one, other) is same and same_word(other, one) is same
