@@ -93,7 +93,7 @@ def _mask(text: str, library: Path) -> str:
         (r"\t0\.\d{3}\t", "\t0.###\t"),
         (
             r'"(elapsed_ms|media_seconds|score|confidence|probability|clips|clip_id|vectors_covered|\w+_bytes)": '
-            r"[-\d.e]+",
+            r"[-\d.e#]+",
             r'"\1": #',
         ),
         (r" [01]\.\d{3}\b", " 0.###"),

@@ -26,7 +26,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("jepa s", ["search", "status"]),
+        ("jepa se", ["search", "serve"]),
         ("jepa models s", ["show"]),
         ("jepa search --min", ["--minus", "--min-confidence"]),
         ("jepa classify --per ", ["clip", "moment", "file"]),

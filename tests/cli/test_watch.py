@@ -121,7 +121,7 @@ def test_commands_that_hang_do_not_pile_up(capfd: pytest.CaptureFixture[str]) ->
         (["nowhere.mp4"], "nowhere.mp4: no such file or folder"),
         (["ftp://host/a"], "ftp:// cannot be watched"),
         (["a.mp4", "--timeline", "a.pdf"], "must end in .png or .html"),
-        (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: cannot write to this folder"),
+        (["a.mp4", "--timeline", "nowhere/a.png"], "nowhere/a.png: cannot be written: nowhere: no such"),
         (["a.mp4", "--voice", __file__], "is not a language model in GGUF format"),
         (["a.mp4", "--input-option", "x"], "KEY=VALUE"),
         (["a.mp4", "--max-silence", "0"], "'--max-silence': must be greater than or equal to 1"),
