@@ -35,7 +35,7 @@ Decode = Callable[[np.ndarray], list[Sentence]]
 
 
 def evaluate(data: RetrievalSet, embedder: Embedder) -> Outcome:
-    """CIDEr-D times 100 of one greedy sentence a clip, all captions of the clips that were read being the corpus.
+    """CIDEr-D times 100 of one sentence a clip, all captions of the clips that were read being the corpus.
 
     Raises:
         UsageError: the model has no Y-Decoder, or there are fewer than two clips.
@@ -99,7 +99,8 @@ def _decoders(model: Model, options: argparse.Namespace) -> dict[str, Decode]:
     if isinstance(decoder, GraphYDecoder):
         for beams in options.beams:
             name = "Y-Decoder, greedy" if beams == 1 else f"Y-Decoder, {beams} beams"
-            decoders[name] = partial(decoder.decode, beams=beams)
+            decoders[name] = partial(decoder.generate, beams=beams)
+        decoders["Y-Decoder, as jepa says it"] = decoder.decode
     if options.temperatures:
         _, captions = _read("train")
         bank = CaptionBank.encode([caption for group in captions for caption in group], model.y_encoder)

@@ -63,12 +63,17 @@ class SentenceTokenizer:
         ids = list(ids)
         if END in ids:
             ids = ids[: ids.index(END)]
-        text = self._tokenizer.decode(ids).strip()
-        return f"{text[0].upper()}{text[1:]}." if text else ""
+        return as_sentence(self._tokenizer.decode(ids))
 
     def save(self, path: Path) -> None:
         """Write the `tokenizer.json`."""
         self._tokenizer.save(str(path))
+
+
+def as_sentence(text: str) -> str:
+    """A text to display: a capital first and a full stop last."""
+    text = text.strip()
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def plain(sentence: str) -> str:

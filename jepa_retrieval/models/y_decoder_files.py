@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import ModelConfig, YDecoderConfig, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, fingerprint
 from jepa_retrieval.models.sentences import SentenceTokenizer
+from jepa_retrieval.models.word_support import WordTable
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.modules.y_decoder import YDecoder
@@ -19,7 +23,22 @@ if TYPE_CHECKING:
 WEIGHTS = "y_decoder.safetensors"
 TOKENIZER = "y_decoder.tokenizer.json"
 MEMORY = "memory"  # the tensor among the weights that holds points among captions
+NAMES = "names"  # and the embeddings of short names
+TABLE = {"starts": "words.starts", "columns": "words.columns", "shares": "words.shares"}  # see `WordTable`
+TEXTS = "texts"  # metadata of the weights, JSON: the words of the table, the phrases of things, and the names
 TRAINED_FOR = "embeddings"  # metadata of the weights: the fingerprint of the embeddings they decode
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionMemory:
+    """What a Y-Decoder remembers of captions. M points, N names."""
+
+    points: np.ndarray  # centres of clusters of captions, float32 [M, E], unit length
+    words: WordTable | None = None  # which words the captions of each cluster have; None in older files
+    names: Sequence[str] = ()  # short names of things, such as "a golden retriever"
+    name_embeddings: np.ndarray = field(
+        default_factory=lambda: np.zeros((0, 0), np.float32)
+    )  # S_Y, float32 [N, E]
 
 
 def check_y_decoder(config: ModelConfig, folder: Path) -> YDecoderConfig:
@@ -43,13 +62,32 @@ def check_y_decoder(config: ModelConfig, folder: Path) -> YDecoderConfig:
     return config.y_decoder
 
 
-def read_memory(folder: Path) -> np.ndarray | None:
-    """The points that embeddings are projected onto, float32 [M, E]; None for a decoder without them."""
-    with _open(folder / WEIGHTS) as file:
+def read_memory(folder: Path) -> CaptionMemory | None:
+    """What the decoder remembers of captions; None for a decoder without a memory.
+
+    Raises:
+        ModelError: the memory is not whole.
+    """
+    path = folder / WEIGHTS
+    with _open(path) as file:
         if MEMORY not in file.keys():  # noqa: SIM118 - not a dict
             return None
-        memory: np.ndarray = file.get_tensor(MEMORY).astype(np.float32)
-    return memory
+        points, metadata = file.get_tensor(MEMORY).astype(np.float32), file.metadata() or {}
+        if TEXTS not in metadata:
+            return CaptionMemory(points)
+        try:
+            texts = json.loads(metadata[TEXTS])
+            table = {name: file.get_tensor(tensor) for name, tensor in TABLE.items()}
+            return CaptionMemory(
+                points,
+                WordTable(words=texts["words"], phrases=texts["phrases"], **table),
+                texts["names"],
+                file.get_tensor(NAMES).astype(np.float32),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{path}: its memory of captions is not whole; train the Y-Decoder again"
+            ) from error
 
 
 def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int) -> YDecoder:
@@ -57,11 +95,12 @@ def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int)
     import torch
 
     from jepa_retrieval.models.checkpoints import read_tensors
+    from jepa_retrieval.models.modules.int8_weights import unpack
     from jepa_retrieval.models.modules.y_decoder import YDecoder
     from jepa_retrieval.models.storage import check_fit
 
-    state = read_tensors(folder / WEIGHTS)
-    state.pop(MEMORY, None)
+    stored = read_tensors(folder / WEIGHTS)
+    state = unpack({name: stored[name] for name in stored if name not in (MEMORY, NAMES, *TABLE.values())})
     with torch.device("meta"):  # names and shapes alone: memory is taken only for what fits the file
         outline = YDecoder(config, embedding_size=embedding_size)
     check_fit(outline.state_dict(), state, where=str(folder / WEIGHTS))
@@ -75,19 +114,27 @@ def save_y_decoder(
     section: YDecoderConfig,
     tokenizer: SentenceTokenizer,
     *,
-    memory: np.ndarray | None,
+    memory: CaptionMemory | None,
     config: ModelConfig,
     folder: Path,
 ) -> ModelConfig:
-    """Write the two files, in half precision, and the config of the model that they now belong to."""
+    """Write the two files, large matrices in a byte a weight, and the config of the model that they now belong to."""
     import torch
     from safetensors.torch import save_file
 
+    from jepa_retrieval.models.modules.int8_weights import pack
+
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()}
+    state = pack({name: tensor.detach().half().contiguous() for name, tensor in module.state_dict().items()})
+    metadata = {"format": "pt", TRAINED_FOR: fingerprint(config, "")}
     if memory is not None:
-        state[MEMORY] = torch.from_numpy(memory).half()
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt", TRAINED_FOR: fingerprint(config, "")})
+        state[MEMORY] = torch.from_numpy(memory.points).half()
+    if memory is not None and memory.words is not None:
+        state[NAMES] = torch.from_numpy(memory.name_embeddings).half()
+        state |= {name: torch.from_numpy(getattr(memory.words, part)) for part, name in TABLE.items()}
+        texts = {"words": memory.words.words, "phrases": memory.words.phrases, "names": memory.names}
+        metadata[TEXTS] = json.dumps(texts)
+    save_file(state, folder / WEIGHTS, metadata=metadata)
     tokenizer.save(folder / TOKENIZER)
     digests = {name: digest_of_files([folder / name]) for name in (WEIGHTS, TOKENIZER)}
     config = dataclasses.replace(config, y_decoder=section, digests=config.digests | digests)

@@ -26,9 +26,12 @@ from torch.nn import functional
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import YDecoderConfig
+from jepa_retrieval.models.modules.concepts import class_names
 from jepa_retrieval.models.modules.y_decoder import YDecoder
+from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.registry import load_model
-from jepa_retrieval.models.y_decoder_files import save_y_decoder
+from jepa_retrieval.models.text_embeddings import cached_text_embeddings
+from jepa_retrieval.models.y_decoder_files import CaptionMemory, save_y_decoder
 from jepa_retrieval.settings import read_settings
 from jepa_retrieval.text_files import read_toml
 from jepa_retrieval.training.checkpoint import Checkpoint
@@ -80,7 +83,10 @@ def load_recipe(path: Path) -> Recipe:
         recipe,
         run=dataclasses.replace(run, output=resolve_path(run.output, base=base)),
         text=dataclasses.replace(
-            text, captions=resolve_path(text.captions, base=base), names=resolve_path(text.names, base=base)
+            text,
+            captions=resolve_path(text.captions, base=base),
+            names=resolve_path(text.names, base=base),
+            others=resolve_path(text.others, base=base),
         ),
     )
 
@@ -96,11 +102,23 @@ def train(recipe: Recipe) -> Path:
     module = YDecoder(section, embedding_size=corpus.embeddings.shape[1])
     average = Trainer(recipe, corpus, module, output).run()
     average.swap()
-    memory = None if corpus.memory is None else corpus.memory.numpy()
     save_y_decoder(
-        module, section, corpus.tokenizer, memory=memory, config=model.config, folder=output / "model"
+        module,
+        section,
+        corpus.tokenizer,
+        memory=_memory(corpus, model),
+        config=model.config,
+        folder=output / "model",
     )
     return output / "model"
+
+
+def _memory(corpus: Corpus, model: Model) -> CaptionMemory | None:
+    """What the decoder remembers: the corpus' clusters and words, and the names of ImageNet's classes."""
+    if corpus.memory is None or corpus.words is None:
+        return None
+    names = [f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}" for name in class_names()]
+    return CaptionMemory(corpus.memory.numpy(), corpus.words, names, cached_text_embeddings(names, model))
 
 
 class Trainer:

@@ -1,4 +1,7 @@
-"""The Y-Decoder over its graph: greedy or beam search, token by token. Imports neither PyTorch nor OpenVINO."""
+"""The Y-Decoder over its graph: sentences token by token, and the choice of one.
+
+Imports neither PyTorch nor OpenVINO.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import YDecoderConfig
 from jepa_retrieval.models.parts import Sentence, YEncoder
 from jepa_retrieval.models.retrieval_decoder import project
+from jepa_retrieval.models.runtime.candidates import choose
 from jepa_retrieval.models.runtime.parts import BATCH_SIZES, Graph
 from jepa_retrieval.models.sentences import END, SentenceTokenizer
+from jepa_retrieval.models.y_decoder_files import CaptionMemory
 
 # Beams are compared by their log probability over length to this power, so that short ones have no advantage.
 LENGTH_POWER = 0.7
+BEAMS = 5
+NEIGHBOURS = 4  # points of the memory whose sentences are candidates too
 
 
 class GraphYDecoder:
@@ -27,7 +34,7 @@ class GraphYDecoder:
         graph: Graph,
         tokenizer: SentenceTokenizer,
         *,
-        memory: np.ndarray | None,
+        memory: CaptionMemory | None,
         y_encoder: Callable[[], YEncoder],
     ) -> None:
         """Put the parts together.
@@ -37,7 +44,8 @@ class GraphYDecoder:
             graph: a step: embeddings [B, E], last tokens [B, 1], cache and its filled length to one row of log
                 probabilities and new keys and values.
             tokenizer: ids to sentences.
-            memory: points among captions that embeddings are projected onto, float32 [M, E]; None for none.
+            memory: of captions, onto whose points embeddings are projected and which tells what words are supported;
+                None for none.
             y_encoder: gives the Y-Encoder, which measures how well a sentence fits.
         """
         self.config = config
@@ -46,22 +54,51 @@ class GraphYDecoder:
         self._memory = memory
         self._y_encoder = y_encoder
 
-    def decode(self, embeddings: np.ndarray, *, beams: int = 1) -> list[Sentence]:
-        """Ŝ_Y float32 [B, E], unit length, to a sentence each.
+    def decode(self, embeddings: np.ndarray) -> list[Sentence]:
+        """Ŝ_Y float32 [B, E], unit length, to a sentence each that says what its embedding supports.
+
+        It is the best supported of several candidates (`candidates.py`), often a short name. A decoder without a
+        memory of words gives the most likely sentence of a beam search.
+        """
+        self._check(embeddings)
+        memory = self._memory
+        if memory is None or memory.words is None or not len(embeddings):
+            return self.generate(embeddings, beams=BEAMS)
+        asked = self._projected(embeddings)
+        candidates = [
+            list(dict.fromkeys(text for text in (*generated, *self._of_neighbours(memory, row)) if text))
+            for row, generated in zip(embeddings, (self._beams(row, BEAMS) for row in asked), strict=True)
+        ]
+        return choose(candidates, embeddings, memory, memory.words, self._y_encoder())
+
+    def generate(self, embeddings: np.ndarray, *, beams: int = 1) -> list[Sentence]:
+        """Ŝ_Y float32 [B, E], unit length, to the sentence that the network gives each.
 
         Args:
             embeddings: to be decoded.
-            beams: 1 is greedy; more is a beam search of that width, whose best-fitting sentence is returned.
+            beams: 1 is greedy; more is a beam search of that width, whose most likely sentence is returned.
         """
-        if embeddings.ndim != 2:
-            raise UsageError(f"embeddings must be [B, E], not {list(embeddings.shape)}")
+        self._check(embeddings)
         if beams < 1:
             raise UsageError(f"beams is {beams}; it must be 1 or more")
-        asked = np.ascontiguousarray(embeddings, dtype=np.float32)
-        if self._memory is not None and len(asked):
-            asked = project(asked, self._memory, temperature=self.config.temperature)
-        texts = self._greedy(asked) if beams == 1 else [self._beam(row, beams) for row in asked]
+        asked = self._projected(embeddings)
+        texts = self._greedy(asked) if beams == 1 else [self._beams(row, beams)[0] for row in asked]
         return self._with_confidence(texts, embeddings)
+
+    def _check(self, embeddings: np.ndarray) -> None:
+        if embeddings.ndim != 2:
+            raise UsageError(f"embeddings must be [B, E], not {list(embeddings.shape)}")
+
+    def _projected(self, embeddings: np.ndarray) -> np.ndarray:
+        asked = np.ascontiguousarray(embeddings, dtype=np.float32)
+        if self._memory is None or not len(asked):
+            return asked
+        return project(asked, self._memory.points, temperature=self.config.temperature)
+
+    def _of_neighbours(self, memory: CaptionMemory, embedding: np.ndarray) -> list[str]:
+        """What the network says of the points of the memory that are nearest to an embedding [E]."""
+        nearest = np.argsort(-(memory.points @ embedding), kind="stable")[:NEIGHBOURS]
+        return self._greedy(memory.points[nearest])
 
     def _with_confidence(self, texts: list[str], embeddings: np.ndarray) -> list[Sentence]:
         if not texts:
@@ -83,27 +120,27 @@ class GraphYDecoder:
             texts += [self._tokenizer.decode(row[1:].tolist()) for row in state.ids]
         return texts
 
-    def _beam(self, embedding: np.ndarray, beams: int) -> str:
-        """The best sentence of a beam search for one embedding [E]."""
+    def _beams(self, embedding: np.ndarray, beams: int) -> list[str]:
+        """The finished sentences of a beam search for one embedding [E], at most `beams`, best first."""
         asked = np.repeat(embedding[np.newaxis], beams, axis=0)
         state = _State.begin(self.config, beams)
         scores = np.full(beams, -np.inf, dtype=np.float32)
         scores[0] = 0.0  # all beams begin alike: only one of them counts
-        found, value = state.ids[0, 1:], -np.inf  # the best finished sentence and its score
+        finished: list[tuple[float, list[int]]] = []  # scores and ids, best first
         while not state.full:
             totals = scores[:, np.newaxis] + self._step(asked, state)
             ended = totals[:, END] / state.length**LENGTH_POWER
-            if ended.max() > value:
-                found, value = state.ids[ended.argmax(), 1:], ended.max()
+            finished += [(float(ended[row]), state.ids[row, 1:].tolist()) for row in range(beams)]
+            finished = sorted(finished, reverse=True)[:beams]
             totals[:, END] = -np.inf
             best = np.argpartition(-totals, beams, axis=None)[:beams]
             rows, tokens = np.unravel_index(best, totals.shape)
             scores = totals[rows, tokens]
-            if value >= scores.max() / self.config.max_tokens**LENGTH_POWER:
+            if finished[0][0] >= scores.max() / self.config.max_tokens**LENGTH_POWER:
                 break  # no beam can become better, however long
             state.choose(rows)
             state.append(tokens)
-        return self._tokenizer.decode(found.tolist())
+        return [self._tokenizer.decode(ids) for _, ids in finished]
 
     def _step(self, embeddings: np.ndarray, state: _State) -> np.ndarray:
         """Log probabilities of the next token, float32 [B, V]; takes the keys and values into `state`."""

@@ -16,9 +16,13 @@ from jepa_retrieval.models.config import YDecoderConfig
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.sentences import END, SentenceTokenizer, plain
 from jepa_retrieval.models.text_embeddings import cached_text_embeddings
+from jepa_retrieval.models.word_support import WordTable
 from jepa_retrieval.text_files import read_text
-from jepa_retrieval.training.config import Count, Factor
+from jepa_retrieval.training.config import Count, Factor, Part
 from jepa_retrieval.training.data.captions import caption_list
+from jepa_retrieval.training.data.examples import is_chosen
+from jepa_retrieval.training.data.shards import expand
+from jepa_retrieval.training.data.word_tables import build_word_table
 
 MEMORY_STEPS = 8  # of k-means
 NOISE_CAPTIONS = 256  # whose random combinations are the noise of a batch
@@ -28,8 +32,12 @@ NOISE_CAPTIONS = 256  # whose random combinations are the noise of a batch
 class TextConfig:
     """The captions, and how their embeddings are perturbed."""
 
-    captions: str  # a list: `name#0<TAB>caption`, or CSV `image,caption`
+    captions: str  # a list of captions, see `captions.caption_list`
     names: str = ""  # file with one picture's name a line: only their captions are used
+    others: str = ""  # further lists, of which all is used but `hold_out`; braces stand for several
+    hold_out: Part = (
+        0.0  # this fraction of the media of `others`, chosen by a hash of their names, is not used
+    )
     noise: Factor = 1.4  # length of what is added to a mean of unit length
     central: Factor = 0.0  # a caption is drawn with weight exp(central * cosine to its picture's mean)
     held_out: Count = 100  # pictures whose captions only measure the loss
@@ -48,11 +56,12 @@ class Corpus:
     counts: Tensor  # int64 [P]: how many they are
     chances: Tensor  # float32 [P, maximum of counts]: weight of each in training; 0 as padding
     memory: Tensor | None  # float32 [M, E], unit length
+    words: WordTable | None  # of the clusters whose centres the memory has
 
 
 def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, *, seed: int) -> Corpus:
     """Captions, their tokens, embeddings and memory."""
-    every = _read_groups(text)
+    every = _read_groups(text, seed=seed)
     tokenizer = SentenceTokenizer.fit(
         (plain(caption) for group in every for caption in group), vocabulary=decoder.vocabulary
     )
@@ -68,6 +77,7 @@ def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, *, seed: in
     means = torch.stack([rows.mean(dim=0) for rows in embeddings.split(counts.tolist())])
     means = functional.normalize(means, dim=-1)
     learnt = int(counts[: len(counts) - text.held_out].sum())
+    memory, words = _fit_memory(texts[:learnt], embeddings[:learnt].numpy(), decoder.memory, seed=seed)
     return Corpus(
         tokenizer,
         ids,
@@ -77,7 +87,8 @@ def prepare(text: TextConfig, decoder: YDecoderConfig, model: Model, *, seed: in
         counts.cumsum(0) - counts,
         counts,
         _chances(embeddings, means, counts, text.central),
-        _fit_memory(embeddings[:learnt].numpy(), decoder.memory, seed=seed),
+        memory,
+        words,
     )
 
 
@@ -113,15 +124,24 @@ def project(points: Tensor, memory: Tensor, temperature: float) -> Tensor:
     return functional.normalize(weights @ memory, dim=-1)
 
 
-def _read_groups(text: TextConfig) -> list[list[str]]:
-    """The captions of each picture."""
-    path = Path(text.captions)
+def _read_groups(text: TextConfig, *, seed: int) -> list[list[str]]:
+    """The captions of each picture, in a random order if there are several lists."""
+    wanted = {Path(name).stem for name in read_text(Path(text.names)).split()} if text.names else None
+    groups = _of_list(Path(text.captions), names=wanted)
+    if not text.others:
+        return groups
+    for path in map(Path, expand(text.others)):
+        groups += _of_list(path, hold_out=text.hold_out)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    return [groups[row] for row in order]
+
+
+def _of_list(path: Path, *, names: set[str] | None = None, hold_out: float = 0.0) -> list[list[str]]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file or folder of captions")
-    wanted = {Path(name).stem for name in read_text(Path(text.names)).split()} if text.names else None
     groups: dict[str, list[str]] = {}
     for name, caption in caption_list(path):
-        if wanted is None or Path(name).stem in wanted:
+        if is_chosen(name, names=names, hold_out=hold_out, part="kept"):
             groups.setdefault(name, []).append(caption)
     return list(groups.values())
 
@@ -146,13 +166,17 @@ def _chances(embeddings: Tensor, means: Tensor, counts: Tensor, central: float) 
     return torch.nn.utils.rnn.pad_sequence(list(weights.split(counts.tolist())), batch_first=True)
 
 
-def _fit_memory(embeddings: np.ndarray, size: int, *, seed: int) -> Tensor | None:
-    """The centres of `size` clusters of captions, at most as many as captions: [M, E], unit length; None for 0."""
+def _fit_memory(
+    captions: Sequence[str], embeddings: np.ndarray, size: int, *, seed: int
+) -> tuple[Tensor, WordTable] | tuple[None, None]:
+    """Centres of `size` clusters of captions, at most as many as captions, [M, E], unit length, and their words."""
     size = min(size, len(embeddings))
     if not size:
-        return None
+        return None, None
     import faiss
 
     clusters = faiss.Kmeans(embeddings.shape[1], size, niter=MEMORY_STEPS, spherical=True, seed=seed)
     clusters.train(embeddings)
-    return functional.normalize(torch.from_numpy(clusters.centroids), dim=-1)
+    centres = functional.normalize(torch.from_numpy(clusters.centroids), dim=-1)
+    _, nearest = clusters.index.search(embeddings, 1)
+    return centres, build_word_table(captions, nearest[:, 0], count=size)

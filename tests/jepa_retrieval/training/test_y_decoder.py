@@ -16,6 +16,7 @@ from jepa_retrieval.models import load_model
 from jepa_retrieval.models.config import load_config
 from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.models.storage import initialise_model, write_model
+from jepa_retrieval.models.y_decoder_files import read_memory
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.data import caption_points
 from jepa_retrieval.training.y_decoder import Recipe, Trainer, load_recipe, train
@@ -71,7 +72,7 @@ def model(trained: Path) -> RuntimeModel:
 
 def said(model: RuntimeModel, texts: list[str], **options: Any) -> list[str]:
     assert model.y_decoder is not None
-    return [sentence.text for sentence in model.y_decoder.decode(model.y_encoder.encode(texts), **options)]
+    return [sentence.text for sentence in model.y_decoder.generate(model.y_encoder.encode(texts), **options)]
 
 
 def things_named(texts: list[str], sentences: list[str]) -> float:
@@ -126,7 +127,32 @@ def test_a_memory_is_stored_and_used(write_recipe: WriteRecipe, model_folder: Pa
     shutil.copytree(model_folder, folder)
     shutil.copytree(train(load_recipe(write_recipe("memory", memory=68))), folder, dirs_exist_ok=True)
     texts = [f"a {colour} {thing}" for colour, thing in NAMES[:-2]]
-    assert things_named(texts, said(load_model(f"local:{folder}", device="cpu"), texts)) > 0.9
+    model = load_model(f"local:{folder}", device="cpu")
+    assert things_named(texts, said(model, texts)) > 0.9
+    memory = read_memory(folder)
+    assert memory is not None and memory.words is not None
+    assert {"red", "ball"} <= set(memory.words.words)
+    assert len(memory.names) == len(memory.name_embeddings) == 1000
+    assert model.y_decoder is not None
+    [sentence] = model.y_decoder.decode(model.y_encoder.encode(["a red ball"]))
+    assert "ball" in sentence.text.lower()
+
+
+def test_lists_are_joined_without_what_is_held_out(tmp_path: Path) -> None:
+    (tmp_path / "captions.txt").write_text(
+        "".join(f"{number}.jpg#0\tphotograph {number}\n" for number in range(20))
+    )
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.tsv").write_text(
+            "file\ttexts\n" + "".join(f"{name}{number}.webp\t{name} | {number}\n" for number in range(200))
+        )
+    text = caption_points.TextConfig(
+        captions=str(tmp_path / "captions.txt"), others=str(tmp_path / "{one,two}.tsv"), hold_out=0.1
+    )
+    groups = caption_points._read_groups(text, seed=0)
+    assert 20 + 400 > len(groups) > 20 + 340
+    assert sum(group[0].startswith("photograph") for group in groups) == 20
+    assert groups == caption_points._read_groups(text, seed=0) != caption_points._read_groups(text, seed=1)
 
 
 def test_a_decoder_changes_no_embedding(trained: Path, model_folder: Path) -> None:
