@@ -159,7 +159,8 @@ def _first_difference(before: Any, now: Any, name: str = "") -> str:
         before, now = dict(enumerate(before)), dict(enumerate(now))
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return "" if before == now else f"{name} was {before!r} and is {now!r}"
-    for key in [*before, *(key for key in now if key not in before)]:
+    # A setting that is new since the checkpoint was written, and is off, changes nothing.
+    for key in [*before, *(key for key in now if key not in before and now[key])]:
         found = _first_difference(before.get(key), now.get(key), f"{name}.{key}" if name else str(key))
         if found:
             return found

@@ -81,6 +81,13 @@ def test_a_run_with_other_settings_is_not_gone_on_with(recipe: Recipe) -> None:
     assert report.step == 10
 
 
+def test_a_setting_that_is_new_and_off_does_not_end_a_run() -> None:
+    before = '{"run": {"seed": 0}}'
+    checkpoint.check_settings(before, '{"run": {"seed": 0, "shard": false}}', folder=Path("run"))
+    with pytest.raises(UsageError, match=r"run\.shard was None and is True"):
+        checkpoint.check_settings(before, '{"run": {"seed": 0, "shard": true}}', folder=Path("run"))
+
+
 def test_a_damaged_checkpoint_is_named(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"PK\x03\x04 nonsense")
