@@ -45,7 +45,7 @@ class NumpyDynamics:
         return joined
 
     def _linear(self, name: str, values: np.ndarray) -> np.ndarray:
-        result: np.ndarray = values @ self._weights[f"{name}.weight"].T
+        result: np.ndarray = _product(values, self._weights[f"{name}.weight"])
         return result + self._weights[f"{name}.bias"]
 
     def _layer(
@@ -60,7 +60,7 @@ class NumpyDynamics:
         batch, length, width = normed.shape
 
         def heads_of(part: str) -> np.ndarray:
-            values = normed @ weights[f"{at}self_attn.{part}_proj.weight"].T
+            values = _product(normed, weights[f"{at}self_attn.{part}_proj.weight"])
             return values.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
 
         query, key = (_rotated(heads_of(part), rotary) for part in "qk")
@@ -68,10 +68,16 @@ class NumpyDynamics:
         mixed = (_softmax(scores + hidden_from) @ heads_of("v")).transpose(0, 2, 1, 3)
         hidden = hidden + mixed.reshape(batch, length, width) @ weights[f"{at}self_attn.o_proj.weight"].T
         normed = _normed(hidden, weights[f"{at}post_attention_layernorm.weight"])
-        gate = _silu(normed @ weights[f"{at}mlp.gate_proj.weight"].T)
-        raised = gate * (normed @ weights[f"{at}mlp.up_proj.weight"].T)
-        result: np.ndarray = hidden + raised @ weights[f"{at}mlp.down_proj.weight"].T
+        gate = _silu(_product(normed, weights[f"{at}mlp.gate_proj.weight"]))
+        raised = gate * (_product(normed, weights[f"{at}mlp.up_proj.weight"]))
+        result: np.ndarray = hidden + _product(raised, weights[f"{at}mlp.down_proj.weight"])
         return result
+
+
+def _product(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Float [..., I] and [O, I] to [..., O], as one product: that is faster than one for each sequence."""
+    flat: np.ndarray = values.reshape(-1, values.shape[-1]) @ weight.T
+    return flat.reshape(*values.shape[:-1], len(weight))
 
 
 def _geometry(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
