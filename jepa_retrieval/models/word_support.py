@@ -13,9 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-# Of the weights exp(cosine / temperature) of clusters; chosen on Flickr8k dev (`benchmarks.studies.hallucination`).
+# Of the weights exp(cosine / temperature) of clusters. This and the next three were set by hand, by looking at
+# captions of Flickr8k dev; `benchmarks.studies.hallucination --fit` prints fitted ones.
 TEMPERATURE = 0.08
-# A word is right with probability 1 / (1 + exp(-(a + b log(support + EASING)))); a and b are fitted there too.
+# A word is right with probability 1 / (1 + exp(-(INTERCEPT + SLOPE log(support + EASING)))).
 INTERCEPT, SLOPE, EASING = 2.6, 1.45, 0.002
 
 _WORD = re.compile(r"[a-z]+")

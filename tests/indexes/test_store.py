@@ -253,7 +253,7 @@ def test_another_model_is_refused_with_the_remedy(index):
 
 
 def test_opening_what_is_not_an_index(tmp_path, index):
-    with pytest.raises(IndexNotFoundError, match="no such folder"):
+    with pytest.raises(IndexNotFoundError, match="no such file or folder"):
         Index.open(tmp_path / "nowhere")
     with pytest.raises(IndexNotFoundError, match="no manifest"):
         Index.open(tmp_path)

@@ -33,7 +33,7 @@ def test_a_long_text_is_no_file() -> None:
     [
         lambda library: Library.open(""),
         lambda library: Library.create(""),
-        lambda library: Library.create("media", index=""),
+        lambda library: Library.create(".", index=""),
         lambda library: library.index([""]),
         lambda library: library.remove([""]),
         lambda library: library.search(ImageQuery("")),

@@ -18,7 +18,7 @@ from jepa_retrieval.models.sentences import as_sentence
 from jepa_retrieval.models.word_support import WordTable
 from jepa_retrieval.models.y_decoder_files import CaptionMemory
 
-# Chosen on Flickr8k dev by `benchmarks.studies.hallucination`.
+# Set by hand, by looking at sentences for samples of Flickr8k dev, Panda-70M and the ImageNet samples.
 DOUBT = 0.5
 COSINE_WEIGHT = 5.0  # of a sentence's own cosine in its value
 NAME_MARGIN = 0.02  # by which a class name must be nearer than every other candidate

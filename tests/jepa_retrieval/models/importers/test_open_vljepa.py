@@ -193,7 +193,7 @@ def test_what_the_folder_needs_is_reported(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"extra.weight": torch.ones(2)}, "extra.weight has no place"),
+        ({"extra.weight": torch.ones(2)}, "extra.weight is not a tensor"),
         ({"predictor.norm.weight": None}, "has no weights for predictor.norm.weight"),
         ({"predictor.norm.weight": torch.ones(3)}, "predictor.norm.weight has shape (3,)"),
         ({"predictor.layers.2.input_layernorm.weight": torch.ones(64)}, "no place for predictor.layers.2."),
