@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -164,7 +165,7 @@ def check_training(environment: Environment) -> None:
 
 
 def make_training_data(folder: Path) -> Path:
-    """A few captioned photographs in the layout of Flickr8k, and two classes in that of Caltech-101."""
+    """A few captioned photographs in the layouts of all data that nano's recipe names."""
     flickr, caltech = folder / "flickr8k", folder / "caltech101"
     for name in CAPTIONS:
         picture = Image.open(photograph(name)).convert("RGB").resize((224, 224))
@@ -176,7 +177,22 @@ def make_training_data(folder: Path) -> Path:
     (flickr / "Flickr8k.token.txt").write_text(captions)
     for part in ("train", "dev"):
         (flickr / f"Flickr_8k.{part}Images.txt").write_text("".join(f"{stem}.jpg\n" for stem in stems))
+    recipe = REPOSITORY / "jepa_retrieval" / "training" / "recipes" / "nano_pretrain.toml"
+    for names in re.findall(r"/captioned/\{?([\w,]+)\}?/manifest", recipe.read_text()):
+        for name in names.split(","):
+            make_captioned(folder / "captioned" / name, flickr / "images", stems)
     return flickr
+
+
+def make_captioned(folder: Path, images: Path, captions: dict[str, str]) -> None:
+    """A table of captions and enough pictures for both sides of a part that is held out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["file\ttexts"]
+    for number in range(8):
+        for stem, caption in captions.items():
+            shutil.copy(images / f"{stem}.jpg", folder / f"{stem}{number}.jpg")
+            lines.append(f"{stem}{number}.jpg\t{caption}")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
 
 
 def run(command: list[str], **options: object) -> str:
