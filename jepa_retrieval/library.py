@@ -211,10 +211,10 @@ class Library(StateVerbs):
     ) -> SearchResult:
         """Find the moments nearest in meaning to a text, an image, an interval of a video, or a sum of such.
 
-        Options: `top`, at most so many moments; `where`, an SQL condition over the clips' columns, such as
-        "duration > 60 and path like '%/2024/%'"; `per_file`, only the best moment of each file; `min_confidence`, from
-        0 to 1, below which hits are left out, so that the result may be empty; `within`, "seen", "said" or both (None:
-        both, if the index has speech and the query is a text). What is in "double quotes" has to be said word for word.
+        There are also `top`, at most so many moments; `where`, an SQL condition over the clips' columns, such as
+        "duration > 60"; `per_file`, only the best moment of each file; `min_confidence`, from 0 to 1, below which
+        hits are left out; `within`, "seen", "said" or both (None: both, if the index has speech and the query is a
+        text). What is in "double quotes" has to be said word for word.
 
         Args:
             query: a text or a `Query`, such as `Query.text("dog") + Query.image("beach.jpg") - Query.text("people")`.
