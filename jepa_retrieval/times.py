@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import UsageError
+
+if TYPE_CHECKING:
+    from fractions import Fraction  # with decimal, too slow for what every command imports
 
 # Seconds between the marks of an axis.
 _STEPS = (
