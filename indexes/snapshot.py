@@ -83,17 +83,15 @@ class Snapshot:
         self, words: str, *, k: int, phrases: Sequence[str], where: str | None
     ) -> list[ClipHit]:
         """See `Index.search_speech`."""
-        from indexes.schema import SAID, clip_filter_columns
+        from indexes.schema import SAID
         from indexes.text_search import text_query
 
         query = text_query(SAID.name, words, phrases)
         if query is None:
             return []
-        known = clip_filter_columns(self.clips_table.schema.names)
         columns = ["clip_id", "_score"]
-        rows = self._scan(
-            self.clips_table, where, None, columns, known, full_text_query=query, prefilter=True, limit=k
-        ).to_table()
+        scanner = self._scan_clips(where, columns, full_text_query=query, prefilter=True, limit=k)
+        rows = scanner.to_table()
         ids, scores = rows["clip_id"].to_numpy(), rows["_score"].to_numpy()
         table = self.loaded.hits
         found = [
@@ -156,6 +154,7 @@ class Snapshot:
         """See `Index.media`."""
         from indexes.schema import MEDIA_FILTER_COLUMNS
 
+        _check_columns(columns, self.media_table.schema.names)
         return self._scan(self.media_table, where, paths, columns, MEDIA_FILTER_COLUMNS).to_table()
 
     def clips(self, clip_ids: Sequence[int], *, columns: Sequence[str] | None) -> pa.Table:
@@ -181,11 +180,8 @@ class Snapshot:
         batch_size: int,
     ) -> Iterator[pa.RecordBatch]:
         """See `Index.iter_clips`."""
-        from indexes.schema import clip_filter_columns
-
-        known = clip_filter_columns(self.clips_table.schema.names)
-        scanner = self._scan(self.clips_table, where, paths, columns, known, batch_size=batch_size)
-        return iter(scanner.to_batches())
+        _check_columns(columns, self.clips_table.schema.names)
+        return iter(self._scan_clips(where, columns, paths, batch_size=batch_size).to_batches())
 
     def known_files(self) -> dict[str, MediaRecord]:
         """See `Index.known_files`."""
@@ -220,11 +216,19 @@ class Snapshot:
         return VectorSearch(embeddings, StoredAnnIndex(read, description.ann.effort, fits), gpu)
 
     def _matching(self, where: str) -> np.ndarray:
+        return self._scan_clips(where, ["clip_id"]).to_table()["clip_id"].to_numpy()
+
+    def _scan_clips(
+        self,
+        where: str | None,
+        columns: Sequence[str] | None,
+        paths: Sequence[str] | None = None,
+        **more: Any,
+    ) -> lance.LanceScanner:
         from indexes.schema import clip_filter_columns
 
         known = clip_filter_columns(self.clips_table.schema.names)
-        table = self._scan(self.clips_table, where, None, ["clip_id"], known).to_table()
-        return table["clip_id"].to_numpy()
+        return self._scan(self.clips_table, where, paths, columns, known, **more)
 
     def _scan(
         self,
@@ -240,7 +244,6 @@ class Snapshot:
         Args:
             more: further arguments of Lance's scanner.
         """
-        _check_columns(columns, [*table.schema.names, "_score"])
         names = None if columns is None else list(columns)
         condition = engine_filter(where, filter_columns, paths)
         if where is None:

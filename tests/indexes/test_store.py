@@ -290,6 +290,8 @@ def test_create_takes_over_what_a_dead_creation_left(new_index, tmp_path):
 def test_unknown_columns_are_named(index):
     with pytest.raises(FilterError, match=r"no column 'colour'.*path"):
         index.media(columns=["colour"])
+    with pytest.raises(FilterError, match=r"no column '_score'.*clip_id(?!.*_score)"):
+        index.iter_clips(columns=["_score"])
 
 
 @pytest.mark.parametrize(
