@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
 
 import numpy as np
 
 from indexes import Index
 from indexes.records import ClipHit
-from jepa_retrieval.arguments import as_list, as_text
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.arguments import as_list
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
@@ -26,6 +24,7 @@ from jepa_retrieval.tasks.searching.moments import (
     refine,
     with_captions,
 )
+from jepa_retrieval.tasks.searching.options import ManyOptions, SearchOptions
 from jepa_retrieval.tasks.searching.query import (
     ImageQuery,
     MomentQuery,
@@ -34,7 +33,7 @@ from jepa_retrieval.tasks.searching.query import (
     VideoQuery,
     describe,
 )
-from jepa_retrieval.tasks.searching.spoken import check_senses, join_spoken
+from jepa_retrieval.tasks.searching.spoken import join_spoken
 
 __all__ = [
     "ImageQuery",
@@ -57,38 +56,6 @@ OVERFETCH = 2
 
 # Gives clips new scores. Takes the query's vector, float32 [E], and clips, best first; returns clips, best first.
 Rerank = Callable[[np.ndarray, Sequence[ClipHit]], list[ClipHit]]
-
-
-class ManyOptions(TypedDict, total=False):
-    """`SearchOptions` as keyword arguments."""
-
-    top: int
-    where: str | None
-    per_file: bool
-    min_confidence: float
-    within: Sequence[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """What a search returns, beside the query itself."""
-
-    top: int = 10  # at most so many moments
-    where: str | None = None  # SQL over the clips' columns
-    per_file: bool = False  # only the best moment of each file
-    min_confidence: float = 0.0  # leave out hits with less
-    within: Sequence[str] | None = (
-        None  # "seen", "said"; None: both, where there is speech and the query is a text
-    )
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.top, int) or self.top < 1:
-            raise UsageError(f"top must be a whole number of at least 1, not {self.top!r}")
-        if not isinstance(self.min_confidence, int | float) or not 0 <= self.min_confidence <= 1:
-            raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence!r}")
-        if self.where is not None:
-            as_text("where", self.where)
-        check_senses(self.within)
 
 
 @dataclass(frozen=True, slots=True)

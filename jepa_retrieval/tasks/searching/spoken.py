@@ -6,21 +6,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jepa_retrieval.arguments import as_list
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.encoding.transcript import Line, lines_of_speech
 from jepa_retrieval.tasks.searching.moments import Moment
+from jepa_retrieval.tasks.searching.options import SearchOptions
 from jepa_retrieval.tasks.searching.query import Query
 
 if TYPE_CHECKING:
     from indexes import Index
     from indexes.records import ClipHit
-
-Sense = Literal["seen", "said"]
 
 # Clips that are fetched for every moment asked for: many say the same line, or only some of the words.
 CLIPS_PER_MOMENT = 4
@@ -76,20 +74,6 @@ class Spoken:
     probability: float  # that this was looked for
 
 
-def check_senses(within: Sequence[str] | None) -> None:
-    """Refuse what is no choice of what a search looks through.
-
-    Raises:
-        UsageError: something else than some of "seen" and "said".
-    """
-    if within is None:
-        return
-    allowed = get_args(Sense)
-    given = as_list("within", within, str, example="['seen', 'said']")
-    if not given or not set(given) <= set(allowed):
-        raise UsageError(f"within must be some of {', '.join(allowed)}, not {', '.join(given) or 'none'}")
-
-
 def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple[str, ...]:
     """What a query is looked for in: what was seen and, for texts on an index with speech, what was said.
 
@@ -106,24 +90,8 @@ def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple
     return tuple(within)
 
 
-class Options(Protocol):
-    """Of `SearchOptions`, what matters here."""
-
-    @property
-    def top(self) -> int: ...  # noqa: D102
-
-    @property
-    def where(self) -> str | None: ...  # noqa: D102
-
-    @property
-    def per_file(self) -> bool: ...  # noqa: D102
-
-    @property
-    def within(self) -> Sequence[str] | None: ...  # noqa: D102
-
-
 def join_spoken(
-    index: Index, query: Query, vector: np.ndarray, seen: Sequence[Moment], options: Options
+    index: Index, query: Query, vector: np.ndarray, seen: Sequence[Moment], options: SearchOptions
 ) -> list[Moment]:
     """At most `top` moments by what is seen and said in them, the likeliest first.
 
