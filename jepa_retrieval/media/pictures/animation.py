@@ -14,6 +14,7 @@ from PIL import Image
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit
 from jepa_retrieval.media.pictures.delays import read_delays
+from jepa_retrieval.media.pictures.hdr import hdr_transfer
 from jepa_retrieval.media.pictures.opening import own_limit
 from jepa_retrieval.media.pictures.still import decode_reason, scale
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
@@ -53,6 +54,7 @@ def sample_animation(
         UnreadableMediaError: the first frame is damaged.
     """
     start, end = request.start or 0.0, math.inf if request.end is None else request.end
+    transfer = hdr_transfer(image)  # read from the file, so once and not for each frame
     picker: SlotPicker[np.ndarray] = SlotPicker(SamplingPlan.of(request), start)
     on_screen: tuple[float, np.ndarray] | None = None
     found = False
@@ -62,11 +64,11 @@ def sample_animation(
             break
         if shown_from < start:
             if shown_to > start:
-                on_screen = (shown_from, scale(image, request))
+                on_screen = (shown_from, scale(image, request, transfer))
             continue
         if not picker.wants(shown_from):  # so it need not be scaled
             continue
-        if chosen := picker.offer(shown_from, scale(image, request)):
+        if chosen := picker.offer(shown_from, scale(image, request, transfer)):
             found = True
             yield chosen
     last = picker.close() or (None if found else on_screen)

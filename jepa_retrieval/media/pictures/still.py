@@ -151,11 +151,17 @@ def _truncated_allowed() -> Iterator[None]:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def scale(image: Image.Image, request: DecodeRequest) -> np.ndarray:
-    """A frame of an animated picture as uint8 [h, w, 3] RGB over white, the whole picture scaled."""
+def scale(image: Image.Image, request: DecodeRequest, transfer: int | None) -> np.ndarray:
+    """A frame of an animated picture as uint8 [h, w, 3] RGB over white, the whole picture scaled.
+
+    Args:
+        image: the frame, decoded.
+        request: says the size.
+        transfer: the `hdr_transfer` of the picture.
+    """
     size = request.fit.scaled_size(request.image_size, *image.size)
     scaled = _scaled(image, size, resampling_of(request.fit), reducing_gap=_REDUCING_GAP)
-    return shown(np.asarray(scaled), hdr_transfer(image))
+    return shown(np.asarray(scaled), transfer)
 
 
 def _scaled(
