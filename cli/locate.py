@@ -38,19 +38,27 @@ def index_folder(given: Path | None) -> Path:
         IndexNotFoundError: there is none where one is given.
     """
     if given is None:
-        nearest = find_index(Path.cwd())
-        if nearest is None:
-            raise UsageError(
-                f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', "
-                "or give one with --index DIR"
-            )
-        return nearest
+        return nearest_index()
     folder = existing_index(given)
     if not is_index(folder):
         variable = "$JEPA_INDEX: " if os.environ.get("JEPA_INDEX") == str(given) else ""
         why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
         raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
     return folder
+
+
+def nearest_index() -> Path:
+    """The nearest .jepa at or above the working directory.
+
+    Raises:
+        UsageError: there is none.
+    """
+    nearest = find_index(Path.cwd())
+    if nearest is None:
+        raise UsageError(
+            f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', or give one with --index DIR"
+        )
+    return nearest
 
 
 @dataclass(frozen=True)

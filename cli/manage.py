@@ -85,7 +85,7 @@ def verify(index: IndexOption = None, json: JsonOption = False) -> None:
 
     folder = index_folder(index)
     unopened = manifest_problem(folder)
-    problems = open_library(index).verify() if unopened is None else [unopened]
+    problems = open_library(folder).verify() if unopened is None else [unopened]
     if json:
         console.result_json({"index": str(folder), "problems": [asdict(problem) for problem in problems]})
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import console
+from cli.locate import nearest_index
 from cli.options import DeviceOption, JsonOption, file_option
 from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
@@ -106,14 +107,7 @@ def chosen_indexes(given: list[Path]) -> list[Path]:
         return given
     if named := os.environ.get("JEPA_INDEX"):
         return [Path(named)]
-    from jepa_retrieval.library import find_index
-
-    nearest = find_index(Path.cwd())
-    if nearest is None:
-        raise UsageError(
-            f"no index in {Path.cwd()} or above it: create one with 'jepa index FOLDER', or give one with --index DIR"
-        )
-    return [nearest]
+    return [nearest_index()]
 
 
 def _token(file: Path | None) -> str | None:
