@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
-from cli.fetching import chosen_model
-from cli.locate import open_library
+from cli.locate import model_and_index
 from cli.media_paths import given_candidates
 from cli.options import (
     DeviceOption,
@@ -64,16 +63,13 @@ def anticipate(
       jepa anticipate traffic.mp4 --at 1:20 --horizon 2,4 --labels "a car stops,a car turns"
       jepa anticipate traffic.mp4 --index ~/Videos --json
     """
-    from jepa_retrieval.models import load_model
     from jepa_retrieval.tasks.foreseeing.anticipate import anticipate as foresee
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
 
     candidates = given_candidates(labels, labels_file, option="labels") or ()
     ahead = [parse_time(text) for text in horizon.split(",")]
     until = None if at is None else parse_time(at)
-    library = open_library(index) if index is not None and model is None else None
-    loaded = load_model(chosen_model(model)) if library is None else library.model
-    records = None if library is None else library.records
+    loaded, records = model_and_index(model, index)
     found = foresee(
         file,
         loaded,

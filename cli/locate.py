@@ -20,7 +20,9 @@ from jepa_retrieval.index_folder import existing_index, find_index, is_index
 from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
+    from indexes import Index
     from jepa_retrieval.library import Library
+    from jepa_retrieval.models.parts import Model
 
 
 def open_library(given: Path | None) -> Library:
@@ -28,6 +30,21 @@ def open_library(given: Path | None) -> Library:
     from jepa_retrieval.library import Library
 
     return Library.open(index_folder(given))
+
+
+def model_and_index(model: str | None, index: Path | None) -> tuple[Model, Index | None]:
+    """The model for a single file, and the index if it is that of the index.
+
+    Args:
+        model: given by --model; it goes before the index's.
+        index: given by --index or $JEPA_INDEX.
+    """
+    if index is not None and model is None:
+        library = open_library(index)
+        return library.model, library.records
+    from jepa_retrieval.models import load_model
+
+    return load_model(chosen_model(model)), None
 
 
 def index_folder(given: Path | None) -> Path:

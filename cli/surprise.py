@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
-from cli.fetching import chosen_model
-from cli.locate import open_library
+from cli.locate import model_and_index, open_library
 from cli.options import (
     DeviceOption,
     DynamicsOption,
@@ -116,13 +115,11 @@ def _of_file(
     top: int,
     min_z: float,
 ) -> FileSurprise:
-    from jepa_retrieval.models import load_model
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
     from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_file
 
-    library = open_library(index) if index is not None and model is None else None
-    loaded = load_model(chosen_model(model)) if library is None else library.model
-    opened = open_dynamics(loaded, index=None if library is None else library.records, path=dynamics)
+    loaded, records = model_and_index(model, index)
+    opened = open_dynamics(loaded, index=records, path=dynamics)
     return surprise_of_file(file, loaded, opened, top=top, min_z=min_z)
 
 
