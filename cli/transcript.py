@@ -99,8 +99,8 @@ def _document(file: Path, found: Transcript) -> dict[str, object]:
 def _stored(file: Path, index: Path | None) -> Transcript | None:
     from jepa_retrieval.library import Library, find_index
 
-    folder = index or find_index(Path.cwd())
-    folders = [folder] if index is not None else [folder, find_index(file.absolute().parent)]
+    near = (Path.cwd(), file.absolute().parent)
+    folders = [index] if index is not None else [find_index(folder) for folder in near]
     for folder in dict.fromkeys(folder for folder in folders if folder is not None):
         found = Library.open(folder).transcript(file)
         if found is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,9 +84,7 @@ def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> 
     return {path: index.clips_of(path) for path in paths if exists(root.to_path(path))}
 
 
-def _hear(
-    files: Sequence[str] | dict[str, list[ClipHit]], root: MediaRoot
-) -> Iterator[tuple[str, Heard | UnreadableMediaError]]:
+def _hear(files: Iterable[str], root: MediaRoot) -> Iterator[tuple[str, Heard | UnreadableMediaError]]:
     """What is read of each file; the next one is read while the caller works with this one."""
     with scratch_folder() as folder, ThreadPoolExecutor(1) as reader:
         waiting = None
