@@ -45,7 +45,7 @@ def chapters(
     """Divide a video into chapters where its meaning changes, and give each a title.
 
     Prints the start and title of each chapter, one per line, in the format that video sites accept. With --voice, a
-    summary follows. If the file is not whole, what is missing is said, and the exit status is then 1.
+    summary follows. If the file is incomplete, a warning says what is missing, and the exit status is 1.
 
     \b
     Examples:

@@ -123,7 +123,7 @@ def index(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="With --speech: the model, such as whisper:small; it also replaces what others recognised.",
+            help="With --speech: the model, such as whisper:small; it also replaces what other models recognised.",
         ),
     ] = None,
     rebuild: Annotated[

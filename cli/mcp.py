@@ -26,7 +26,9 @@ def add_to(app: typer.Typer) -> None:
 
 def mcp(
     index: IndexesOption = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Let assistants start no indexing.")] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Do not let assistants start indexing.")
+    ] = False,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the configuration that clients need, and exit.")
     ] = False,

@@ -35,8 +35,8 @@ def plan(
     """Find the chain of indexed clips that leads from one image to another.
 
     A chain is good if each clip resembles what the dynamics foresee after the clip before it; the first one follows
-    on image A, the last one leads to image B. Lines have step, score, time and path. One step is 'jepa explain' over
-    the index.
+    image A, and the last one leads to image B. Lines have step, score, time and path. With one step, this is 'jepa
+    explain' over the index.
 
     \b
     Examples:

@@ -114,7 +114,7 @@ def search(
         typer.Option(
             "--null",
             "-0",
-            help="With -f: print paths as they are, each with a NUL byte behind it, for 'xargs -0'.",
+            help="With -f: print paths as they are, each followed by a NUL byte, for 'xargs -0'.",
         ),
     ] = False,
 ) -> None:
@@ -122,8 +122,8 @@ def search(
 
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
-    indexed files are compared by their stored embeddings, without decoding. On an index with speech, a text is looked
-    for in what is said, too, and what is in "double quotes" has to be said word for word.
+    indexed files are compared by their stored embeddings, without decoding. On an index with speech, a text is also
+    looked for in what is said; text in "double quotes" has to be said word for word.
 
     \b
     Examples:

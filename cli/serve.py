@@ -64,13 +64,15 @@ def serve(
             help="Also show indexed files in FOLDER, outside of the indexed folder. Repeatable.",
         ),
     ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Start no jobs, such as indexing.")] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Do not start jobs, such as indexing.")
+    ] = False,
     json: JsonOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Serve indexes as a web page and a REST interface, until Ctrl-C.
 
-    The page is for searching and watching; docs/serving.md describes the interface. Changes to the indexes are taken
+    The page is for searching and watching; docs/serving.md describes the interface. Changes to the indexes are picked
     up while the server runs. --json prints the address as JSON once the server answers. Needs the extra 'serve':
     pip install 'jepa-retrieval[serve]'.
 

@@ -1,4 +1,4 @@
-"""`jepa surprise`: what in a video, or in a library, was not to be foreseen."""
+"""`jepa surprise`: what was not foreseen in a video or an index."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def surprise(
     dynamics: DynamicsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Find the moments that the states before them did not lead one to expect, the most surprising first.
+    """Find the moments that differ from what was predicted from the states before them, the most surprising first.
 
-    Of FILE, every window is compared with its prediction. Of an index, every clip is, from the stored tokens alone:
-    nothing is decoded. z is a robust z-score within the file or the index. Cuts are no surprises: --json lists them.
-    Lines have z, time and path.
+    Every window of FILE is compared with its prediction, or every clip of an index, from the stored tokens alone, so
+    that nothing is decoded. z is a robust z-score within the file or the index. Cuts do not count as surprises;
+    --json lists them. Lines have z, time and path.
 
     \b
     Examples:

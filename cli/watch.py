@@ -145,7 +145,7 @@ def watch(
 
     Prints the time, score and sentence of each interval as soon as it ends, and counters at the end. A lost camera or
     stream is reconnected, with growing pauses between attempts. Stop with Ctrl-C; all files written are complete.
-    If a FILE is not whole, what is missing is said at the end, and the exit status is then 1.
+    If a FILE is incomplete, a warning at the end says what is missing, and the exit status is 1.
 
     \b
     Examples:
