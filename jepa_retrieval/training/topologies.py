@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import io
 import json
 import logging
 import sys
@@ -21,6 +22,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from indexes.files import write_atomically
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors, weight_files
 from jepa_retrieval.models.fingerprint import digest_of_files
@@ -46,25 +48,28 @@ Places = dict[str, Interval]  # where the numbers of a tensor are, by the sha256
 
 
 def write_topologies(folder: Path) -> Path:
-    """Convert every part of the model in `folder`; the file that was written.
+    """Convert every part of the model in `folder`; the file that was written, which appears whole or not at all.
 
     Raises:
         ModelError: weights of a graph lie in none of the model's files.
+        OSError: the folder cannot be written.
     """
     model = load_model(f"{LOCAL}{folder}", device="cpu")
     files = weight_files_of(model, folder)
     places = find_tensors(files, base=folder)
-    path = folder / TOPOLOGIES
-    with zipfile.ZipFile(path, "w") as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         for part in parts_of(model):
             network, weights = convert_part(model, part)
             key = model.graph_key(part)
             topology, constants = describe(network, weights, key=key, files=files, places=places)
             described = json.dumps(dataclasses.asdict(topology)).encode()
-            for ending, content in (("xml", network), ("json", described), ("constants", constants)):
+            for ending, data in (("xml", network), ("json", described), ("constants", constants)):
                 # Without the time of writing, equal topologies are equal files.
                 member = zipfile.ZipInfo(f"{part}.{ending}", date_time=(1980, 1, 1, 0, 0, 0))
-                archive.writestr(member, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+                archive.writestr(member, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+    path = folder / TOPOLOGIES
+    write_atomically(path, content.getvalue(), durable=False)
     return path
 
 

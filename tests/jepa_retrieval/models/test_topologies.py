@@ -14,6 +14,7 @@ import pytest
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.registry import WEIGHTS
+from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.models.runtime.openvino_graph import core
 from jepa_retrieval.models.runtime.topologies import TOPOLOGIES, Interval, read_topology
 from jepa_retrieval.training import topologies
@@ -102,6 +103,19 @@ def test_a_damaged_file_of_topologies_is_named(copy: Path) -> None:
         archive.writestr("y_decoder.json", json.dumps({"key": "key"}))
     with pytest.raises(ModelError, match=rf"{TOPOLOGIES}: cannot be read"):
         read()
+
+
+def test_topologies_that_cannot_be_written_leave_the_old_ones(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: RuntimeModel, part: str) -> tuple[bytes, bytes]:
+        raise ModelError(f"{part} of {model.name} cannot be converted")
+
+    monkeypatch.setattr(topologies, "convert_part", fail)
+    files = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    with pytest.raises(ModelError, match="cannot be converted"):
+        topologies.write_topologies(copy)
+    assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == files
 
 
 def test_numbers_are_read_in_the_order_and_precision_of_the_graph() -> None:
