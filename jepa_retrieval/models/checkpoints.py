@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
@@ -15,8 +16,6 @@ from jepa_retrieval.text_files import parse_json, read_text
 
 if TYPE_CHECKING:
     import torch
-
-T = TypeVar("T")
 
 MAX_INDEX_BYTES = 1 << 26  # of the JSON file that says which weight file holds which tensor
 MAX_REPETITION = 4  # tensors may share bytes (tied weights): in all at most this many times the file's size
@@ -155,19 +154,27 @@ def _check_tensors(content: object, path: Path) -> None:
 
 
 def _names_of_safetensors(path: Path) -> list[str]:
-    return _open_safetensors(path, lambda file: list(file.keys()))
+    with open_safetensors(path, "pt") as file:
+        return list(file.keys())
 
 
 def _read_safetensors(path: Path, wanted: Mapping[str, str]) -> dict[str, torch.Tensor]:
-    return _open_safetensors(path, lambda file: {new: file.get_tensor(old) for new, old in wanted.items()})
+    with open_safetensors(path, "pt") as file:
+        return {new: file.get_tensor(old) for new, old in wanted.items()}
 
 
-def _open_safetensors(path: Path, read: Callable[[Any], T]) -> T:
+@contextmanager
+def open_safetensors(path: Path, framework: Literal["np", "pt"]) -> Iterator[Any]:
+    """The library's open file, which gives arrays of NumPy or tensors of PyTorch.
+
+    Raises:
+        ModelError: the file is missing or damaged, whether that shows when it is opened or when it is read inside.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
-            return read(file)
+        with safe_open(path, framework=framework) as file:
+            yield file
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file or folder") from None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from indexes.files import write_atomically
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.checkpoints import open_safetensors
 from jepa_retrieval.models.config.dynamics import DynamicsConfig, weight_shapes
 from jepa_retrieval.models.fingerprint import digest_of_files
 from jepa_retrieval.settings import read_settings
@@ -121,7 +122,7 @@ def read_header(path: Path) -> DynamicsHeader:
     Raises:
         ModelError: the file is missing, damaged, or of a newer format.
     """
-    with _open(path) as file:
+    with open_safetensors(path, "np") as file:
         text = (file.metadata() or {}).get("dynamics")
     if text is None:
         raise ModelError(f"{path}: not a dynamics model")
@@ -168,7 +169,7 @@ def read_projection(header: DynamicsHeader) -> Projection:
     Raises:
         ModelError: the file is damaged.
     """
-    with _open(header.path) as file:
+    with open_safetensors(header.path, "np") as file:
         names = set(file.keys())
         if not names.issuperset(_PROJECTION):
             raise ModelError(f"{header.path}: damaged dynamics model (it has no projection)")
@@ -185,19 +186,10 @@ def read_weights(header: DynamicsHeader) -> dict[str, np.ndarray]:
     Raises:
         ModelError: the file is damaged.
     """
-    with _open(header.path) as file:
+    with open_safetensors(header.path, "np") as file:
         names = [name for name in file.keys() if name not in _PROJECTION]  # noqa: SIM118 - not a dict
         weights = {name: file.get_tensor(name).astype(np.float32) for name in names}
     expected = weight_shapes(header.config)
     if {name: value.shape for name, value in weights.items()} != expected:
         raise ModelError(f"{header.path}: damaged dynamics model (its weights do not fit its settings)")
     return weights
-
-
-def _open(path: Path):  # type: ignore[no-untyped-def]  # the library's own type has no name
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="np")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.checkpoints import open_safetensors, read_tensors
 from jepa_retrieval.models.config import ModelConfig, YDecoderConfig, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, fingerprint
 from jepa_retrieval.models.sentences import SentenceTokenizer
@@ -55,7 +56,7 @@ def check_y_decoder(config: ModelConfig, folder: Path) -> YDecoderConfig:
             raise ModelError(f"{path}: the file is missing; {config.name} cannot decode without it")
         if digest_of_files([path]) != config.digests.get(name):
             raise ModelError(f"{path}: not the file that the model was saved with (its sha256 differs)")
-    with _open(folder / WEIGHTS) as file:
+    with open_safetensors(folder / WEIGHTS, "np") as file:
         trained_for = (file.metadata() or {}).get(TRAINED_FOR)
     if trained_for != fingerprint(config, ""):
         raise ModelError(f"{folder / WEIGHTS}: was trained for other embeddings; train the Y-Decoder again")
@@ -69,7 +70,7 @@ def read_memory(folder: Path) -> CaptionMemory | None:
         ModelError: the memory is not whole.
     """
     path = folder / WEIGHTS
-    with _open(path) as file:
+    with open_safetensors(path, "np") as file:
         if MEMORY not in file.keys():  # noqa: SIM118 - not a dict
             return None
         points, metadata = file.get_tensor(MEMORY).astype(np.float32), file.metadata() or {}
@@ -94,7 +95,6 @@ def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int)
     """The PyTorch module with its weights."""
     import torch
 
-    from jepa_retrieval.models.checkpoints import read_tensors
     from jepa_retrieval.models.modules.int8_weights import unpack
     from jepa_retrieval.models.modules.y_decoder import YDecoder
     from jepa_retrieval.models.storage import check_fit
@@ -140,12 +140,3 @@ def save_y_decoder(
     config = dataclasses.replace(config, y_decoder=section, digests=config.digests | digests)
     save_config(config, folder / "config.json")
     return config
-
-
-def _open(path: Path):  # type: ignore[no-untyped-def]  # the library's own type has no name
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="np")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error

@@ -1,11 +1,17 @@
 """Which words captions support, and the sentence that says no more than that."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models import y_decoder_files
 from jepa_retrieval.models.runtime.candidates import choose
 from jepa_retrieval.models.word_support import WordTable, content_words
-from jepa_retrieval.models.y_decoder_files import CaptionMemory
+from jepa_retrieval.models.y_decoder_files import MEMORY, WEIGHTS, CaptionMemory, read_memory
 
 # Two clusters: captions of dogs, of which few run, and captions of beaches.
 TABLE = WordTable(
@@ -65,3 +71,10 @@ def test_a_class_name_wins_where_it_is_nearer() -> None:
     memory = CaptionMemory(POINTS, TABLE, ["an orangutan"], names)
     assert chosen(["A dog with a hat."], [0.1, 0, 0.99, 0], memory) == ("An orangutan.", pytest.approx(0.99))
     assert chosen(["A dog with a hat."], [1, 0, 0, 0], memory)[0] == "A dog."
+
+
+def test_a_memory_without_its_words_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    texts = json.dumps({"words": [], "phrases": {}, "names": []})
+    save_file({MEMORY: POINTS}, tmp_path / WEIGHTS, metadata={y_decoder_files.TEXTS: texts})
+    with pytest.raises(ModelError, match=rf"{WEIGHTS}: .*words\.starts"):
+        read_memory(tmp_path)
