@@ -20,6 +20,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.tasks.asking.explain import change_window
 from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows
+from jepa_retrieval.tasks.searching.stored_clips import predict_with_prompt
 from jepa_retrieval.user_paths import user_path
 
 MAX_STEPS = 10
@@ -134,12 +135,7 @@ def _fetch(
         for hit, one in zip(hits, tokens, strict=True)
         if one is not None
     ]
-    embeddings = np.zeros((len(hits), model.embedding_size), np.float32)
-    for count in {len(one) for one in foreseen}:
-        rows = [row for row, one in enumerate(foreseen) if len(one) == count]
-        stacked = np.stack([foreseen[row] for row in rows])
-        embeddings[rows] = model.predictor.predict(stacked, [index.manifest.prompt] * len(rows))
-    return _Pool(hits, index.embeddings(ids), embeddings)
+    return _Pool(hits, index.embeddings(ids), predict_with_prompt(foreseen, index.manifest.prompt, model))
 
 
 def _after(hit: ClipHit, tokens: np.ndarray, dynamics: DynamicsModel) -> np.ndarray:

@@ -106,9 +106,13 @@ def predicted_embeddings(
 
 def predict(tokens: Sequence[np.ndarray], query: str, model: Model) -> np.ndarray:
     """Ŝ_Y of clips whose S_V, float [N, D] each, may differ in N, under one query: float32 [C, E], unit length."""
+    return predict_with_prompt(tokens, normal_prompt(query), model)
+
+
+def predict_with_prompt(tokens: Sequence[np.ndarray], prompt: str, model: Model) -> np.ndarray:
+    """As `predict`, under a prompt that is taken as it is, such as that of an index."""
     embeddings = np.zeros((len(tokens), model.embedding_size), np.float32)
     counts = np.array([len(clip) for clip in tokens], np.int64)
-    prompt = normal_prompt(query)
     for count in np.unique(counts):
         rows = np.flatnonzero(counts == count)
         stacked = np.stack([tokens[row] for row in rows.tolist()]).astype(np.float32)
