@@ -23,6 +23,7 @@ from torch import Tensor
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config.dynamics import DynamicsConfig
 from jepa_retrieval.models.config.ranges import Share
+from jepa_retrieval.models.cuts import distances
 from jepa_retrieval.models.dynamics_files import LEVELS, DynamicsCalibration, Projection
 from jepa_retrieval.models.modules.dynamics import Dynamics, distance
 from jepa_retrieval.models.runtime.dynamics import MAX_STEP
@@ -30,7 +31,7 @@ from jepa_retrieval.settings import Within
 from jepa_retrieval.training.config import BatchSize, Count, Interval, OptimConfig, Part
 from jepa_retrieval.training.data.state_sequences import Batch, SequenceSampler, Shot, shots_of
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
-from jepa_retrieval.training.progress import OnProgress, TrainProgress
+from jepa_retrieval.training.progress import OnProgress, TrainProgress, ignore, seconds_left
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def train_dynamics(
         dropout=settings.dropout,
     )
     module = Dynamics(config)
-    _fit(module, sampler, settings, random, on_progress or _ignore)
+    _fit(module, sampler, settings, random, on_progress or ignore)
     module.eval()
     calibration, skill = _calibrate(module, tests, settings, unrelated)
     logger.info("held out: skill %.3f on %d windows", skill, calibration.windows)
@@ -169,13 +170,13 @@ def _shots(streams: Sequence[StateStream], projection: Projection, unrelated: fl
 
 def _unrelated(streams: Sequence[StateStream], projection: Projection, random: np.random.Generator) -> float:
     """The median distance of two windows of different videos."""
-    distances = []
+    found = []
     for _ in range(2000):
         a, b = random.choice(len(streams), 2, replace=False)
         rows = [stream.tokens[random.integers(len(stream.tokens))] for stream in (streams[a], streams[b])]
         left, right = projection.states(np.stack(rows))
-        distances.append(float(np.sqrt(np.mean((left - right) ** 2))))
-    return max(float(np.median(distances)), 1e-6)
+        found.append(float(distances(left, right)))
+    return max(float(np.median(found)), 1e-6)
 
 
 def _fit(
@@ -202,15 +203,15 @@ def _fit(
         optimizer.step()
         schedule.step()
         average.update()
-        speed = step * settings.batch_size / (time.monotonic() - began)
+        elapsed = time.monotonic() - began
         on_progress(
             TrainProgress(
                 "train",
                 "dynamics",
                 step,
                 settings.steps,
-                seconds_left=(settings.steps - step) * settings.batch_size / speed,
-                samples_per_second=speed,
+                seconds_left=seconds_left(elapsed, step, settings.steps),
+                samples_per_second=step * settings.batch_size / elapsed,
                 values={"loss": float(loss.detach())},
             )
         )
@@ -274,7 +275,3 @@ def _calibrate(
         step=sampler.step(),
     )
     return calibration, 1 - squares / copies if copies else 0.0
-
-
-def _ignore(_: TrainProgress) -> None:
-    pass

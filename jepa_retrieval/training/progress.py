@@ -23,6 +23,10 @@ class TrainProgress:
 OnProgress = Callable[[TrainProgress], None]
 
 
+def ignore(_: TrainProgress) -> None:
+    """Do nothing with the progress: for callers that give no function."""
+
+
 def seconds_left(elapsed: float, done: int, total: int) -> float | None:
     """At the mean speed so far."""
     return (total - done) * elapsed / done if done > 0 else None

@@ -29,7 +29,7 @@ from jepa_retrieval.training.engine import Trainer, TrainReport
 from jepa_retrieval.training.frozen import is_frozen
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.preparation import Prepared, prepare, read_examples
-from jepa_retrieval.training.progress import OnProgress, TrainProgress
+from jepa_retrieval.training.progress import OnProgress, ignore
 from jepa_retrieval.training.recompute import recompute_layers
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def build_trainer(
     _check_loss(config, learner)
     if config.run.recompute:
         recompute_layers(learner.model)
-    report = on_progress if on_progress is not None and state.is_main_process else _ignore
+    report = on_progress if on_progress is not None and state.is_main_process else ignore
     # The first process fills the caches, the others find them full.
     with main_process_first():
         prepared = prepare(config, examples, learner, report)
@@ -162,7 +162,3 @@ def _prepare_output(output: Path, *, restart: bool) -> None:
         raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
     if not os.access(output, os.W_OK):
         raise UsageError(f"{output}: cannot be written (permission denied)")
-
-
-def _ignore(_: TrainProgress) -> None:
-    pass

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jepa_retrieval.models.cuts import find_cuts
+from jepa_retrieval.models.cuts import distances, find_cuts
 
 MAX_SKIP = 8  # states ahead that are predicted at once
 NEXT_SHARE = 0.4  # of the targets that are the next state; the others lie further ahead
@@ -82,7 +82,7 @@ class SequenceSampler:
 
     def neighbour_distance(self) -> float:
         """The median distance between neighbours."""
-        far = [np.sqrt(np.mean(np.diff(shot.states, axis=0) ** 2, axis=1)) for shot in self.shots]
+        far = [distances(shot.states[1:], shot.states[:-1]) for shot in self.shots]
         return float(np.median(np.concatenate(far))) if far else 0.0
 
     def draw(self, count: int, random: np.random.Generator) -> Batch:
