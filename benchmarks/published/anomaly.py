@@ -25,7 +25,7 @@ from benchmarks.shared.embedder import Embedder
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import DecodeRequest, decode_windows
 from jepa_retrieval.models.dynamics_files import Projection
-from jepa_retrieval.models.modules.scene import SceneDynamics, of_picture
+from jepa_retrieval.models.modules.scene import TOP_CELLS, SceneDynamics, of_picture
 from jepa_retrieval.models.runtime.cells import GraphCells
 from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.training.dynamics import fit_projection
@@ -237,7 +237,7 @@ def _coarse(cells: np.ndarray, lag: int, *, change: bool) -> np.ndarray:
 
 
 def _nearest(training: Sequence[np.ndarray], tests: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Mean squared distances of the 30 cells of each frame that are farthest from any training cell."""
+    """Mean squared distances of the `TOP_CELLS` cells of each frame that are farthest from any training cell."""
     random = np.random.default_rng(0)
     rows = np.concatenate([one.reshape(-1, one.shape[-1])[::37] for one in training])
     search = faiss.IndexFlatL2(rows.shape[1])
@@ -245,7 +245,7 @@ def _nearest(training: Sequence[np.ndarray], tests: Sequence[np.ndarray]) -> lis
     found = []
     for cells in tests:
         distances = search.search(np.ascontiguousarray(cells.reshape(-1, cells.shape[-1])), 1)[0]
-        highest = np.sort(distances.reshape(len(cells), -1), axis=1)[:, -30:]
+        highest = np.sort(distances.reshape(len(cells), -1), axis=1)[:, -TOP_CELLS:]
         found.append(highest.mean(axis=1))
     return found
 

@@ -8,9 +8,10 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.models.runtime.parts import in_batches
 
 TILES = 2  # per side, as in `modules.cells`
-BATCH = 8
+BATCH = 8  # pictures
 
 
 class GraphCells:
@@ -37,11 +38,7 @@ class GraphCells:
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Uint8 [B, S, S, 3], S being `image_size`, to float32 [B, G, G, C]."""
-        parts = [
-            self._graph(np.ascontiguousarray(frames[first : first + BATCH]))
-            for first in range(0, len(frames), BATCH)
-        ]
-        return np.concatenate(parts)
+        return in_batches(self._graph, frames, batch_size=BATCH)
 
 
 def _module(model: RuntimeModel):  # type: ignore[no-untyped-def]  # PyTorch is imported only here
