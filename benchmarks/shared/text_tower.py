@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.models.registry import LOCAL, trained_folder
+from jepa_retrieval.models.registry import weights_folder
 
 BATCH = 64
 # all-MiniLM-L6-v2 as a section of a model's config.
@@ -30,7 +30,7 @@ def tower_encoder(name: str) -> Callable[[Sequence[str]], np.ndarray]:
     Raises:
         UsageError: the model has no folder of weights of its own (open_clip's have no head either).
     """
-    folder = name.removeprefix(LOCAL) if name.startswith(LOCAL) else trained_folder(name)
+    folder = weights_folder(name)
     if folder is None:
         raise UsageError(
             f"{name}: only a model with a folder of weights has a text tower apart from its head"

@@ -28,6 +28,7 @@ from benchmarks.shared.common import print_table, save_result, shared_data, time
 from benchmarks.shared.embedder import Embedder
 from benchmarks.shared.wordnet import Synset, WordNet
 from jepa_retrieval.models import load_model
+from jepa_retrieval.models.registry import weights_folder
 from jepa_retrieval.models.runtime.decoding import GraphYDecoder
 from jepa_retrieval.models.word_support import EASING, WordTable, content_words
 from jepa_retrieval.models.y_decoder_files import read_memory
@@ -135,10 +136,8 @@ def fit(
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
-    from jepa_retrieval.models.registry import trained_folder
-
-    folder = trained_folder(name) or Path(name.removeprefix("local:"))
-    memory = read_memory(folder)
+    folder = weights_folder(name)
+    memory = None if folder is None else read_memory(folder)
     if memory is None or memory.words is None:
         raise SystemExit(f"the Y-Decoder of {name} has no memory of words")
     supports, right = [], []

@@ -211,9 +211,18 @@ def trained_folder(name: str) -> Path | None:
     return None
 
 
+def weights_folder(name: str) -> Path | None:
+    """The folder of a model's weights, named or `local:FOLDER`, whether or not it exists; None without weights."""
+    return _local_folder(name) if name.startswith(LOCAL) else trained_folder(name)
+
+
+def _local_folder(name: str) -> Path:
+    return Path(name.removeprefix(LOCAL)).expanduser().resolve()
+
+
 def _folder(name: str) -> Path:
     if name.startswith(LOCAL):
-        folder = Path(name.removeprefix(LOCAL)).expanduser().resolve()
+        folder = _local_folder(name)
         if not (folder / CONFIG_FILE).is_file():
             raise ModelError(f"{name}: {folder} is not a model's folder (it has no {CONFIG_FILE})")
         return folder

@@ -9,7 +9,7 @@ from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_header
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.models.registry import LOCAL, trained_folder
+from jepa_retrieval.models.registry import weights_folder
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 
 
@@ -45,7 +45,7 @@ def open_dynamics(model: Model, *, index: Index | None = None, path: Path | None
             f"{own}: was trained for other embeddings than the index now has; "
             f"train it again: jepa train dynamics --index {index.folder}"
         )
-    folder = _model_folder(model.name)
+    folder = weights_folder(model.name)
     if folder is not None and (shipped := folder / DYNAMICS_FILE).is_file():
         header = read_header(shipped)
         if header.fingerprint != fingerprint_of_states(model):
@@ -55,9 +55,3 @@ def open_dynamics(model: Model, *, index: Index | None = None, path: Path | None
         f"there are no dynamics for the model {model.name}: train them on an index with "
         "'jepa train dynamics --index DIR', or on folders of videos with 'jepa train dynamics RECIPE'"
     )
-
-
-def _model_folder(name: str) -> Path | None:
-    if name.startswith(LOCAL):
-        return Path(name.removeprefix(LOCAL)).expanduser()
-    return trained_folder(name)
