@@ -69,10 +69,11 @@ class DynamicsCalibration:
     windows: int
     step: float
 
-    def ratio(self, seconds: float, level: float = 0.5) -> float:
-        """The quantile of actual by expected distance at a horizon, linear between `LEVELS`."""
-        row = next((number for number, end in enumerate(self.horizons) if seconds <= end), -1)
-        return float(np.interp(level, LEVELS, self.ratios[row]))
+    def median_ratios(self, seconds: np.ndarray) -> np.ndarray:
+        """The medians of actual by expected distance at horizons, float [W] to float32 [W]."""
+        medians = np.array([row[LEVELS.index(0.5)] for row in self.ratios], np.float32)
+        chosen: np.ndarray = medians[np.searchsorted(self.horizons, seconds)]
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,7 @@ class DynamicsModel:
         return sequence[-1], float(np.sqrt(squared))
 
     def _foreseen(self, rows: np.ndarray, ahead: np.ndarray) -> Foreseen:
-        ratios = np.array([self.calibration.ratio(float(seconds)) for seconds in ahead], np.float32)
-        return Foreseen(rows[:, :-1], np.exp(rows[:, -1]) * ratios)
+        return Foreseen(rows[:, :-1], np.exp(rows[:, -1]) * self.calibration.median_ratios(ahead))
 
     def _run(self, states: np.ndarray, gaps: np.ndarray, ahead: np.ndarray) -> np.ndarray:
         parts = []
