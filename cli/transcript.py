@@ -65,7 +65,9 @@ def transcript(
         from jepa_retrieval.report.subtitles import srt_cue, vtt_cue
 
         cues = [
-            srt_cue(number, line) if srt else vtt_cue(line)
+            srt_cue(number, line.start, line.end, line.text)
+            if srt
+            else vtt_cue(line.start, line.end, line.text)
             for number, line in enumerate(found.lines, start=1)
         ]
         console.results("\n\n".join(([] if srt else ["WEBVTT"]) + cues).splitlines())

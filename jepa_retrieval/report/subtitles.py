@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from jepa_retrieval.times import subtitle_time
 from jepa_retrieval.user_paths import user_path
@@ -15,19 +16,6 @@ from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
     from jepa_retrieval.tasks.watching.watch import Described
-
-
-class Timed(Protocol):
-    """A text with the time in which it is shown, in seconds."""
-
-    @property
-    def start(self) -> float: ...  # noqa: D102
-
-    @property
-    def end(self) -> float: ...  # noqa: D102
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
 
 
 class SentenceWriter(ABC):
@@ -74,7 +62,7 @@ class SrtWriter(SentenceWriter):
     def add(self, described: Described) -> None:
         """Write one sentence."""
         self._count += 1
-        self._write(srt_cue(self._count, described) + "\n\n")
+        self._write(srt_cue(self._count, described.start, described.end, described.text) + "\n\n")
 
 
 class VttWriter(SentenceWriter):
@@ -85,7 +73,7 @@ class VttWriter(SentenceWriter):
 
     def add(self, described: Described) -> None:
         """Write one sentence."""
-        self._write(vtt_cue(described) + "\n\n")
+        self._write(vtt_cue(described.start, described.end, described.text) + "\n\n")
 
 
 class CsvWriter(SentenceWriter):
@@ -105,15 +93,14 @@ class CsvWriter(SentenceWriter):
         self._file.flush()
 
 
-def srt_cue(number: int, timed: Timed) -> str:
-    """A cue of SubRip, numbered from 1, without the empty line that ends it."""
-    return f"{number}\n{_times(timed, ',')}\n{_one_line(timed.text)}"
+def srt_cue(number: int, start: float, end: float, text: str) -> str:
+    """A cue of SubRip, numbered from 1, without the empty line that ends it; times in seconds."""
+    return f"{number}\n{_times(start, end, ',')}\n{_one_line(text)}"
 
 
-def vtt_cue(timed: Timed) -> str:
-    """A cue of WebVTT, without the empty line that ends it."""
-    text = _one_line(timed.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"{_times(timed, '.')}\n{text}"
+def vtt_cue(start: float, end: float, text: str) -> str:
+    """A cue of WebVTT (https://www.w3.org/TR/webvtt1/), without the empty line that ends it; times in seconds."""
+    return f"{_times(start, end, '.')}\n{html.escape(_one_line(text), quote=False)}"
 
 
 def _one_line(text: str) -> str:
@@ -121,6 +108,5 @@ def _one_line(text: str) -> str:
     return visible(re.sub(r"\s+", " ", text).strip()) or "-"
 
 
-def _times(timed: Timed, point: str) -> str:
-    start, end = (subtitle_time(seconds, point=point) for seconds in (timed.start, timed.end))
-    return f"{start} --> {end}"
+def _times(start: float, end: float, point: str) -> str:
+    return f"{subtitle_time(start, point=point)} --> {subtitle_time(end, point=point)}"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.export.moments import Edit, LeftOutMoment
-from jepa_retrieval.times import subtitle_time
-from jepa_retrieval.visible import visible
+from jepa_retrieval.report.subtitles import vtt_cue
 
 _MAX_NAMED = 3
 
@@ -34,14 +33,6 @@ def write_vtt(edit: Edit, out: Path) -> list[LeftOutMoment]:
     cues = ["WEBVTT"]
     for moment in sorted(moments, key=lambda moment: (moment.start or 0.0, moment.end or 0.0)):
         start, end = moment.start or 0.0, moment.end or 0.0
-        text = _cue_text(moment.label or edit.title or moment.path)
-        times = f"{subtitle_time(start, point='.')} --> {subtitle_time(max(end, start + 0.001), point='.')}"
-        cues.append(f"{times}\n{text}")
+        cues.append(vtt_cue(start, max(end, start + 0.001), moment.label or edit.title or moment.path))
     out.write_text("\n\n".join(cues) + "\n", "utf-8", newline="")
     return left_out
-
-
-def _cue_text(text: str) -> str:
-    """One line: an empty line would end the cue."""
-    line = visible(" ".join(text.split())) or "-"
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
