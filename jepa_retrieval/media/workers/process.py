@@ -19,6 +19,7 @@ from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import CallRequest, DecodeRequest
+from jepa_retrieval.media.workers.child import decoder_environment
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +41,6 @@ class WorkerProcess:
     """
 
     def __init__(self) -> None:
-        package_root = str(Path(__file__).parents[3])
-        paths = [package_root, os.environ.get("PYTHONPATH", "")]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
         self._printed: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the process
         try:
             self._process = subprocess.Popen(
@@ -55,7 +48,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._printed,
-                env=environment,
+                env=decoder_environment(),
             )
         except OSError as error:
             self._printed.close()

@@ -24,10 +24,10 @@ import traceback
 from typing import BinaryIO
 
 from jepa_retrieval.errors import JepaError, MediaError, UnreadableMediaError, UsageError
-from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import CallRequest, DecodeRequest, MediaWindow, ReadReport
+from jepa_retrieval.media.workers.child import limit_memory
 from jepa_retrieval.media.workers.outbox import Outbox
 
 _POLL_SECONDS = 0.5
@@ -127,21 +127,11 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
     return incoming, outgoing
 
 
-def _limit_memory() -> None:
-    try:
-        import resource
-
-        limit = MAX_WORKER_BYTES.value
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    except (ImportError, ValueError, OSError):
-        return  # Windows has no such limit, macOS may refuse it
-
-
 def main() -> None:
     """Serve requests until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     incoming, outgoing = _own_streams()
-    _limit_memory()
+    limit_memory()
     outbox = Outbox(outgoing)
     outbox.add(("ready",))
     outbox.flush()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import signal
 import sys
 import uuid
@@ -14,9 +13,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from jepa_retrieval.media.workers.child import module_environment
 from jepa_retrieval.serving.jobs.process import CANCELLED
 from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.serving.schemas.jobs import JobItem, JobKind, JobState
@@ -179,7 +178,7 @@ async def _work(job: Job) -> None:
         json.dumps(job.options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": _python_path()},
+        env=module_environment(),
         limit=_LINE_BYTES,
     )
     job.tell(state="running")
@@ -208,11 +207,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-
-
-def _python_path() -> str:
-    package_root = str(Path(__file__).parents[3])
-    return os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH", "")]))
 
 
 def _now() -> str:

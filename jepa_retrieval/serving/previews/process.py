@@ -11,8 +11,8 @@ import sys
 from typing import BinaryIO
 
 from jepa_retrieval.errors import JepaError, UnreadableMediaError
-from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 from jepa_retrieval.media.reasons import library_reason
+from jepa_retrieval.media.workers.child import limit_memory
 from jepa_retrieval.serving.previews.request import FAILED, PreviewRequest
 
 _NICENESS = 5  # searches go first
@@ -22,7 +22,9 @@ def main() -> int:
     """Make the preview; returns the exit status."""
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no part of the preview
-    _limit()
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(_NICENESS)
+    limit_memory()
     request = PreviewRequest.from_text(sys.argv[1])
     try:
         _write(request, output)
@@ -51,18 +53,6 @@ def _write(request: PreviewRequest, output: BinaryIO) -> None:
 def _failed(reason: str) -> int:
     sys.stderr.write("\n" + reason.replace("\n", " ") + "\n")
     return FAILED
-
-
-def _limit() -> None:
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(_NICENESS)
-    try:
-        import resource
-
-        limit = MAX_WORKER_BYTES.value
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    except (ImportError, ValueError, OSError):
-        return  # Windows has no such limit, macOS may refuse it
 
 
 if __name__ == "__main__":

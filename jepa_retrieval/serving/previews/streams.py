@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from prometheus_client import Gauge
 
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.workers.child import decoder_environment
 from jepa_retrieval.serving.previews.request import FAILED, PreviewRequest
 from jepa_retrieval.serving.problems import ProblemError
 
@@ -89,14 +88,6 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
 
 
 async def _start(request: PreviewRequest) -> asyncio.subprocess.Process:
-    package_root = str(Path(__file__).parents[3])
-    paths = [package_root, os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -105,7 +96,7 @@ async def _start(request: PreviewRequest) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environment,
+        env=decoder_environment(),
         limit=2 * CHUNK,
     )
 
