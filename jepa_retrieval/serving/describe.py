@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from jepa_retrieval.media.suffixes import RAW_SUFFIXES
-from jepa_retrieval.serving.media_files import MediaFiles
+from jepa_retrieval.serving.media_files import MediaFiles, clean
 from jepa_retrieval.serving.schemas.media import MediaItem
 from jepa_retrieval.serving.schemas.search import Hit
 from jepa_retrieval.serving.served import Commit
@@ -32,7 +32,7 @@ def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> Med
     return MediaItem(
         id=number or 0,
         index=commit.name,
-        path=clean(files.shown(commit, row["path"])),
+        path=files.shown(commit, row["path"]),
         kind=row["kind"],
         state=row["state"],
         error=None if row["error"] is None else clean(row["error"]),
@@ -59,7 +59,7 @@ def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
         id=commit.clip_id(moment.clip_id),
         media_id=media_id,
         index=commit.name,
-        path=clean(files.shown(commit, moment.path)),
+        path=files.shown(commit, moment.path),
         kind=moment.kind,
         start=moment.start,
         end=moment.end,
@@ -84,8 +84,3 @@ def media_type(path: str) -> str:
     """The media type that a file is sent with: a picture's or a video's, and never one that a browser runs."""
     kind = mimetypes.guess_type(PurePosixPath(path).name)[0] or _OCTETS
     return kind if kind.startswith(("video/", "image/")) and "svg" not in kind else _OCTETS
-
-
-def clean(text: str) -> str:
-    """A text that can be encoded: what a file name holds that is no character becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()

@@ -40,14 +40,19 @@ class MediaFiles:
         return real
 
     def shown(self, commit: Commit, path: str) -> str:
-        """A stored path as clients see it: never one that begins at the root of the disk."""
+        """A stored path as clients see it: never one that begins at the root of the disk; see `clean`."""
         if not path.startswith("/") and not Path(path).is_absolute():
-            return path
+            return clean(path)
         full = Path(path)
         for root in self._allowed:
             if full.is_relative_to(root):
-                return (Path(root.name) / full.relative_to(root)).as_posix()
-        return full.name
+                return clean((Path(root.name) / full.relative_to(root)).as_posix())
+        return clean(full.name)
+
+
+def clean(text: str) -> str:
+    """A text that can be encoded: what a file name holds that is no character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def open_regular(path: Path) -> int:

@@ -8,7 +8,6 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Query
 
-from jepa_retrieval.serving.describe import clean
 from jepa_retrieval.serving.problems import responses
 from jepa_retrieval.serving.schemas.media import DuplicateFile, DuplicateGroup, Duplicates, SharedScene
 from jepa_retrieval.serving.served import Commit
@@ -46,7 +45,7 @@ def _groups(commit: Commit, report: DuplicateReport, using: Services) -> list[Du
             files=[
                 DuplicateFile(
                     media_id=commit.media_id(file.path) or 0,
-                    path=_path(commit, file.path, using),
+                    path=using.files.shown(commit, file.path),
                     similarity=round(file.similarity, 4),
                     is_link=file.link is not None,
                 )
@@ -62,18 +61,14 @@ def _scenes(commit: Commit, report: DuplicateReport, using: Services) -> list[Sh
         SharedScene(
             index=commit.name,
             first_media_id=commit.media_id(scene.first_path) or 0,
-            first_path=_path(commit, scene.first_path, using),
+            first_path=using.files.shown(commit, scene.first_path),
             first_start=scene.first_start,
             first_end=scene.first_end,
             second_media_id=commit.media_id(scene.second_path) or 0,
-            second_path=_path(commit, scene.second_path, using),
+            second_path=using.files.shown(commit, scene.second_path),
             second_start=scene.second_start,
             second_end=scene.second_end,
             similarity=round(scene.similarity, 4),
         )
         for scene in report.scenes
     ]
-
-
-def _path(commit: Commit, path: str, using: Services) -> str:
-    return clean(using.files.shown(commit, path))

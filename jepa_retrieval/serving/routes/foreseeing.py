@@ -5,7 +5,6 @@ from __future__ import annotations
 import anyio.to_thread
 from fastapi import APIRouter
 
-from jepa_retrieval.serving.describe import clean
 from jepa_retrieval.serving.problems import responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.foreseeing import (
@@ -61,7 +60,7 @@ def _item(commit: Commit, path: str, found: Surprise, using: Services) -> Surpri
     return SurpriseItem(
         media_id=commit.media_id(path) or 0,
         clip_id=None if found.clip_id is None else commit.clip_id(found.clip_id),
-        path=clean(using.files.shown(commit, path)),
+        path=using.files.shown(commit, path),
         start=found.start,
         end=found.end,
         z=round(found.z, 3),
@@ -94,7 +93,7 @@ def _anticipated(body: AnticipateRequest, using: Services) -> Anticipation:
                 moments=[
                     ForeseenMoment(
                         media_id=commit.media_id(moment.path) or 0,
-                        path=clean(using.files.shown(commit, moment.path)),
+                        path=using.files.shown(commit, moment.path),
                         start=moment.start,
                         end=moment.end,
                         score=round(moment.score, 5),

@@ -11,7 +11,6 @@ from fastapi import APIRouter
 
 from indexes import Index
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.serving.describe import clean
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.tasks import AskRequest, Choice, Chosen, ClassifyRequest, Item
@@ -134,7 +133,7 @@ def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
         media_id=media_id,
         clip_id=None if item.clip_id is None else commit.clip_id(item.clip_id),
         index=commit.name,
-        path=clean(using.files.shown(commit, item.path)),
+        path=using.files.shown(commit, item.path),
         start=item.start,
         end=item.end,
         choices=[
