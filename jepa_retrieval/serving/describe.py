@@ -11,7 +11,9 @@ from jepa_retrieval.media.suffixes import RAW_SUFFIXES
 from jepa_retrieval.serving.media_files import MediaFiles, clean
 from jepa_retrieval.serving.schemas.media import MediaItem
 from jepa_retrieval.serving.schemas.search import Hit
+from jepa_retrieval.serving.schemas.tasks import Choice
 from jepa_retrieval.serving.served import Commit
+from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.searching.moments import Moment
 
 MEDIA_COLUMNS = (
@@ -54,7 +56,6 @@ def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> Med
 def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
     """A moment that a search has found."""
     media_id = commit.media_id(moment.path) or 0
-    at = "" if moment.start is None else f"?t={(moment.start + (moment.end or moment.start)) / 2:g}"
     return Hit(
         id=commit.clip_id(moment.clip_id),
         media_id=media_id,
@@ -68,8 +69,19 @@ def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
         rank=rank,
         caption=moment.caption,
         offline=moment.offline,
-        thumbnail_url=f"/v1/media/{media_id}/thumbnail{at}",
+        thumbnail_url=thumbnail_url(media_id, moment.start, moment.end),
     )
+
+
+def choice(scored: Scored) -> Choice:
+    """A label or an answer."""
+    return Choice(name=scored.name, score=round(scored.score, 5), probability=round(scored.probability, 5))
+
+
+def thumbnail_url(media_id: int, start: float | None, end: float | None) -> str:
+    """Where the picture of an interval is: of its middle; None and None for a photograph."""
+    at = "" if start is None else f"?t={(start + (end or start)) / 2:g}"
+    return f"/v1/media/{media_id}/thumbnail{at}"
 
 
 def plays_natively(path: str, kind: str, codec: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio.to_thread
 from fastapi import APIRouter
 
+from jepa_retrieval.serving.describe import choice
 from jepa_retrieval.serving.problems import responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.foreseeing import (
@@ -16,7 +17,6 @@ from jepa_retrieval.serving.schemas.foreseeing import (
     SurpriseItem,
     SurpriseRequest,
 )
-from jepa_retrieval.serving.schemas.tasks import Choice
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.foreseeing.anticipate import anticipate
@@ -84,12 +84,7 @@ def _anticipated(body: AnticipateRequest, using: Services) -> Anticipation:
         horizons=[
             HorizonItem(
                 seconds=one.seconds,
-                labels=[
-                    Choice(
-                        name=label.name, score=round(label.score, 5), probability=round(label.probability, 5)
-                    )
-                    for label in one.labels
-                ],
+                labels=[choice(label) for label in one.labels],
                 moments=[
                     ForeseenMoment(
                         media_id=commit.media_id(moment.path) or 0,

@@ -10,7 +10,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from indexes.text_patterns import quote_text
-from jepa_retrieval.serving.describe import MEDIA_COLUMNS, media_item
+from jepa_retrieval.serving.describe import MEDIA_COLUMNS, media_item, thumbnail_url
 from jepa_retrieval.serving.ids import split_id
 from jepa_retrieval.serving.previews.request import PreviewRequest
 from jepa_retrieval.serving.problems import ProblemError, responses
@@ -150,8 +150,7 @@ def _clips(commit: Commit, path: str, media_id: int) -> list[Clip]:
             start=clip.start,
             end=clip.end,
             caption=caption,
-            thumbnail_url=f"/v1/media/{media_id}/thumbnail"
-            + ("" if clip.start is None else f"?t={clip.start:g}"),
+            thumbnail_url=thumbnail_url(media_id, clip.start, clip.start),
         )
         for clip, caption in zip(hits, captions, strict=True)
     ]

@@ -11,9 +11,10 @@ from fastapi import APIRouter
 
 from indexes import Index
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.serving.describe import choice, thumbnail_url
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of
-from jepa_retrieval.serving.schemas.tasks import AskRequest, Choice, Chosen, ClassifyRequest, Item
+from jepa_retrieval.serving.schemas.tasks import AskRequest, Chosen, ClassifyRequest, Item
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.asking.ask import Answered, Answers, ask
@@ -128,7 +129,6 @@ async def _answer(
 def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
     scored: Sequence[Scored] = item.labels if isinstance(item, Classified) else item.answers
     media_id = commit.media_id(item.path) or 0
-    at = "" if item.start is None else f"?t={(item.start + (item.end or item.start)) / 2:g}"
     return Item(
         media_id=media_id,
         clip_id=None if item.clip_id is None else commit.clip_id(item.clip_id),
@@ -136,11 +136,8 @@ def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
         path=using.files.shown(commit, item.path),
         start=item.start,
         end=item.end,
-        choices=[
-            Choice(name=one.name, score=round(one.score, 5), probability=round(one.probability, 5))
-            for one in scored
-        ],
-        thumbnail_url=f"/v1/media/{media_id}/thumbnail{at}",
+        choices=[choice(one) for one in scored],
+        thumbnail_url=thumbnail_url(media_id, item.start, item.end),
     )
 
 
