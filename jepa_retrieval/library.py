@@ -306,9 +306,11 @@ class Library(StateVerbs):
             FilterError: `where` is not valid.
         """
         from jepa_retrieval.tasks.asking.indexed import ask_index
+        from jepa_retrieval.tasks.searching.stored_clips import Selection
 
+        selection = Selection(where)
         found = ask_index(
-            self._index, self.model, question, where=where, search=search, clips=clips, **options
+            self._index, self.model, question, selection=selection, search=search, clips=clips, **options
         )
         return found.with_thumbnails(self)
 

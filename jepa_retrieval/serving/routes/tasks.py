@@ -9,18 +9,17 @@ from functools import partial
 import anyio.to_thread
 from fastapi import APIRouter
 
-from indexes import Index
-from jepa_retrieval.models.parts import Model
 from jepa_retrieval.serving.describe import choice, thumbnail_url
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.tasks import AskRequest, Chosen, ClassifyRequest, Item
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
-from jepa_retrieval.tasks.asking.ask import Answered, Answers, ask
+from jepa_retrieval.tasks.asking.ask import Answered, Answers
 from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.asking.classify import Classification, Classified, classify
 from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+from jepa_retrieval.tasks.asking.indexed import ask_index
 from jepa_retrieval.tasks.searching.stored_clips import Selection
 
 router = APIRouter(tags=["labels and questions"])
@@ -55,42 +54,27 @@ async def answer_question(body: AskRequest, using: Services) -> Chosen:
     """What `POST /v1/ask` and the tools for assistants answer."""
 
     def run(commit: Commit, selection: Selection) -> Answers:
-        if body.search is not None:
-            found = nearest(commit.index, commit.model, body.search, selection, body.clips)
-            selection = Selection(clip_ids=found)
-        elif selection.where is None and selection.paths is None and commit.clips > MAX_CLIPS:
+        everything = body.search is None and selection.where is None and selection.paths is None
+        if everything and commit.clips > MAX_CLIPS:
             raise ProblemError(
                 422,
                 f"the index {commit.name!r} has {commit.clips:,} clips: give a filter, a file or a text to search "
                 f"for; at most {MAX_CLIPS:,} are asked about without",
             )
-        return ask(
-            [IndexedClips(commit.index, selection)],
+        return ask_index(
+            commit.index,
             commit.model,
             body.question,
+            selection=selection,
+            search=body.search,
+            clips=body.clips,
             answers=body.answers,
             answer=body.answer,
             per=body.per,
             top=body.top_k,
         )
 
-    chosen = await _answer(body, using, run)
-    if body.answer is not None and len(using.indexes.served) > 1:
-        chosen.data.sort(key=lambda item: -_probability(item, body.answer or ""))
-    chosen.data = chosen.data[: body.limit]
-    return chosen
-
-
-def nearest(index: Index, model: Model, text: str, selection: Selection, count: int) -> list[int]:
-    """The clips of a selection that are nearest to a text."""
-    vector = model.y_encoder.encode([text])
-    where = selection.where
-    if selection.paths is not None:
-        ids = [clip.clip_id for path in selection.paths for clip in index.clips_of(path)]
-        scores = index.embeddings(ids) @ vector[0] if ids else []
-        ranked = sorted(zip(scores, ids, strict=True), reverse=True)[:count]
-        return [clip_id for _, clip_id in ranked]
-    return [hit.clip_id for hit in index.search(vector, k=count, where=where)[0]]
+    return await _answer(body, using, run)
 
 
 async def _answer(
@@ -109,15 +93,15 @@ async def _answer(
         for commit, selection in chosen
     ]
     every = [(commit, item) for commit, result in found for item in result.items]
+    if len(found) > 1 and isinstance(body, AskRequest) and body.answer is not None:
+        answer = body.answer
+        every.sort(key=lambda pair: -pair[1].probability_of(answer) if isinstance(pair[1], Answered) else 0.0)
     candidates = [
         list(result.labels if isinstance(result, Classification) else result.candidates)
         for _, result in found
     ]
-    limit = (
-        None if isinstance(body, AskRequest) and len(found) > 1 else body.limit
-    )  # ordered over indexes first
     return Chosen(
-        data=[_item(commit, item, using) for commit, item in every[:limit]],
+        data=[_item(commit, item, using) for commit, item in every[: body.limit]],
         total=len(every),
         candidates=list(dict.fromkeys(name for names in candidates for name in names)),
         index_version=using.indexes.version([commit for commit, _ in chosen]),
@@ -139,7 +123,3 @@ def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
         choices=[choice(one) for one in scored],
         thumbnail_url=thumbnail_url(media_id, item.start, item.end),
     )
-
-
-def _probability(item: Item, answer: str) -> float:
-    return next((choice.probability for choice in item.choices if choice.name == answer), 0.0)

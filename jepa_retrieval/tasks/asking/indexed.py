@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
+
+import numpy as np
 
 from indexes import Index
 from jepa_retrieval.arguments import as_text
@@ -12,7 +15,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.asking.ask import Answers, AskOptions, ask
 from jepa_retrieval.tasks.asking.clip_set import IndexedClips
 from jepa_retrieval.tasks.encoding.known_words import check_words
-from jepa_retrieval.tasks.searching.stored_clips import Selection
+from jepa_retrieval.tasks.searching.stored_clips import Selection, stored_embeddings
 
 
 def ask_index(
@@ -20,17 +23,26 @@ def ask_index(
     model: Model,
     question: str,
     *,
-    where: str | None,
+    selection: Selection,
     search: str | None,
     clips: int,
     **options: Unpack[AskOptions],
 ) -> Answers:
-    """Answer a question about the clips of an index; see `Library.ask`."""
+    """Answer a question about some clips of an index, with `search` those nearest to a text; see `Library.ask`."""
     if search is None:
-        return ask([IndexedClips(index, Selection(where))], model, question, **options)
+        return ask([IndexedClips(index, selection)], model, question, **options)
     if not as_text("search", search).strip():
         raise UsageError("the text to search for is empty")
-    hits = index.search(model.y_encoder.encode([search]), k=clips, where=where)[0]
-    nearest = Selection(clip_ids=[hit.clip_id for hit in hits])
+    nearest = Selection(clip_ids=_nearest(index, model.y_encoder.encode([search]), selection, clips))
     found = ask([IndexedClips(index, nearest)], model, question, **options)
     return replace(found, warnings=(*check_words([search], model).warnings, *found.warnings))
+
+
+def _nearest(index: Index, query: np.ndarray, selection: Selection, count: int) -> Sequence[int]:
+    """The clips of a selection that are nearest to a query, float32 [1, E]."""
+    if selection.paths is None:
+        return [hit.clip_id for hit in index.search(query, k=count, where=selection.where)[0]]
+    clips, embeddings = stored_embeddings(index, selection)
+    ranked = np.argsort(-(embeddings @ query[0]), kind="stable")[:count]
+    nearest: list[int] = clips.clip_ids[ranked].tolist()
+    return nearest

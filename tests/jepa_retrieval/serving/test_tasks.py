@@ -60,6 +60,17 @@ def test_questions_are_answered_for_the_library_and_for_a_file(server: Running) 
     assert [item["media_id"] for item in one["data"]] == [number]
 
 
+def test_a_filter_holds_for_a_search_in_one_file_too(server: Running) -> None:
+    number = server.media()["bikes.mp4"]["id"]
+    body = {"question": "Is there a bicycle?", "search": "bicycles", "media_id": number, "per": "clip"}
+
+    every = server.client.post("/v1/ask", json=body).json()["data"]
+    later = server.client.post("/v1/ask", json={**body, "filter": "start > 0"}).json()["data"]
+
+    assert every[0]["start"] == 0
+    assert [item["clip_id"] for item in later] == [item["clip_id"] for item in every[1:]]
+
+
 @pytest.mark.parametrize(
     ("url", "body"),
     [
