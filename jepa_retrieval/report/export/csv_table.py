@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
-from jepa_retrieval.report.export.timecode import drops_frames, is_drop, timecode
+from jepa_retrieval.report.export.timecode import timecode
 from jepa_retrieval.times import rate_text
 
 COLUMNS = (
@@ -55,8 +55,7 @@ def _frames(placed: PlacedMoment) -> dict[str, object]:
     timing = placed.timing
     if timing is None:
         return {}
-    own = timing.timecode
-    drop = drops_frames(timing.rate) and (own is None or is_drop(own))
+    drop = placed.drops_numbers
     return {
         "first_frame": placed.first,
         "last_frame": placed.last,

@@ -12,9 +12,7 @@ from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMome
 from jepa_retrieval.report.export.timecode import (
     MAX_COUNTED_RATE,
     counted_rate,
-    drops_frames,
     frames_of,
-    is_drop,
     timecode,
 )
 from jepa_retrieval.times import rate_text
@@ -38,7 +36,7 @@ def write_edl(edit: Edit, out: Path) -> list[LeftOutMoment]:
             left_out.append(LeftOutMoment(moment.moment, problem))
         else:
             kept.append(moment)
-    drop = drops_frames(rate) and not all(_own_numbers(moment) for moment in kept)
+    drop = any(moment.drops_numbers for moment in kept)
     record = frames_of(f"{_RECORD_START[:-3]};00" if drop else _RECORD_START, rate)
     title = " ".join(visible(edit.title).split())[:_MAX_TITLE]
     lines = [f"TITLE: {title or 'moments'}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
@@ -60,24 +58,14 @@ def _problem(moment: PlacedMoment, edit: Edit) -> str | None:
     return None
 
 
-def _own_numbers(moment: PlacedMoment) -> bool:
-    """Whether the file has a timecode of its own that leaves out no numbers."""
-    return (
-        moment.timing is not None
-        and moment.timing.timecode is not None
-        and not is_drop(moment.timing.timecode)
-    )
-
-
 def _event(number: int, moment: PlacedMoment, record: int, *, drop: bool) -> list[str]:
     assert moment.timing is not None
     rate = moment.timing.rate
-    source_drop = drops_frames(rate) and not _own_numbers(moment)
     source = moment.source_offset + moment.first
     length = moment.last - moment.first
     times = [
-        timecode(source, rate, drop=source_drop),
-        timecode(source + length, rate, drop=source_drop),
+        timecode(source, rate, drop=moment.drops_numbers),
+        timecode(source + length, rate, drop=moment.drops_numbers),
         timecode(record, rate, drop=drop),
         timecode(record + length, rate, drop=drop),
     ]

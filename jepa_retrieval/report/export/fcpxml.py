@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
-from jepa_retrieval.report.export.timecode import drops_frames, is_drop
+from jepa_retrieval.report.export.timecode import drops_frames
 from jepa_retrieval.visible import visible
 
 _VERSION = "1.9"
@@ -110,8 +110,6 @@ def _add_clip(
     if timing is None:
         clip = SubElement(spine, "video", {**places, "start": "0s"})
     else:
-        own = timing.timecode
-        drop = drops_frames(timing.rate) and (own is None or is_drop(own))
         clip = SubElement(
             spine,
             "asset-clip",
@@ -119,7 +117,7 @@ def _add_clip(
                 **places,
                 "start": _time(_asset_start(moment) + moment.first / timing.rate),
                 "format": resources.format_id(timing.rate, moment.width, moment.height),
-                "tcFormat": "DF" if drop else "NDF",
+                "tcFormat": "DF" if moment.drops_numbers else "NDF",
             },
         )
     if moment.moment.label:

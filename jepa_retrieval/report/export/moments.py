@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.report.export.timecode import frames_of
+from jepa_retrieval.report.export.timecode import drops_frames, frames_of, is_drop
 from jepa_retrieval.times import check_interval
 
 if TYPE_CHECKING:
@@ -109,6 +109,13 @@ class PlacedMoment:
         if self.timing is None or self.timing.timecode is None:
             return 0
         return frames_of(self.timing.timecode, self.timing.rate)
+
+    @property
+    def drops_numbers(self) -> bool:
+        """Whether the file's timecode drops numbers: as its own says, or as is usual at its rate."""
+        if self.timing is None or not drops_frames(self.timing.rate):
+            return False
+        return self.timing.timecode is None or is_drop(self.timing.timecode)
 
     def length_at(self, rate: Fraction) -> int:
         """How many frames of `rate` the moment lasts, at least one."""
