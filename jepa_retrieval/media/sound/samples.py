@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
-from jepa_retrieval.media.video.video_file import open_container
+from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -53,7 +53,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
     """
     check_regular_file(path)
     with open_container(path) as container, out.open("wb") as file:
-        stream = next((stream for stream in container.streams.audio if stream.codec_context), None)
+        stream = first_sound(container)
         if stream is None:
             return SoundReport(0.0)
         starts = [0.0 if container.start_time is None else container.start_time / av.time_base]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import av
 from av.audio.resampler import AudioResampler
 
-from jepa_retrieval.media.video.video_file import open_container
+from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -47,7 +47,7 @@ class ClipSound:
         self._origin, self._start, self._end = file.origin, start, end
         self._on_tick = on_tick
         self._container = open_container(file.path)
-        source = next((stream for stream in self._container.streams.audio if stream.codec_context), None)
+        source = first_sound(self._container)
         self._packets: Iterator[Packet] = iter(())
         if source is not None:
             self._packets = self._encoded(source) if self._must_encode(source) else self._copied(source)

@@ -16,6 +16,7 @@ from jepa_retrieval.media.video.container import Video
 from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 
@@ -73,3 +74,8 @@ def open_container(path: Path) -> InputContainer:
         )
     except Exception as error:
         raise UnreadableMediaError(path, library_reason(error)) from error
+
+
+def first_sound(container: InputContainer) -> AudioStream | None:
+    """The first stream of sound that can be decoded; None without."""
+    return next((stream for stream in container.streams.audio if stream.codec_context), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -11,9 +10,8 @@ from pathlib import Path
 import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 
-from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
+from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 RATE = 48_000
 FRAME_SAMPLES = 1024  # of AAC
@@ -32,13 +30,8 @@ class Sound:
     def __init__(self, path: Path, *, origin: float, start: float) -> None:
         self._origin = origin
         self._start = start
-        self._container = av.open(
-            "file:" + os.path.abspath(path),
-            metadata_errors="replace",
-            options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
-        )
-        streams = [one for one in self._container.streams.audio if one.codec_context is not None]
-        self._stream: AudioStream | None = streams[0] if streams else None
+        self._container = open_container(path)
+        self._stream = first_sound(self._container)
         for other in self._container.streams:
             if self._stream is None or other.index != self._stream.index:
                 other.discard = av.stream.Discard.all
