@@ -64,15 +64,14 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         ][:1]
         writer = _Writer(file, origin=min(starts))
         damaged = decoded = 0
-        resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
         try:
             for frame in _frames(stream, on_tick):
                 if frame is None:
                     damaged += 1
                     continue
-                resampler = writer.add(frame, resampler)
+                writer.add(frame)
                 decoded += 1
-            writer.finish(resampler)
+            writer.finish()
         except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
             if not decoded:
                 raise UnreadableMediaError(path, f"its sound {library_reason(error)}") from error
@@ -106,31 +105,32 @@ class _Writer:
         self._file = file
         self._origin = origin
         self._format: tuple[int, str, str] | None = None
+        self._resampler: AudioResampler | None = None  # of the frames since the last break
         self.end = 0  # samples up to the end of what was written last
 
-    def add(self, frame: AudioFrame, resampler: AudioResampler) -> AudioResampler:
-        """Write a frame. Returns the resampler to go on with: a new one where the kind of sound changes."""
+    def add(self, frame: AudioFrame) -> None:
+        """Write a frame."""
         kind = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if self._format not in (None, kind):
-            self.finish(resampler)
-            resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+        if kind != self._format:
+            self.finish()
         self._format = kind
         if frame.pts is not None and frame.time_base:
             at = round((float(frame.pts * frame.time_base) - self._origin) * SAMPLE_RATE)
             if abs(at - self.end) > _TOLERANCE * SAMPLE_RATE and at < MAX_HOURS * 3600 * SAMPLE_RATE:
-                self.finish(resampler)
-                resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+                self.finish()
                 self.end = at
         frame.pts = None  # the resampler would fill gaps, however long
-        for piece in resampler.resample(frame):
+        if self._resampler is None:
+            self._resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+        for piece in self._resampler.resample(frame):
             self._write(piece)
-        return resampler
 
-    def finish(self, resampler: AudioResampler) -> None:
-        """Write what a resampler still holds."""
-        if self._format is not None:
-            for piece in resampler.resample(None):
+    def finish(self) -> None:
+        """Write what the resampler still holds; the next frame gets a new one."""
+        if self._resampler is not None:
+            for piece in self._resampler.resample(None):
                 self._write(piece)
+        self._resampler = None
 
     def _write(self, piece: AudioFrame) -> None:
         samples = piece.to_ndarray().reshape(-1).astype("<i2", copy=False)
