@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from indexes.files import write_atomically
+from indexes.schema import utc_time
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.media_files import MediaFiles
 from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.serving.queries import QueryReader
 from jepa_retrieval.serving.schemas.saved import Alert, SavedSearch, SavedSearchRequest
-from jepa_retrieval.serving.schemas.search import Term
+from jepa_retrieval.serving.schemas.search import terms_of
 from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.tasks.searching.search import SearchOptions
@@ -54,7 +55,7 @@ class SavedSearchStore:
         """
         if len(self._read()) >= MAX_SEARCHES:
             raise ProblemError(422, f"at most {MAX_SEARCHES} searches are kept: delete one first")
-        saved = SavedSearch(**request.model_dump(), id=uuid.uuid4().hex, created=_now())
+        saved = SavedSearch(**request.model_dump(), id=uuid.uuid4().hex, created=utc_time(time.time_ns()))
         self._write({**self._read(), saved.id: saved})
         return saved
 
@@ -145,8 +146,9 @@ class AlertWatcher:
             per_file=saved.group_by == "file",
             min_confidence=saved.min_confidence or ALERT_CONFIDENCE,
         )
-        terms = [Term(text=saved.query)] if isinstance(saved.query, str) else saved.query
-        (found,) = await self._searcher.search(await self._queries.read(terms, [commit], options))
+        (found,) = await self._searcher.search(
+            await self._queries.read(terms_of(saved.query), [commit], options)
+        )
         likely = [moment for moment in found.moments if moment.confidence is not None]
         for rank, moment in enumerate(likely, start=1):
             self._count += 1
@@ -155,14 +157,10 @@ class AlertWatcher:
                     number=self._count,
                     search_id=saved.id,
                     search_name=saved.name,
-                    time=_now(),
+                    time=utc_time(time.time_ns()),
                     hit=hit(commit, moment, self._files, rank=rank),
                 )
             )
         if likely:
             before, self._changed = self._changed, asyncio.Event()
             before.set()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -8,13 +8,14 @@ import json
 import logging
 import signal
 import sys
+import time
 import uuid
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from indexes.schema import utc_time
 from jepa_retrieval.media.workers.child import module_environment
 from jepa_retrieval.serving.jobs.process import CANCELLED
 from jepa_retrieval.serving.problems import ProblemError
@@ -210,4 +211,4 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc_time(time.time_ns())

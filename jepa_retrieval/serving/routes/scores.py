@@ -15,7 +15,7 @@ from jepa_retrieval.serving.problems import responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.routes.media import MediaId
 from jepa_retrieval.serving.schemas.common import Text
-from jepa_retrieval.serving.schemas.search import Scores, ScoresRequest
+from jepa_retrieval.serving.schemas.search import Scores, ScoresRequest, terms_of
 from jepa_retrieval.serving.scoring import window_scores
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.searching.search import SearchOptions
@@ -45,7 +45,7 @@ async def post_scores(media_id: MediaId, body: ScoresRequest, using: Using) -> S
 async def _scores(media_id: int, body: ScoresRequest, using: Services) -> Scores:
     commit, path = file_of(using.indexes, media_id)
     options = SearchOptions(top=MAX_HITS, where=f"path = {quote_text(path)}")
-    asked = await using.queries.read(body.terms(), [commit], options)
+    asked = await using.queries.read(terms_of(body.query), [commit], options)
     (found,) = await using.searcher.search(asked)
     windows = await anyio.to_thread.run_sync(
         partial(window_scores, commit.index, path, found.vector, max_points=body.max_points)

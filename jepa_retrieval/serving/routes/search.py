@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import read_cursor, write_cursor
-from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, SearchResponse
+from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, SearchResponse, terms_of
 from jepa_retrieval.serving.searching import Found
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
@@ -43,7 +43,7 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         min_confidence=body.min_confidence,
     )
     commits = using.indexes.commits(body.indexes)
-    asked = await using.queries.read(body.terms(), commits, options)
+    asked = await using.queries.read(terms_of(body.query), commits, options)
     found = await using.searcher.search(asked)
     ordered = merged(found)
     page = ordered[skipped : skipped + body.top_k]

@@ -67,6 +67,11 @@ class Term(Received):
 Terms = Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS)]
 
 
+def terms_of(query: str | list[Term]) -> list[Term]:
+    """A query as terms: a text is one."""
+    return [Term(text=query)] if isinstance(query, str) else query
+
+
 class SearchRequest(Received):
     """What to look for, and where."""
 
@@ -89,10 +94,6 @@ class SearchRequest(Received):
             "min_confidence": 0.3,
         },
     )
-
-    def terms(self) -> list[Term]:
-        """The query as terms."""
-        return [Term(text=self.query)] if isinstance(self.query, str) else self.query
 
 
 class Hit(BaseModel):
@@ -168,10 +169,6 @@ class ScoresRequest(Received):
     )
 
     model_config = example({"query": [{"text": "a dog"}, {"clip_id": 7, "weight": -0.5}]})
-
-    def terms(self) -> list[Term]:
-        """The query as terms."""
-        return [Term(text=self.query)] if isinstance(self.query, str) else self.query
 
 
 class Scores(BaseModel):
