@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request
@@ -79,9 +79,9 @@ async def get_preview(
     if row["duration"] is not None and start >= row["duration"]:
         raise ProblemError(422, f"there is no frame at {start:g} s: the video is {row['duration']:g} s long")
     if row["kind"] == "image":
-        kind, form = ("webp", "webp") if _accepts_webp(request) else ("jpeg", "jpeg")
-        wanted = PreviewRequest(path=str(real), format=cast(Any, form), height=height)
-        return ClosingStream(await using.previews.open(wanted), media_type=f"image/{kind}", headers=_SANDBOX)
+        form: Literal["webp", "jpeg"] = "webp" if _accepts_webp(request) else "jpeg"
+        wanted = PreviewRequest(path=str(real), format=form, height=height)
+        return ClosingStream(await using.previews.open(wanted), media_type=f"image/{form}", headers=_SANDBOX)
     wanted = PreviewRequest(
         path=str(real),
         format="mp4",
