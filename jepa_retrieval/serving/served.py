@@ -7,16 +7,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from indexes import Index
-from indexes.manifest import Manifest, read_manifest
+from indexes.manifest import read_manifest
 from jepa_retrieval.errors import JepaError, UsageError
-from jepa_retrieval.index_folder import INDEX_NAME
+from jepa_retrieval.index_folder import existing_index
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.serving.file_table import FileTable
@@ -24,7 +23,6 @@ from jepa_retrieval.serving.ids import MAX_INDEXES, outer_id, split_id
 from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, null_distribution
-from jepa_retrieval.user_paths import absolute
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +34,7 @@ class ServedModel:
     """A model that several indexes share, and what it encodes once for all."""
 
     model: RuntimeModel
-
-    @cached_property
-    def _cache(self) -> dict[tuple[str, ...], np.ndarray]:
-        return {}
+    _cache: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, init=False, compare=False)
 
     def encode_reference(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings of texts that every commit is compared with, float32 [texts, E]; computed once."""
@@ -92,7 +87,7 @@ class ServedIndex:
         self.name = name
         self._models = models
         self._lock = threading.Lock()
-        self._commit = self._open(read_manifest(folder))
+        self._commit = self._open()
         self._not_before = 0.0
 
     @property
@@ -103,18 +98,16 @@ class ServedIndex:
     def refresh(self) -> bool:
         """Take up a new commit, and return whether there was one; requests go on with the old one meanwhile."""
         with self._lock:
-            if (
-                time.monotonic() < self._not_before
-                or read_manifest(self.folder) == self._commit.index.manifest
-            ):
-                return False
             began = time.monotonic()
-            self._commit = self._open(read_manifest(self.folder))
+            if began < self._not_before or read_manifest(self.folder) == self._commit.index.manifest:
+                return False
+            self._commit = self._open()
             self._not_before = time.monotonic() + (time.monotonic() - began) / _MAX_SHARE
             return True
 
-    def _open(self, manifest: Manifest) -> Commit:
+    def _open(self) -> Commit:
         index = Index.open(self.folder)
+        manifest = index.manifest
         served_model = self._models.get(manifest.model)
         model = served_model.model
         index.require_fingerprint(model.fingerprint(manifest.prompt), model=model.name)
@@ -156,7 +149,7 @@ class ServedIndexes:
             IndexNotFoundError: a folder has no index.
             UsageError: an index is given twice, or there are too many.
         """
-        found = [_index_folder(folder) for folder in folders]
+        found = [existing_index(folder) for folder in folders]
         if len(set(found)) < len(found):
             raise UsageError("an index is given twice")
         if len(found) > MAX_INDEXES:
@@ -228,12 +221,6 @@ class ServedIndexes:
 
     def _known(self) -> str:
         return ", ".join(repr(served.name) for served in self.served)
-
-
-def _index_folder(folder: Path) -> Path:
-    folder = absolute(folder)
-    inside = folder / INDEX_NAME
-    return inside if inside.is_dir() else folder
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
