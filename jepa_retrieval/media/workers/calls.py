@@ -13,7 +13,6 @@ from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.types import CallRequest
 from jepa_retrieval.media.workers.process import WorkerProcess
 
-_START_SECONDS = 60.0  # that a worker may take to start, on top of the timeout, on a very busy machine
 _POLL_SECONDS = 0.5  # between looks for a hanging process
 
 T = TypeVar("T")
@@ -86,10 +85,7 @@ def _call(worker: WorkerProcess, request: CallRequest, timeout: float) -> Any:
 
 def _kill_hanging(worker: WorkerProcess, timeout: float, done: threading.Event) -> None:
     while not done.wait(_POLL_SECONDS):
-        if worker.silent_for() > timeout + (0.0 if worker.ready else _START_SECONDS):
-            worker.hung = True
-            worker.kill()
-            return
+        worker.kill_if_silent(timeout)
 
 
 def _take() -> WorkerProcess:

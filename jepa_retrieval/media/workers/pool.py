@@ -22,7 +22,6 @@ _AHEAD = (
     8  # requests per worker that are pulled before one is free, so that workers never wait for the consumer
 )
 _BUFFER_BYTES = 48 * 2**20  # of frames that wait for the consumer; workers pause beyond that
-_START_SECONDS = 60.0  # that a worker may take to start, on top of the timeout, on a very busy machine
 _POLL_SECONDS = 0.5  # between looks for hanging workers
 
 Requests = queue.SimpleQueue[DecodeRequest | None]
@@ -148,10 +147,8 @@ class DecodePool:
     def _kill_hanging(self) -> None:
         with self._lock:
             for worker in self._workers:
-                patience = self._timeout + (0.0 if worker.ready else _START_SECONDS)
-                if worker.busy and worker.silent_for() > patience:
-                    worker.hung = True
-                    worker.kill()
+                if worker.busy:
+                    worker.kill_if_silent(self._timeout)
 
     def _serve(self, waiting: Requests, events: Events) -> None:
         """Run requests through one worker at a time, in a thread of its own."""

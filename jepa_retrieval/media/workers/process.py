@@ -23,6 +23,7 @@ from jepa_retrieval.media.workers.child import decoder_environment
 
 logger = logging.getLogger(__name__)
 
+_START_SECONDS = 60.0  # that a worker may take to start, on top of the timeout, on a very busy machine
 _PIPE_BYTES = 2**20
 _MAX_LOGGED_BYTES = 4000  # of what a process printed before it ended
 
@@ -94,6 +95,12 @@ class WorkerProcess:
         """Seconds for which `receive` has been waiting."""
         since = self._waiting_since
         return 0.0 if since is None else time.monotonic() - since
+
+    def kill_if_silent(self, timeout: float) -> None:
+        """Kill the process if it has been silent for more than `timeout` seconds; one that has yet to start gets more."""
+        if self.silent_for() > timeout + (0.0 if self.ready else _START_SECONDS):
+            self.hung = True
+            self.kill()
 
     def kill(self) -> None:
         """End the process now; a waiting `receive` raises EOFError."""
