@@ -25,6 +25,10 @@ class NewerFormatError(IndexFormatError):
     """The index was written by a newer version of this program."""
 
 
+class ClipNotFoundError(IndexStoreError):
+    """The index has no clip of a number; it may have changed since the number was known."""
+
+
 class FingerprintMismatchError(IndexStoreError):
     """Vectors come from another model or prompt than those of the index."""
 

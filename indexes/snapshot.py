@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexes.errors import FilterError, IndexStoreError
+from indexes.errors import ClipNotFoundError, FilterError
 from indexes.filters import engine_filter, filter_errors
 from indexes.manifest import Manifest
 from indexes.records import ClipHit, ClipWindows, MediaRecord
@@ -119,7 +119,7 @@ class Snapshot:
         at = hits.find(ids)
         if len(at) < len(ids):
             missing = set(ids.tolist()) - set(hits.hits["clip_id"][at].tolist())
-            raise IndexStoreError(f"there is no clip {min(missing)} in {self.folder}")
+            raise ClipNotFoundError(f"there is no clip {min(missing)} in {self.folder}")
         return self.loaded.embeddings[hits.hits["row"][at]].astype(np.float32)
 
     def sample(self, limit: int) -> np.ndarray:
@@ -164,7 +164,7 @@ class Snapshot:
         at = np.searchsorted(stored, ids).clip(max=max(len(stored) - 1, 0))
         missing = ids if not len(stored) else ids[stored[at] != ids]
         if len(missing):
-            raise IndexStoreError(f"there is no clip {missing[0]} in {self.folder}")
+            raise ClipNotFoundError(f"there is no clip {missing[0]} in {self.folder}")
         _check_columns(columns, self.clips_table.schema.names)
         # Lance takes each row once, in ascending order.
         rows, back = np.unique(order[at], return_inverse=True)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from indexes import FilterError
-from indexes.errors import FingerprintMismatchError, IndexLockedError, IndexStoreError
+from indexes.errors import ClipNotFoundError, FingerprintMismatchError, IndexLockedError
 from jepa_retrieval.errors import JepaError, ModelError, UnreadableMediaError, UsageError
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def problem_of(error: JepaError) -> ProblemError:
         return ProblemError(503, "the index was made with another model than the one that is installed")
     if isinstance(error, ModelError):
         return ProblemError(503, str(error))
-    if isinstance(error, IndexStoreError) and str(error).startswith("there is no clip"):
+    if isinstance(error, ClipNotFoundError):
         return ProblemError(404, "there is no such clip; the index may have changed")
     return ProblemError(503, "the index cannot be read: the server's log has the reason")
 
