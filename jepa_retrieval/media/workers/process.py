@@ -97,7 +97,7 @@ class WorkerProcess:
         return 0.0 if since is None else time.monotonic() - since
 
     def kill_if_silent(self, timeout: float) -> None:
-        """Kill the process if it has been silent for more than `timeout` seconds; one that has yet to start gets more."""
+        """Kill the process if it is silent for over `timeout` seconds; one that has yet to start gets more."""
         if self.silent_for() > timeout + (0.0 if self.ready else _START_SECONDS):
             self.hung = True
             self.kill()
