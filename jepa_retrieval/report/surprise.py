@@ -7,8 +7,9 @@ from pathlib import Path
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.media import DecodeRequest, decode_windows
+from jepa_retrieval.report.timeline import page_ticks
 from jepa_retrieval.tasks.foreseeing.surprise import FileSurprise, Surprise
-from jepa_retrieval.times import format_exact_interval, format_time
+from jepa_retrieval.times import format_exact_interval
 from jepa_retrieval.user_paths import absolute
 
 MIN_HEIGHT = 1.5  # of the drawing, as a multiple of the threshold
@@ -43,7 +44,7 @@ def write_surprise_page(path: Path | str, found: FileSurprise, *, min_z: float) 
                 for shot in _shots(_thinned(found.curve))
             ],
             items=[_item(one, end) for one in found.surprises],
-            ticks=[format_time(end * share / 8) for share in range(9)],
+            ticks=page_ticks(end),
         )
     )
     absolute(path).write_text(page, "utf-8", errors="backslashreplace")

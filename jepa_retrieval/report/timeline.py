@@ -140,10 +140,15 @@ def write_html(timeline: Timeline, path: Path) -> None:
             borders=[1000 * item.start / end for item in timeline.descriptions],
             alerts=[_alert_row(alert, end) for alert in timeline.alerts],
             items=[_row(item) for item in timeline.descriptions],
-            ticks=[{"percent": 100 * time / end, "text": text} for time, text in time_ticks(0.0, end)],
+            ticks=page_ticks(end),
         )
     )
     path.write_text(page, "utf-8", errors="backslashreplace")
+
+
+def page_ticks(end: float) -> list[dict[str, Any]]:
+    """The times on the axis of a drawing from 0 to `end` seconds, with their places in percent of its width."""
+    return [{"percent": 100 * time / end, "text": text} for time, text in time_ticks(0.0, end)]
 
 
 def _row(item: Described) -> dict[str, Any]:

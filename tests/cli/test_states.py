@@ -1,6 +1,7 @@
 """`jepa surprise`, `anticipate`, `plan` and `train dynamics` on real videos, with nano's own dynamics."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def test_surprise_of_a_file(jepa: Jepa, tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "<polyline" in page and "data:image/jpeg" in page
     assert "<script" not in page and 'src="http' not in page
+    ticks = re.findall(r'<span style="left: ([\d.]+)%">([\d:.]+)</span>', page)
+    assert ticks[0] == ("0.00", "0:00") and [text for _, text in ticks[:3]] == ["0:00", "0:02", "0:04"]
 
 
 def test_surprise_as_lines(jepa: Jepa) -> None:
