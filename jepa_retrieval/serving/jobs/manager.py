@@ -45,6 +45,7 @@ class Job:
     progress: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: str | None = None
+    is_cancelled: bool = False  # it has been asked to end
     version: int = 0  # counts changes
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     process: asyncio.subprocess.Process | None = None
@@ -141,6 +142,7 @@ class Jobs:
         """End a job; what it has done is kept."""
         if job.is_over:
             return
+        job.is_cancelled = True
         if job.process is not None:
             await _end(job.process)
         elif job.task is not None:
@@ -193,7 +195,7 @@ async def _work(job: Job) -> None:
     status = await job.process.wait()
     if result is not None:
         job.tell(state="done", ended=_now(), result=result)
-    elif status in (CANCELLED, -signal.SIGINT):
+    elif job.is_cancelled or status in (CANCELLED, -signal.SIGINT):
         job.tell(state="cancelled", ended=_now())
     else:
         said = error or f"its process ended with status {status}; what was done before is kept"
