@@ -44,6 +44,17 @@ def as_text(name: str, value: str) -> str:
     return value
 
 
+def as_count(name: str, value: int) -> int:
+    """The number itself.
+
+    Raises:
+        UsageError: it is no whole number, or less than 1.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return value
+
+
 def as_paths(name: str, paths: Path | str | Iterable[T]) -> list[Path | str | T]:
     """One path, or several, as a list.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from indexes import Index
 from indexes.records import MediaKind
+from jepa_retrieval.arguments import as_count
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
@@ -96,8 +97,7 @@ def anticipate(
         UnreadableMediaError: the file cannot be decoded, or has no frame before `at`.
         UsageError: an argument is out of range, or the file is a picture.
     """
-    if top < 1:
-        raise UsageError(f"top must be at least 1, not {top}")
+    as_count("top", top)
     ahead = _checked(horizons)
     if at is not None and not 0 < at < float("inf"):
         raise UsageError(f"at must be seconds above 0, not {at:g}")

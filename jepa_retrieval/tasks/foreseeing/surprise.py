@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes import Index
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.arguments import as_count
 from jepa_retrieval.models.cuts import distances, find_cuts
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
@@ -131,7 +131,7 @@ def surprise_of_file(
         UnreadableMediaError: the file cannot be decoded.
         UsageError: it is a picture.
     """
-    _check(top)
+    as_count("top", top)
     seen = file_states(path, model, dynamics.projection.states, rate=rate)
     scores = score_states(seen.states, seen.times, dynamics)
     z = robust_z(scores.relative)
@@ -182,7 +182,7 @@ def surprise_of_index(
         UsageError: the index keeps no tokens.
         FilterError: `where` is not valid.
     """
-    _check(top)
+    as_count("top", top)
     videos = stored_states(index, dynamics.projection.states, where=where)
     scores = [score_states(video.states, video.times, dynamics) for video in videos]
     everything = np.concatenate([one.relative for one in scores]) if scores else np.zeros(0, np.float32)
@@ -219,11 +219,6 @@ def _intervals(z: np.ndarray, min_z: float) -> list[list[int]]:
         else:
             groups.append([row])
     return groups
-
-
-def _check(top: int) -> None:
-    if top < 1:
-        raise UsageError(f"top must be at least 1, not {top}")
 
 
 def _rounded(seconds: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
-from jepa_retrieval.arguments import as_list, as_text
+from jepa_retrieval.arguments import as_count, as_list, as_text
 from jepa_retrieval.errors import UsageError
 
 Sense = Literal["seen", "said"]
@@ -35,8 +35,7 @@ class SearchOptions:
     )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.top, int) or self.top < 1:
-            raise UsageError(f"top must be a whole number of at least 1, not {self.top!r}")
+        as_count("top", self.top)
         if not isinstance(self.min_confidence, int | float) or not 0 <= self.min_confidence <= 1:
             raise UsageError(f"min_confidence must be between 0 and 1, not {self.min_confidence!r}")
         if self.where is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from indexes import Index, arrays
+from jepa_retrieval.arguments import as_count
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.queries import normal_prompt
@@ -34,8 +35,7 @@ def check_selection(per: str, top: int) -> None:
     """
     if per not in get_args(Per):
         raise UsageError(f"per must be one of {', '.join(get_args(Per))}, not {per!r}")
-    if not isinstance(top, int) or top < 1:
-        raise UsageError(f"top must be a whole number of at least 1, not {top!r}")
+    as_count("top", top)
 
 
 @dataclass(frozen=True, slots=True)

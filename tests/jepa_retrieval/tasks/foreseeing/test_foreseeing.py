@@ -94,6 +94,7 @@ def test_what_is_foreseen_has_labels_a_sentence_and_how_sure(tmp_path: Path, col
         ({"horizons": [0]}, "horizons"),
         ({"at": 0.0}, "at must be"),
         ({"top": 0}, "top"),
+        ({"top": 1.5}, "top must be a whole number of at least 1, not 1.5"),
     ],
 )
 def test_arguments_out_of_range(
