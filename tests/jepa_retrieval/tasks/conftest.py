@@ -8,6 +8,7 @@ import pytest
 
 from indexes import Index
 from indexes.records import ClipRecord, MediaRecord
+from tests.jepa_retrieval.tasks.colour_model import ColourModel
 
 # The axes of the space. "dark" and "light" are what the question about brightness is answered with.
 AXES = ("dog", "cat", "car", "dark", "light", "other")
@@ -68,6 +69,15 @@ class HandModel:
 @pytest.fixture
 def model() -> HandModel:
     return HandModel()
+
+
+@pytest.fixture
+def colour_model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
+    """The model that libraries are made, indexed and searched with."""
+    made = ColourModel()
+    for module in ("jepa_retrieval.library", "jepa_retrieval.tasks.indexing.update"):
+        monkeypatch.setattr(f"{module}.load_model", lambda name: made)
+    return made
 
 
 MakeIndex = Callable[..., Index]

@@ -12,7 +12,6 @@ import pytest
 from indexes import Index
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.library import Library
-from jepa_retrieval.tasks.indexing import update
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.media_factory import BLUE, RED
 from tests.spoken import make_spoken_video, needs_voice, say
@@ -23,15 +22,7 @@ SRT = "1\n00:00:01,000 --> 00:00:02,000\nGood evening, everybody.\n"
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
-    made = ColourModel()
-    for module in (update, sys.modules["jepa_retrieval.library"]):
-        monkeypatch.setattr(module, "load_model", lambda name: made)
-    return made
-
-
-@pytest.fixture
-def library(model: ColourModel, tmp_path: Path) -> Library:
+def library(colour_model: ColourModel, tmp_path: Path) -> Library:
     """Of a silent video and one with subtitles beside it."""
     make_spoken_video(tmp_path / "silent.mp4", None)
     make_spoken_video(tmp_path / "told.mp4", None)
@@ -41,15 +32,15 @@ def library(model: ColourModel, tmp_path: Path) -> Library:
 
 @needs_voice
 def test_an_index_made_before_gets_speech_without_embedding_again(
-    model: ColourModel, library: Library, tmp_path: Path
+    colour_model: ColourModel, library: Library, tmp_path: Path
 ) -> None:
     sound = say([(1.0, "The small dog barks."), (6.0, "The winter was very cold.")], tmp_path)
     make_spoken_video(tmp_path / "spoken.mkv", sound, colours=(RED, BLUE), codec="flac")
     library.index()
-    embedded = len(model.batches)
+    embedded = len(colour_model.batches)
     report = library.index(speech=True)
     assert (report.spoken, report.unheard, report.indexed) == (3, [], 0)
-    assert len(model.batches) == embedded
+    assert len(colour_model.batches) == embedded
     spoken = library.transcript("spoken.mkv")
     assert spoken is not None and (spoken.language, spoken.source) == ("en", "whisper:tiny.en")
     assert "dog" in spoken.lines[0].text and "cold" in spoken.lines[-1].text

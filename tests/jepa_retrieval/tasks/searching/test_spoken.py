@@ -1,13 +1,11 @@
 """What was said beside what was seen: phrases, times, and the order of both together."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library, Query
-from jepa_retrieval.tasks.indexing import update
 from jepa_retrieval.tasks.searching.spoken import Wanted, folded, same_word
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
@@ -15,16 +13,8 @@ from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
 pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
 
 
-@pytest.fixture(autouse=True)
-def model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
-    made = ColourModel()
-    for module in (update, sys.modules["jepa_retrieval.library"]):
-        monkeypatch.setattr(module, "load_model", lambda name: made)
-    return made
-
-
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
+def library(colour_model: ColourModel, tmp_path: Path) -> Library:
     """Four videos of two colours each, two of them with subtitles."""
     pairs = {"one": (RED, BLUE), "two": (GREEN, YELLOW), "three": (YELLOW, RED), "four": (BLUE, GREEN)}
     for name, scenes in pairs.items():
