@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +8,9 @@ from torch import Tensor, nn
 
 from jepa_retrieval.training.config import LossConfig
 from jepa_retrieval.training.losses import first_occurrences
-from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.training import joint_batch, long_work, shared_loss
 from tests.jepa_retrieval.training.conftest import Recipe
+from tests.jepa_retrieval.training.processes import run_together
 
 
 @pytest.mark.parametrize("shard", [False, True])
@@ -24,11 +22,7 @@ def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Pa
         loss="[loss]\npositives = 2\nlabel_smoothing = 0.1",
         phases='[[phases]]\nname = "images"\nsteps = 2\nbatch_size = 40\nmicro_batch = 7',
     )
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, joint_batch.__file__, str(path), str(tmp_path)]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, timeout=200
-    )
+    done = run_together(joint_batch.__file__, path, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     several = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert [part["size"] for part in several] == [20, 20]
@@ -48,12 +42,6 @@ def test_two_processes_are_one_with_the_joint_batch(recipe: Recipe, tmp_path: Pa
             if gradient is not None:
                 assert torch.allclose(part["gradients"][name], gradient, rtol=1e-3, atol=1e-6), name
     assert max(g.abs().max() for g in one["gradients"].values() if g is not None) > 1e-3
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def plain_loss(predicted: Tensor, targets: Tensor, ids: Tensor, scale: Tensor, config: LossConfig) -> Tensor:
@@ -115,27 +103,12 @@ def test_a_large_batch_has_its_logits_spread_over_the_processes(tmp_path: Path) 
 
 
 def _run(case: dict[str, Any], folder: Path, *, processes: int) -> list[dict[str, Tensor]]:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [
-        *torchrun,
-        "--nproc-per-node",
-        str(processes),
-        shared_loss.__file__,
-        json.dumps(case),
-        str(folder),
-    ]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, timeout=400
-    )
+    done = run_together(shared_loss.__file__, json.dumps(case), folder, processes=processes, timeout=400)
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(processes)]
 
 
 def test_a_process_may_work_alone_for_longer_than_operations_may_take(tmp_path: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, long_work.__file__, str(tmp_path)]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, timeout=200
-    )
+    done = run_together(long_work.__file__, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]

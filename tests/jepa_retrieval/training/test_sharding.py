@@ -1,7 +1,4 @@
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +9,9 @@ from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.config import load_config
 from jepa_retrieval.training.stages import train
-from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.training import killed_run
 from tests.jepa_retrieval.training.conftest import Recipe
+from tests.jepa_retrieval.training.processes import run_together
 
 RUN = """
 [run]
@@ -72,15 +69,4 @@ def test_a_run_with_divided_layers_is_not_continued_without(recipe: Recipe) -> N
 
 
 def _two_processes(recipe: Path, *, stop_at: int = 1000) -> int:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(REPOSITORY),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    command = [*torchrun, killed_run.__file__, str(recipe), str(stop_at)]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=200
-    )
-    return done.returncode
+    return run_together(killed_run.__file__, recipe, stop_at).returncode
