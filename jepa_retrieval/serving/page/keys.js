@@ -32,10 +32,22 @@ export function setUpKeys() {
     const at = /** @type {HTMLElement} */ (event.target);
     if (at.matches("textarea, select, input:not([type=checkbox])")) {
       if (event.key === "Escape") at.blur();
+      if (at.id === "query" && actInQuery(event.key, /** @type {HTMLInputElement} */ (at))) event.preventDefault();
       return;
     }
     if (act(event, at, help)) event.preventDefault();
   });
+}
+
+/**
+ * Keys that are not text in the search box: down to the hits, and "/" for somebody who is there already.
+ * @param {string} key
+ * @param {HTMLInputElement} query
+ * @returns {boolean} whether the key has a meaning there
+ */
+function actInQuery(key, query) {
+  if (key === "ArrowDown") moveFocus(key);
+  return key === "ArrowDown" || (key === "/" && query.value === "");
 }
 
 /**

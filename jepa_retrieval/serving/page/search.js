@@ -57,8 +57,8 @@ async function load(first) {
     more.hidden = !cursor;
     if (first) showEmpty(answer.data.length ? answer.data[0].confidence : 0, answer.data.length);
     const time = first ? ` in ${Math.round(answer.elapsed_ms)} ms` : "";
-    const found = count(shownHits().length, "moment") + (cursor ? ", more below" : "");
-    say([...answer.warnings, shownHits().length ? `${found}${time}.` : ""].filter(Boolean).join(" "));
+    const found = `${count(shownHits().length, "moment")}${time}${cursor ? "; more below" : ""}.`;
+    say([...answer.warnings, shownHits().length ? found : ""].filter(Boolean).join(" "));
   } catch (error) {
     if (mine.signal.aborted) return;
     cursor = null;

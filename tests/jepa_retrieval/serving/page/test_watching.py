@@ -73,6 +73,18 @@ def test_a_hit_moves_while_the_pointer_rests_on_it(page: Page) -> None:
     expect(page.locator(".card video")).to_have_count(0)
 
 
+def test_from_the_search_box_down_to_the_hits(page: Page) -> None:
+    page.locator("#query").focus()
+    page.keyboard.press("/")  # is there already
+    expect(page.locator("#query")).to_have_value("")
+    page.keyboard.type("bicycles")
+    with page.expect_response("**/v1/search"):
+        page.keyboard.press("Enter")
+    expect(page.locator(".card").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".card .open").first).to_be_focused()
+
+
 def test_failed_files_are_listed_with_the_reason(page: Page) -> None:
     page.get_by_role("button", name="Files").click()
     expect(page.locator("#indexes")).to_contain_text("1 failed")
