@@ -78,8 +78,18 @@ class WordTable:
 
 def content_words(text: str) -> list[str]:
     """The different words of an English text that say what is to be seen, in the singular, in their order."""
+    return list(dict.fromkeys(_content(text)))
+
+
+def repetitions(text: str) -> int:
+    """How many content words of a text it has had before."""
+    words = _content(text)
+    return len(words) - len(set(words))
+
+
+def _content(text: str) -> list[str]:
     words = (word for word in _WORD.findall(text.lower()) if len(word) > 1 and word not in _FUNCTION_WORDS)
-    return list(dict.fromkeys(map(_singular, words)))
+    return list(map(_singular, words))
 
 
 def _singular(word: str) -> str:

@@ -1,7 +1,8 @@
 """The choice among sentences for an embedding: it says no more than the captions near the embedding support.
 
 A sentence's value is the sum over its content words of the probability that the word is right (`word_support.py`),
-less `DOUBT`: a word that is more likely right than that adds to the sentence, any other takes from it. So where
+less `DOUBT`: a word that is more likely right than that adds to the sentence, any other takes from it, and so does
+one that the sentence repeats ("a hand holding a hand"), which a beam search likes for its likelihood. So where
 little is certain, "a dog" wins over "a black dog is running through a field". The names of the best supported
 things are candidates too. Class names such as "an orangutan" are too rare in captions to be supported by them: the
 nearest one wins if its own S_Y is nearer to the embedding than that of every other candidate.
@@ -15,7 +16,7 @@ import numpy as np
 
 from jepa_retrieval.models.parts import Sentence, YEncoder
 from jepa_retrieval.models.sentences import as_sentence
-from jepa_retrieval.models.word_support import WordTable
+from jepa_retrieval.models.word_support import WordTable, repetitions
 from jepa_retrieval.models.y_decoder_files import CaptionMemory
 
 # Set by hand, by looking at sentences for samples of Flickr8k dev, Panda-70M and the ImageNet samples.
@@ -54,7 +55,10 @@ def choose(
     chosen = []
     for sentences, embedding, support in zip(texts, embeddings, supports, strict=True):
         cosines = np.stack([own[text] for text in sentences]) @ embedding
-        gains = [float((words.probabilities(text, support) - DOUBT).sum()) for text in sentences]
+        gains = [
+            float((words.probabilities(text, support) - DOUBT).sum()) - DOUBT * repetitions(text)
+            for text in sentences
+        ]
         best = int(np.argmax(np.array(gains) + COSINE_WEIGHT * cosines))
         sentence = Sentence(sentences[best], _confidence(cosines[best]))
         chosen.append(_nearest_name(memory, embedding, beyond=cosines.max()) or sentence)

@@ -27,6 +27,7 @@ TEXTS = {
     "A beach.": [0, 1, 0, 0],
     "A dog runs on a beach.": [0.7, 0.7, 0.14, 0],
     "A dog with a hat.": [0.85, 0, 0, 0.53],
+    "A dog with a dog.": [0.83, 0, 0.56, 0],
 }
 
 
@@ -54,6 +55,11 @@ def test_more_support_is_more_probable_and_unknown_words_are_not() -> None:
 def test_words_that_say_nothing_do_not_count() -> None:
     assert content_words("Two dogs and a dog with the glasses of their owners.") == ["dog", "glasse", "owner"]
     assert content_words("in front of it") == []
+
+
+def test_a_sentence_does_not_repeat_itself() -> None:
+    """Although the repeated words are supported, and its cosine is a little higher."""
+    assert chosen(["A dog with a dog.", "A dog."], [1, 0, 0, 0], CaptionMemory(POINTS, TABLE))[0] == "A dog."
 
 
 @pytest.mark.parametrize(
