@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MEDIA = "media.lance"
 CLIPS = "clips.lance"
+DATA_FOLDERS = ("data", "_deletions")  # of a table, with the files that its versions refer to
 
 # Readers keep the version they opened, so versions that were replaced recently are not deleted.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
@@ -98,7 +99,11 @@ def unused_files(data: lance.LanceDataset) -> list[str]:
     """Data files in the folder of a table that no version refers to, by path inside it."""
     used = set(data.tracked_files().read_all()["path"].to_pylist())
     there: list[str] = data.all_files().read_all()["path"].to_pylist()
-    return sorted(path for path in there if path.startswith(("data/", "_deletions/")) and path not in used)
+    return sorted(
+        path
+        for path in there
+        if path.startswith(tuple(f"{folder}/" for folder in DATA_FOLDERS)) and path not in used
+    )
 
 
 def open_media(folder: Path, manifest: Manifest) -> lance.LanceDataset:
@@ -131,6 +136,7 @@ class Table:
         # Lance never changes a file: those of the last commit are on the disk already.
         self._flushed = files_below(path)
         self._data = open_table(path, version, schema)
+        self._delete_unfinished_files()
         if self._data.latest_version != version:
             # A writer died or failed between its changes and its manifest: undo them, and delete what it wrote.
             versions: Any = self._data.versions()
@@ -206,6 +212,13 @@ class Table:
             self._data.cleanup_old_versions(versions=old, delete_unverified=True)
         else:
             self._data.cleanup_old_versions(older_than=_FOREVER, delete_unverified=True)
+
+    def _delete_unfinished_files(self) -> None:
+        """Delete what a writer was writing when it was killed: Lance gives it its name at the end, and forgets it."""
+        for folder in DATA_FOLDERS:
+            for file in (self.path / folder).glob(".tmp*"):
+                with suppress(OSError):
+                    file.unlink()
 
     def delete_unused_files(self) -> None:
         """Delete files of a failed change, if it made no version."""

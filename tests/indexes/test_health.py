@@ -37,6 +37,18 @@ def test_a_good_index_has_no_problems(full):
     assert full.verify() == []
 
 
+@pytest.mark.parametrize("folder", ["data", "_deletions"])
+def test_what_lance_was_writing_when_it_was_killed_goes_with_the_next_writer(full, folder):
+    path = full.folder / "clips.lance" / folder
+    path.mkdir(exist_ok=True)
+    (path / ".tmpyxPGX9").write_bytes(b"half")
+    assert problems(full) == {"orphaned files"}
+    with full.writer() as writer:
+        writer.commit()
+    assert full.verify() == []
+    assert not (path / ".tmpyxPGX9").exists()
+
+
 def test_constant_embeddings_are_reported(index, vector):
     fill(index, [vector("same")] * 30)
     (problem,) = index.verify()
