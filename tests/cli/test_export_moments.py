@@ -51,6 +51,11 @@ def test_a_wrong_name_is_refused_before_the_search(jepa: Jepa, library: Path, tm
     assert done.status == 2 and "there is no folder" in done.err
 
 
+def test_a_place_that_takes_no_files_is_named_by_what_was_asked_for(jepa: Jepa, library: Path) -> None:
+    done = jepa("search", "a cat", "--index", library, "--export", "/proc/a.csv")
+    assert done.status == 2 and "/proc/a.csv: " in done.err and ".jepa-export" not in done.err
+
+
 def test_nothing_found_writes_nothing(jepa: Jepa, library: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.edl"
     done = jepa("search", "a cat", "--index", library, "--min-confidence", 1, "--export", file)

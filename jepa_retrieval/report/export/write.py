@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.library import Library
 
 _MAX_NAMED = 3
+_TEMPORARY = ".jepa-export-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,24 @@ def export_moments(
     unreadable = [item for item in placed if item.problem is not None and chosen.needs_files]
     left_out = [LeftOutMoment(item.moment, item.problem or "") for item in unreadable]
     edit = Edit(title, [item for item in placed if item not in unreadable])
-    with tempfile.TemporaryDirectory(prefix=".jepa-export-", dir=target.parent) as folder:
+    with _named(target), tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as folder:
         written = Path(folder) / f"export.{chosen.name}"
         left_out += chosen.write(edit, written)
         if len(left_out) == len(moments):
             raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
         written.replace(target)
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Errors of the file that is written name the file that was asked for, not the one beside it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and _TEMPORARY not in str(error.filename):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _reasons(left_out: Sequence[LeftOutMoment]) -> str:
