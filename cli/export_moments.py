@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli import console
-from jepa_retrieval.errors import UsageError
+from cli.paths import require_writable
+from indexes.reasons import reason
+from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
@@ -19,16 +21,15 @@ def check_export(file: Path) -> None:
     """Refuse a file that cannot be written to, before the search.
 
     Raises:
-        UsageError: its name has no known ending, or its folder does not exist.
+        UsageError: its name has no known ending, or it cannot be written.
     """
     from jepa_retrieval.report.export import format_of
 
     try:
         format_of(file)
+        require_writable(file)
     except UsageError as error:
         raise UsageError(f"--export {error}") from None
-    if not file.absolute().parent.is_dir():
-        raise UsageError(f"--export {file}: there is no folder {file.absolute().parent}")
 
 
 def export_found(found: SearchResult, library: Library, file: Path) -> ExportReport | None:
@@ -46,6 +47,16 @@ def export_found(found: SearchResult, library: Library, file: Path) -> ExportRep
         console.warning(f"{moment.path}{where} is not in {file}: {item.reason}")
     console.note(f"Wrote {console.count(report.moments, 'moment')} to {file}")
     return report
+
+
+def try_export(found: SearchResult, library: Library, file: Path) -> tuple[ExportReport | None, str | None]:
+    """As `export_found`, and why it failed: what was found can be printed all the same."""
+    try:
+        return export_found(found, library, file), None
+    except JepaError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, f"{file}: {reason(error)}"
 
 
 def summary(report: ExportReport) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def index(
     """
     if dry_run and follow:
         raise UsageError("--dry-run and --follow cannot be used together")
+    if speech is False and speech_model is not None:
+        raise UsageError("--no-speech and --speech-model cannot be used together")
     from jepa_retrieval.media import resolve_decoder
 
     run = _Run(

@@ -12,7 +12,7 @@ import typer
 
 from cli import console
 from cli.completion import one_of
-from cli.export_moments import check_export, export_found, summary
+from cli.export_moments import check_export, summary, try_export
 from cli.locate import open_library
 from cli.options import (
     DeviceOption,
@@ -163,11 +163,11 @@ def search(
         where=where,
         per_file=per_file or filepath_only,
         min_confidence=min_confidence,
-        within=None if within is None else [sense.strip() for sense in within.split(",")],
+        within=None if within is None else _senses(within),
         prompt=prompt,
     )
     console.warn_of(found.warnings)
-    exported = None if export is None else export_found(found, library, export)
+    exported, failure = (None, None) if export is None else try_export(found, library, export)
     if json:
         console.result_json(_document(found) | ({} if exported is None else {"export": summary(exported)}))
         if not found.hits:
@@ -181,8 +181,20 @@ def search(
 
         write_report(html, [found], library)
         console.note(f"Wrote {html}")
-    if exported is not None and exported.left_out:
+    if failure is not None:
+        console.error(failure)
+    if failure is not None or (exported is not None and exported.left_out):
         raise typer.Exit(1)
+
+
+def _senses(text: str) -> list[str]:
+    """The value of --in; UsageError for one that is not allowed."""
+    from jepa_retrieval.tasks.searching.options import SENSES
+
+    senses = [sense.strip() for sense in text.split(",")]
+    if not set(senses) <= set(SENSES):
+        raise UsageError(f"--in must be {', '.join(SENSES)} or both with a comma between them, not {text!r}")
+    return senses
 
 
 def _document(found: SearchResult) -> dict[str, Any]:

@@ -57,8 +57,9 @@ def transcript(
     if srt + vtt + json > 1:
         raise UsageError("--srt, --vtt and --json cannot be used together")
     found = None if speech_model is not None else _stored(file, index)
+    missing = None
     if found is None:
-        found = _recognised(file, speech_model)
+        found, missing = _recognised(file, speech_model)
     if json:
         console.result_json(_document(file, found))
     elif srt or vtt:
@@ -76,6 +77,9 @@ def transcript(
             console.result(f"{format_time(line.start)} {line.text}")
         if not found.lines:
             console.note(f"Nothing is said in {file} ({found.source}).")
+    if missing is not None:
+        console.warning(f"{file}: {missing}")
+        raise typer.Exit(1)
 
 
 def _document(file: Path, found: Transcript) -> dict[str, object]:
@@ -110,14 +114,15 @@ def _stored(file: Path, index: Path | None) -> Transcript | None:
     return None
 
 
-def _recognised(file: Path, speech_model: str | None) -> Transcript:
+def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str | None]:
+    """What is said, and what of the file could not be read."""
     from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, open_recogniser
     from jepa_retrieval.tasks.encoding.listening import transcribe_file
 
     require_file(file)
     if speech_model is not None:
         fetch_speech_model(speech_model)
-    found, report = transcribe_file(file, open_recogniser(speech_model or DEFAULT_SPEECH_MODEL))
-    if report.damaged:
-        console.warning(f"{file}: {report.damaged:,} packets of its sound cannot be decoded")
-    return found
+    found, heard = transcribe_file(file, open_recogniser(speech_model or DEFAULT_SPEECH_MODEL))
+    if heard.guessed is not None:
+        console.note(f"{file}: {heard.guessed}")
+    return found, heard.missing

@@ -48,12 +48,17 @@ def test_a_wrong_name_is_refused_before_the_search(jepa: Jepa, library: Path, tm
     done = jepa("search", "a cat", "--index", library, "--export", tmp_path / "a.avi")
     assert done.status == 2 and ".edl, .otio, .fcpxml, .vtt, .csv, .zip" in done.err and not done.out
     done = jepa("search", "a cat", "--index", library, "--export", tmp_path / "none" / "a.edl")
-    assert done.status == 2 and "there is no folder" in done.err
+    assert done.status == 2 and "none: no such file or folder" in done.err
 
 
-def test_a_place_that_takes_no_files_is_named_by_what_was_asked_for(jepa: Jepa, library: Path) -> None:
+def test_results_are_printed_although_the_export_fails(jepa: Jepa, library: Path) -> None:
     done = jepa("search", "a cat", "--index", library, "--export", "/proc/a.csv")
-    assert done.status == 2 and "/proc/a.csv: " in done.err and ".jepa-export" not in done.err
+    assert done.status == 1 and "/proc/a.csv: " in done.err and ".jepa-export" not in done.err
+    assert "chelsea.png" in done.out
+    only_photo = ("--where", "path = 'photos/coffee.png'", "--export", "/tmp/a.edl", "--json")
+    done = jepa("search", "coffee", "--index", library, *only_photo)
+    assert done.status == 1 and "nothing to export to /tmp/a.edl" in done.err
+    assert [hit["path"] for hit in json.loads(done.out)["hits"]] == ["photos/coffee.png"]
 
 
 def test_nothing_found_writes_nothing(jepa: Jepa, library: Path, tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Jepa
-from tests.spoken import make_spoken_video
+from tests.spoken import RATE, make_spoken_video
 
 pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
 
@@ -54,3 +55,35 @@ def test_what_cannot_be_listened_to_is_named(jepa: Jepa, told: Path) -> None:
 def test_a_video_without_speech_says_so(jepa: Jepa, tmp_path: Path) -> None:
     done = jepa("transcript", make_spoken_video(tmp_path / "silent.mp4", None))
     assert done.out == "" and "Nothing is said" in done.err
+
+
+def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tmp_path: Path) -> None:
+    told.with_suffix(".srt").write_text(f"00:00:x --> 00:00:01,000\nlost\n\n{SRT}")
+    done = jepa("transcript", told)
+    assert done.status == 1 and "Fish & chips" in done.out
+    assert f"{told}: told.srt has 1 cue" in done.err
+    noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
+    damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
+    content = bytearray(damaged.read_bytes())
+    for at in range(len(content) // 2, len(content) // 2 + 4000, 7):
+        content[at] ^= 0x55
+    damaged.write_bytes(content)
+    done = jepa("transcript", damaged)
+    assert done.status == 1 and "packets of its sound cannot be decoded" in done.err
+
+
+def test_a_video_is_indexed_although_its_subtitles_cannot_be_read(jepa: Jepa, told: Path) -> None:
+    told.with_suffix(".srt").write_bytes(b"")
+    done = jepa("index", told.parent, "--speech")
+    assert done.status == 1 and "told.mp4: its subtitles cannot be read: told.srt is empty" in done.err
+    assert "Indexed 1 file" in done.out
+    told.with_suffix(".srt").write_bytes(SRT.replace("&", "é").encode("cp1252"))
+    done = jepa("index", told.parent)
+    assert done.status == 0 and "told.srt is not in Unicode and was read as Windows-1252" in done.err
+    assert "Fish é chips" in jepa("transcript", told).out
+
+
+def test_no_speech_and_a_model_for_it_contradict_each_other(jepa: Jepa, told: Path) -> None:
+    done = jepa("index", told.parent, "--no-speech", "--speech-model", "whisper:tiny.en")
+    assert done.status == 2 and "--no-speech and --speech-model" in done.err
+    assert not (told.parent / ".jepa").exists()

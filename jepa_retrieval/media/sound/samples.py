@@ -16,6 +16,7 @@ from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
@@ -56,13 +57,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         stream = first_sound(container)
         if stream is None:
             return SoundReport(0.0)
-        starts = [0.0 if container.start_time is None else container.start_time / av.time_base]
-        starts += [
-            float(video.start_time * video.time_base)
-            for video in container.streams.video
-            if video.start_time is not None and video.time_base
-        ][:1]
-        writer = _Writer(file, origin=min(starts))
+        writer = _Writer(file, origin=clock_origin(container, shown_stream(container)))
         damaged = decoded = 0
         try:
             for frame in _frames(stream, on_tick):

@@ -6,7 +6,6 @@ Called in worker processes, as everything is that libav reads.
 from __future__ import annotations
 
 import contextlib
-import html
 import os
 import re
 from collections.abc import Callable
@@ -19,29 +18,23 @@ from av.stream import Disposition
 from av.subtitles.subtitle import AssSubtitle
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.reasons import check_regular_file, os_reason
+from jepa_retrieval.media.sound import subtitle_text
 from jepa_retrieval.media.sound.languages import two_letters
+from jepa_retrieval.media.sound.subtitle_text import DEFAULT_SECONDS, Cue
+from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 SIDECAR_SUFFIXES = (".srt", ".vtt")
-_SIDECAR_FORMATS = "srt,webvtt"
-_TEXT_CODECS = ("subrip", "ass", "ssa", "mov_text", "webvtt", "text")  # others are pictures
-_TAGS = re.compile(r"<[^<>]{0,200}>|\{[^{}]{0,200}\}")
-_MAX_BYTES = 64 * 1024 * 1024  # of a file beside the video
-# What a cue that states no end lasts, in seconds.
-_DEFAULT_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """A text with the time in which it is shown."""
-
-    start: float  # seconds of presentation time
-    end: float
-    text: str  # one line
+_PLAIN_CODECS = ("subrip", "webvtt", "text")  # their packets are texts
+_TEXT_CODECS = (*_PLAIN_CODECS, "ass", "ssa", "mov_text")  # others are pictures
+_COMMANDS = re.compile(r"\{[^{}]{0,200}\}")  # of SubStation Alpha
+_MAX_BYTES = (
+    1 << 24
+)  # of a file beside the video; where words begin in a text is stored as float32, exact up to here
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +44,21 @@ class Subtitles:
     source: str  # the name of the file, or "subtitle track N"
     language: str | None  # ISO 639-1 where there is such a code; None if it is not stated
     cues: tuple[Cue, ...]  # in the order of time
+    missing: str | None = None  # what of them could not be read; None if all was
+    guessed: str | None = None  # what was guessed about them, which may be wrong
 
 
 def find_subtitles(path: Path, *, on_tick: Callable[[], None]) -> Subtitles | None:
     """The subtitles of a video: of a file beside it, else of its first track of text; None if there are none.
 
     Raises:
-        UnreadableMediaError: a file beside the video cannot be read.
+        UnreadableMediaError: a file beside the video cannot be read; the reason names it.
     """
     for sidecar, language in sidecars(path):
-        cues = _read_sidecar(sidecar, on_tick)
-        if cues:
-            return Subtitles(sidecar.name, language, cues)
+        found = _read_sidecar(path, sidecar, language)
+        on_tick()
+        if found.cues or found.missing:
+            return found
     with contextlib.suppress(UnreadableMediaError), open_container(path) as container:
         return _read_tracks(container, on_tick)
     return None
@@ -85,17 +81,39 @@ def sidecars(path: Path) -> list[tuple[Path, str | None]]:
     return [(path.parent / name, language) for _, name, language in sorted(found, key=lambda item: item[:2])]
 
 
-def _read_sidecar(path: Path, on_tick: Callable[[], None]) -> tuple[Cue, ...]:
-    size = check_regular_file(path).st_size
-    if size > _MAX_BYTES:
-        raise UnreadableMediaError(path, f"{path.name} has {size:,} bytes, too many for subtitles")
+def _read_sidecar(video: Path, sidecar: Path, language: str | None) -> Subtitles:
+    """The subtitles of a file beside a video.
+
+    Raises:
+        UnreadableMediaError: of the video; the reason names the file.
+    """
+
+    def unreadable(reason: str) -> UnreadableMediaError:
+        return UnreadableMediaError(video, f"its subtitles cannot be read: {sidecar.name} {reason}")
+
     try:
-        options = {"protocol_whitelist": "file", "format_whitelist": _SIDECAR_FORMATS}
-        with av.open(f"file:{os.path.abspath(path)}", metadata_errors="replace", options=options) as file:
-            return _cues(file, file.streams.subtitles[0], on_tick)
-    except (av.error.FFmpegError, IndexError) as error:
-        reason = f"its subtitles in {path.name} cannot be read ({library_reason(error)})"
-        raise UnreadableMediaError(path, reason) from error
+        size = check_regular_file(sidecar).st_size
+        if size > _MAX_BYTES:
+            raise unreadable(f"has {size:,} bytes, more than the {_MAX_BYTES:,} that subtitles may have")
+        decoded = subtitle_text.decode(sidecar.read_bytes())
+    except UnreadableMediaError as error:
+        raise error if error.path is video else unreadable(error.reason) from error
+    except OSError as error:
+        raise unreadable(f"({os_reason(error)})") from error
+    cues, unusable = subtitle_text.parse(decoded.text)
+    if not cues and not subtitle_text.is_webvtt(decoded.text):
+        raise unreadable("has no cue in the format SubRip or WebVTT")
+    missing = [f"{_count(unusable, 'cue')} with times that cannot be used"] if unusable else []
+    missing += [f"{_count(decoded.replaced, 'damaged character')}"] if decoded.replaced else []
+    return Subtitles(
+        sidecar.name,
+        language,
+        cues,
+        missing=f"{sidecar.name} has {' and '.join(missing)}; the rest was read" if missing else None,
+        guessed=f"{sidecar.name} is not in Unicode and was read as {decoded.guessed}"
+        if decoded.guessed
+        else None,
+    )
 
 
 def _read_tracks(container: InputContainer, on_tick: Callable[[], None]) -> Subtitles | None:
@@ -106,36 +124,53 @@ def _read_tracks(container: InputContainer, on_tick: Callable[[], None]) -> Subt
         if forced or context is None or context.codec.canonical_name not in _TEXT_CODECS:
             continue
         container.seek(0)
-        if cues := _cues(container, stream, on_tick):
+        source = f"subtitle track {number}"
+        cues, lost = _cues(container, stream, on_tick)
+        if cues or lost:
             language = two_letters(str(stream.metadata.get("language", "")))
-            return Subtitles(f"subtitle track {number}", language, cues)
+            missing = (
+                f"{_count(lost, 'cue')} of its {source} cannot be decoded; the rest was read"
+                if lost
+                else None
+            )
+            return Subtitles(source, language, cues, missing=missing)
     return None
 
 
-def _cues(container: InputContainer, stream: Any, on_tick: Callable[[], None]) -> tuple[Cue, ...]:
-    origin = 0.0 if container.start_time is None else container.start_time / av.time_base
-    origin = origin if container.streams.video else 0.0
-    cues = []
+def _cues(container: InputContainer, stream: Any, on_tick: Callable[[], None]) -> tuple[tuple[Cue, ...], int]:
+    """The cues of a track, and how many cannot be decoded."""
+    origin = clock_origin(container, shown_stream(container))
+    is_plain = stream.codec_context.codec.canonical_name in _PLAIN_CODECS
+    cues, lost = [], 0
     for packet in container.demux(stream):
         on_tick()
         if packet.pts is None or not packet.size:
             continue
         try:
-            text = _text(packet)
+            text = _plain_text(bytes(packet)) if is_plain else _decoded_text(packet)
         except av.error.FFmpegError:
+            lost += 1
             continue
         start = max(0.0, float(packet.pts * packet.time_base) - origin)
-        seconds = float((packet.duration or 0) * packet.time_base) or _DEFAULT_SECONDS
+        seconds = float((packet.duration or 0) * packet.time_base) or DEFAULT_SECONDS
         if text:
             cues.append(Cue(start, start + seconds, text))
-    return tuple(sorted(cues, key=lambda cue: cue.start))
+    return tuple(sorted(cues, key=lambda cue: cue.start)), lost
 
 
-def _text(packet: Any) -> str:
+def _plain_text(content: bytes) -> str:
+    return subtitle_text.plain(subtitle_text.decode(content).text.splitlines())
+
+
+def _decoded_text(packet: Any) -> str:
     lines = []
     for found in packet.decode():
         for rect in getattr(found, "rects", None) or [found]:
             if isinstance(rect, AssSubtitle):
                 lines.append(rect.dialogue.decode("utf-8", "replace"))
     text = " ".join(lines).replace(r"\N", " ").replace(r"\n", " ").replace(r"\h", " ")
-    return " ".join(html.unescape(_TAGS.sub("", text)).split())
+    return subtitle_text.plain([_COMMANDS.sub("", text)])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

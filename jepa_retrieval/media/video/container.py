@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Self
 
 import av
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, MAX_UNDECIDED_BYTES, size_problem
 from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO
+from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.packet_clock import PacketClock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+    from av.video.stream import VideoStream
 
 av.logging.set_level(None)  # libav logs a lot about damaged files; what matters is raised
 
@@ -83,10 +84,7 @@ class Video:
     def _prepare_clock(self) -> None:
         stream = self.stream
         self.time_base = float(stream.time_base or 0) or 1.0 / av.time_base
-        starts = [stream.start_time * self.time_base] if stream.start_time is not None else []
-        if self.container.start_time is not None:
-            starts.append(self.container.start_time / av.time_base)
-        self.origin = min(starts, default=0.0)
+        self.origin = clock_origin(self.container, stream)
         self.corrects_clock = True
         self._may_jump = bool(self.container.format.flags & _STAMPS_MAY_JUMP)
         self._skip_until: float | None = None
@@ -96,15 +94,9 @@ class Video:
 
     def _choose_stream(self) -> VideoStream:
         """The stream that a player would show; cover art of music is none."""
-        streams = [
-            stream
-            for stream in self.container.streams.video
-            if not stream.disposition & av.stream.Disposition.attached_pic
-        ]
-        if not streams:
+        stream = shown_stream(self.container)
+        if stream is None:
             raise UnreadableMediaError(self.name, NO_VIDEO)
-        best = self.container.streams.best("video")
-        stream = best if isinstance(best, VideoStream) and best in streams else streams[0]
         if stream.codec_context is None:
             raise UnreadableMediaError(self.name, "there is no decoder for its codec")
         if stream.codec_context.name in _PICTURE_CODECS:

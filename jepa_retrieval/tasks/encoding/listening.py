@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,20 @@ class Heard:
     subtitles: Subtitles | None
     report: SoundReport
     samples: np.ndarray  # int16 [n]: a view of a temporary file
+
+    @property
+    def missing(self) -> str | None:
+        """What could not be read; None if all was."""
+        if self.subtitles is not None:
+            return self.subtitles.missing
+        if not self.report.damaged:
+            return None
+        return f"{self.report.damaged:,} packets of its sound cannot be decoded; the rest was listened to"
+
+    @property
+    def guessed(self) -> str | None:
+        """What was guessed and may be wrong."""
+        return None if self.subtitles is None else self.subtitles.guessed
 
 
 def listen(path: Path, scratch: Path) -> Heard:
@@ -69,8 +83,8 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def transcribe_file(path: Path, recogniser: Recogniser) -> tuple[Transcript, SoundReport]:
-    """The transcript of one file, and what was read of its sound; errors as in `listen`."""
+def transcribe_file(path: Path, recogniser: Recogniser) -> tuple[Transcript, Heard]:
+    """The transcript of one file, and what it was made of, whose samples are deleted; errors as in `listen`."""
     with scratch_folder() as folder:
         heard = listen(path, folder / "sound")
-        return transcribe(heard, recogniser), heard.report
+        return transcribe(heard, recogniser), replace(heard, samples=np.zeros(0, np.int16))

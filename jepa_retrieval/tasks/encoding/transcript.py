@@ -109,19 +109,33 @@ def speech_of_clips(transcript: Transcript, clips: Sequence[ClipHit]) -> dict[in
 
 def lines_of_speech(speech: ClipSpeech) -> list[Line]:
     """The lines of what is said in a clip."""
-    lines: list[Line] = []
+    return list(_lines(speech, 0, len(speech.times)))
+
+
+def line_of_speech(speech: ClipSpeech, number: int) -> Line:
+    """One of these lines, counted from 0."""
+    ends = [at for at, char in enumerate(speech.text) if char == "\n"]
+    begin = ends[number - 1] + 1 if number else 0
+    end = ends[number] if number < len(ends) else len(speech.text)
+    first, last = np.searchsorted(speech.times[:, 0], (begin, end)).tolist()
+    return next(_lines(speech, first, last))
+
+
+def _lines(speech: ClipSpeech, first: int, last: int) -> Iterator[Line]:
+    """The lines of a clip's words from `first` up to `last`."""
     line: list[Word] = []
-    first = [int(value) for value in speech.times[:, 0]]
-    for number, begin in enumerate(first):
-        end = first[number + 1] if number + 1 < len(first) else len(speech.text)
+    begins = [int(value) for value in speech.times[first : last + 1, 0]]
+    for number, begin in enumerate(begins[: last - first]):
+        end = begins[number + 1] if number + 1 < len(begins) else len(speech.text)
         text = speech.text[begin:end]
         spaced = begin > 0 and speech.text[begin - 1] == " "
-        start, stop = (float(value) for value in speech.times[number, 1:])
+        start, stop = (float(value) for value in speech.times[first + number, 1:])
         line.append(Word(f" {text.strip()}" if spaced and line else text.strip(), start, stop))
         if text.endswith("\n"):
-            lines.append(Line(tuple(line)))
+            yield Line(tuple(line))
             line = []
-    return [*lines, Line(tuple(line))] if line else lines
+    if line:
+        yield Line(tuple(line))
 
 
 def stored_transcript(index: Index, path: str) -> Transcript | None:

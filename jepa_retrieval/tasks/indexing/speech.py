@@ -28,6 +28,7 @@ class SpeechReport:
 
     files: int = 0  # whose speech is in the index now
     failed: list[FileFailure] = field(default_factory=list)  # not, or not wholly, heard
+    guessed: list[FileFailure] = field(default_factory=list)  # heard, with a guess that may be wrong
 
 
 OnFile = Callable[[int, int, str], None]
@@ -66,11 +67,10 @@ def add_speech(
         transcript = transcribe(heard, recogniser)
         writer.put_speech(text, speech_of_clips(transcript, files[text]))
         report.files += 1
-        if heard.report.damaged:
-            reason = (
-                f"{heard.report.damaged:,} packets of its sound cannot be decoded; the rest was listened to"
-            )
-            report.failed.append(FileFailure(text, reason))
+        if heard.missing is not None:
+            report.failed.append(FileFailure(text, heard.missing))
+        if heard.guessed is not None:
+            report.guessed.append(FileFailure(text, heard.guessed))
     return report
 
 

@@ -170,6 +170,7 @@ class IndexUpdate:
         )
         report.spoken = heard.files
         report.unheard = heard.failed
+        report.warnings += heard.guessed
 
     def _present_elsewhere(self, old: Index) -> list[Path]:
         """Files of an index that a scan of the roots may not find, and that are there to be embedded again."""

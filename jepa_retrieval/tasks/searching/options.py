@@ -10,6 +10,7 @@ from jepa_retrieval.arguments import as_count, as_list, as_text
 from jepa_retrieval.errors import UsageError
 
 Sense = Literal["seen", "said"]
+SENSES: tuple[Sense, ...] = get_args(Sense)
 
 
 class ManyOptions(TypedDict, total=False):
@@ -45,7 +46,6 @@ class SearchOptions:
 
 
 def _check_senses(within: Sequence[str]) -> None:
-    allowed = get_args(Sense)
     given = as_list("within", within, str, example="['seen', 'said']")
-    if not given or not set(given) <= set(allowed):
-        raise UsageError(f"within must be some of {', '.join(allowed)}, not {', '.join(given) or 'none'}")
+    if not given or not set(given) <= set(SENSES):
+        raise UsageError(f"within must be some of {', '.join(SENSES)}, not {', '.join(given) or 'none'}")

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.tasks.encoding.transcript import Line, lines_of_speech
+from jepa_retrieval.tasks.encoding.transcript import Line, line_of_speech
 from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.options import SearchOptions
 from jepa_retrieval.tasks.searching.query import Query
 
 if TYPE_CHECKING:
     from indexes import Index
-    from indexes.records import ClipHit
+    from indexes.records import ClipHit, ClipSpeech
 
 # Clips that are fetched for every moment asked for: many say the same line, or only some of the words.
 CLIPS_PER_MOMENT = 4
@@ -30,6 +30,9 @@ MAX_OF_PHRASE = 0.99
 MAX_OF_WORDS = 0.95
 MAX_OF_ONE_WORD = 0.6
 STEEPNESS = 6
+
+MIN_COMMON = 3
+"""Characters that inflections of one word have in common at their beginning, at least."""
 
 _PHRASE = re.compile(r'"([^"]*)"')
 # Chinese and Japanese are written without spaces: each of their characters counts as a word.
@@ -51,15 +54,20 @@ class Wanted:
 
     text: str  # outside of quotes
     quoted: tuple[str, ...]  # inside of quotes
-    words: tuple[str, ...]  # of the text, folded
+    words: tuple[str, ...]  # of the text, folded, each once
     phrases: tuple[tuple[str, ...], ...]  # what is quoted: exactly these words, folded
+
+    @property
+    def distinct_text(self) -> str:
+        """The text with each of its words once, common ones too."""
+        return " ".join(dict.fromkeys(self.text.split()))
 
     @classmethod
     def of(cls, text: str) -> Wanted:
         """Of a text whose exact phrases are in "double quotes"."""
         quoted = tuple(phrase for phrase in _PHRASE.findall(text) if folded(phrase))
         rest = _PHRASE.sub(" ", text)
-        words = folded(rest)
+        words = tuple(dict.fromkeys(folded(rest)))
         wanted = tuple(word for word in words if word not in _COMMON) or words
         return cls(rest, quoted, wanted, tuple(map(folded, quoted)))
 
@@ -130,10 +138,11 @@ def join_spoken(
 
 def find_spoken(index: Index, wanted: Wanted, *, k: int, where: str | None) -> list[Spoken]:
     """Speech that holds words of a query, the likeliest first; each line once."""
-    clips = index.search_speech(wanted.text, k=k, phrases=wanted.quoted, where=where)
+    clips = index.search_speech(wanted.distinct_text, k=k, phrases=wanted.quoted, where=where)
     found: dict[tuple[str, float], Spoken] = {}
+    matching = _Matching(wanted.words)
     for clip, speech in zip(clips, index.speech([clip.clip_id for clip in clips]), strict=True):
-        best = None if speech is None else _best(clip, lines_of_speech(speech), wanted)
+        best = None if speech is None else _best(clip, speech, wanted, matching)
         if best is not None:
             found.setdefault((clip.path, best.line.start), best)
     return sorted(found.values(), key=lambda spoken: (-spoken.probability, -spoken.clip.score))
@@ -141,8 +150,7 @@ def find_spoken(index: Index, wanted: Wanted, *, k: int, where: str | None) -> l
 
 def folded(text: str) -> tuple[str, ...]:
     """The words of a text in lower case and without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return tuple(_WORD.findall("".join(char for char in plain if not unicodedata.combining(char))))
+    return tuple(_WORD.findall(_plain(text)))
 
 
 def same_word(one: str, other: str) -> bool:
@@ -154,27 +162,60 @@ def same_word(one: str, other: str) -> bool:
         (n for n, pair in enumerate(zip(short, long, strict=False)) if pair[0] != pair[1]), len(short)
     )
     needed = len(short) - 1 if short[-1] in "ye" else len(short)
-    return common >= max(3, needed) and len(long) - common <= 3
+    return common >= max(MIN_COMMON, needed) and len(long) - common <= 3
 
 
-def _best(clip: ClipHit, lines: Sequence[Line], wanted: Wanted) -> Spoken | None:
-    """The line of a clip from which on most of the words are said, in it or in the next."""
-    best: Spoken | None = None
-    for number, line in enumerate(lines):
-        own = [(word, text) for word in line.words for text in folded(word.text)]
-        following = lines[number + 1 : number + 2]
-        texts = [text for _, text in own]
-        texts += [text for after in following for word in after.words for text in folded(word.text)]
-        at = _phrases_at(texts, len(own), wanted)
-        if at is None:
+class _Matching(dict[str, frozenset[str]]):
+    """The wanted words that a said word may be: looked up among those that begin alike, and once."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        super().__init__()
+        self._alike: dict[str, list[str]] = {}
+        for word in wanted:
+            self._alike.setdefault(word[:MIN_COMMON], []).append(word)
+
+    def __missing__(self, said: str) -> frozenset[str]:
+        alike = self._alike.get(said[:MIN_COMMON], [])
+        found = frozenset(word for word in alike if same_word(word, said))
+        self[said] = found
+        return found
+
+
+def _best(clip: ClipHit, speech: ClipSpeech, wanted: Wanted, matching: _Matching) -> Spoken | None:
+    """The line of a clip from which on most of the words are said, in it or in the next.
+
+    A clip may have hundreds of thousands of lines: each of its words is looked at once.
+    """
+    texts = [_WORD.findall(line) for line in _plain(speech.text).split("\n")]
+    matches = [frozenset().union(*(matching[text] for text in line)) for line in texts]
+    best: tuple[float, int] | None = None
+    for number, own in enumerate(texts):
+        following = texts[number + 1] if number + 1 < len(texts) else []
+        at = _phrases_at([*own, *following], len(own), wanted)
+        if at is None or not (matches[number] or at):
             continue
-        matched = {want for want in wanted.words if any(same_word(want, text) for text in texts)}
-        starts = [word.start for word, text in own if any(same_word(want, text) for want in wanted.words)]
-        starts += [own[position][0].start for position in at]
-        spoken = Spoken(clip, line, min(starts, default=-1.0), _probability(wanted, len(matched)))
-        if starts and (best is None or spoken.probability > best.probability):
-            best = spoken
-    return best
+        matched = matches[number].union(*matches[number + 1 : number + 2])
+        probability = _probability(wanted, len(matched))
+        if best is None or probability > best[0]:
+            best = (probability, number)
+    if best is None:
+        return None
+    probability, number = best
+    line = line_of_speech(speech, number)
+    following = texts[number + 1] if number + 1 < len(texts) else []
+    at = _phrases_at([*texts[number], *following], len(texts[number]), wanted) or []
+    own_words = [(word, text) for word in line.words for text in folded(word.text)]
+    starts = [word.start for word, text in own_words if matching[text]]
+    starts += [own_words[position][0].start for position in at]
+    return Spoken(clip, line, min(starts), probability)
+
+
+def _plain(text: str) -> str:
+    """A text in lower case and without accents."""
+    text = text.casefold()
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def _phrases_at(texts: Sequence[str], limit: int, wanted: Wanted) -> list[int] | None:
@@ -192,7 +233,7 @@ def _phrases_at(texts: Sequence[str], limit: int, wanted: Wanted) -> list[int] |
 def _probability(wanted: Wanted, matched: int) -> float:
     if wanted.phrases:
         return MAX_OF_PHRASE
-    total = len(set(wanted.words))
+    total = len(wanted.words)
     most = MAX_OF_WORDS if total > 1 else MAX_OF_ONE_WORD
     return most * (matched / total) ** STEEPNESS
 

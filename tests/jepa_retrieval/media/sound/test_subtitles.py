@@ -1,5 +1,6 @@
 """Subtitles that a video has already: files beside it, tracks in it."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,6 +9,7 @@ import pytest
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.sound.languages import two_letters
 from jepa_retrieval.media.sound.subtitles import Cue, Subtitles, find_subtitles
+from jepa_retrieval.media.video.video_file import VideoFile
 from jepa_retrieval.media.workers.calls import call_in_worker
 from tests.media_factory import make_video
 
@@ -55,6 +57,33 @@ def test_a_file_beside_the_video_that_is_no_subtitles_is_an_error_that_names_it(
         found(film)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        *((b"", "film.srt is empty"), (None, "film.srt is a folder")),
+        *((b"\xff\xfe" + SRT.encode(), "film.srt has no cue"), (b"1\nHello\n", "film.srt has no cue")),
+    ],
+)
+def test_the_reason_names_the_file_beside_the_video(film: Path, content: bytes | None, reason: str) -> None:
+    if content is None:
+        film.with_name("film.srt").mkdir()
+    else:
+        film.with_name("film.srt").write_bytes(content)
+    with pytest.raises(UnreadableMediaError, match=rf"film\.mp4: its subtitles cannot be read: {reason}"):
+        call_in_worker(find_subtitles, film)
+
+
+def test_what_was_guessed_or_is_missing_is_told(film: Path) -> None:
+    film.with_name("film.srt").write_text(SRT.replace("–", "é"), encoding="iso-8859-1")
+    subtitles = found(film)
+    assert subtitles is not None and subtitles.cues[1].text == "Good é bye"
+    assert subtitles.guessed == "film.srt is not in Unicode and was read as Windows-1252"
+    film.with_name("film.srt").write_text(f"00:00:x --> 00:00:01,000\nlost\n\n{SRT}")
+    subtitles = found(film)
+    assert subtitles is not None and subtitles.cues == CUES
+    assert subtitles.missing is not None and subtitles.missing.startswith("film.srt has 1 cue")
+
+
 def with_tracks(path: Path, *tracks: tuple[str, str, str | None]) -> Path:
     """Add tracks of subtitles to a Matroska file: disposition, text, language."""
     with av.open(str(path), "w") as out:
@@ -95,3 +124,34 @@ def test_the_first_track_that_is_not_forced_is_read(tmp_path: Path) -> None:
 )
 def test_codes_of_languages(code: str, language: str | None) -> None:
     assert two_letters(code) == language
+
+
+def test_tracks_count_time_from_where_the_pictures_do(tmp_path: Path) -> None:
+    srt = tmp_path / "words.track"
+    srt.write_text("1\n00:00:05,000 --> 00:00:06,000\nHello\n")
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as out, av.open(str(srt), format="srt") as source:
+        video = out.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        words = out.add_stream_from_template(source.streams.subtitles[0])
+        packets = []
+        for number in range(40):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = 30 + number, Fraction(1, 10)
+            packets += video.encode(frame)
+        for packet in [*packets, *video.encode(None), *source.demux()]:
+            if packet.size:
+                packet.stream = video if packet.stream.type == "video" else words
+                out.mux(packet)
+    with VideoFile(path) as file:
+        origin = file.origin
+    subtitles = found(path)
+    assert subtitles is not None and origin == pytest.approx(3.0, abs=0.2)
+    assert subtitles.cues[0].start == pytest.approx(5.0 - origin, abs=0.01)
+
+
+def test_tracks_that_are_not_unicode_keep_their_lines(tmp_path: Path) -> None:
+    path = with_tracks(tmp_path / "a.mkv", ("default", SRT.replace("Good", "Gotham"), None))
+    path.write_bytes(path.read_bytes().replace("Gotham – bye".encode(), b"Gotham \xe9\xe8\xea bye"))
+    subtitles = found(path)
+    assert subtitles is not None and subtitles.cues[1].text == "Gotham éèê bye"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UsageError
@@ -70,6 +71,28 @@ def test_languages_without_spaces_are_searched_too(library: Library) -> None:
     assert [hit.path for hit in library.search('"天气"').hits] == ["two.mp4"]
 
 
+def test_a_long_text_over_a_clip_with_very_many_lines_is_answered(
+    colour_model: ColourModel, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    words = ["".join(random.choice(list("bcdfgklmnprstvwz"), 6)) for _ in range(2000)]
+    make_video(tmp_path / "a.mp4", seconds=2.0, fps=5.0)
+    with (tmp_path / "a.srt").open("w") as file:
+        for number in range(10_000):
+            said = " ".join(random.choice(words, 6))
+            hours, minutes, seconds = number // 3600, number // 60 % 60, number % 60
+            at = f"{hours:02d}:{minutes:02d}:{seconds:02d},"
+            file.write(f"{number}\n{at}000 --> {at}900\n{said}\n\n")
+    library = Library.create(tmp_path)
+    library.index(speech=True)
+    first = (tmp_path / "a.srt").read_text().split("\n")[5 * 4 + 2]
+    same_but_longer = " ".join([*words[:1000], first])
+    found = library.search(same_but_longer, within=["said"]).hits
+    assert found and found[0].said is not None
+    (hit,) = library.search(f"{first} {first} {first}", within=["said"], top=1).hits
+    assert hit.said == first and hit.start == pytest.approx(5.0, abs=0.5)
+
+
 def test_options_hold_for_speech_too(library: Library) -> None:
     assert library.search("harbour", within=["said"], where="path = 'two.mp4'").hits == []
     assert library.search("the closed", within=["said"], min_confidence=0.99).hits == []
@@ -92,7 +115,8 @@ def test_where_speech_cannot_be_searched_the_error_says_why(library: Library, tm
 def test_words_of_a_query() -> None:
     wanted = Wanted.of('the Dog "at the Café" "" runs')
     assert (wanted.words, wanted.phrases) == (("dog", "runs"), (("at", "the", "cafe"),))
-    assert Wanted.of("to be or not to be").words == ("to", "be", "or", "not", "to", "be")
+    assert Wanted.of("to be or not to be").words == ("to", "be", "or", "not")
+    assert Wanted.of("the dog the dog").distinct_text == "the dog"
     assert folded("It's  ÉTÉ—now") == ("it's", "ete", "now")
     assert folded("今天 weather好") == ("今", "天", "weather", "好")
 
