@@ -204,16 +204,16 @@ def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:
             detail = f"{name} has changes that were never committed; searches do not see them"
             yield Problem("unfinished write", detail, f"the next `jepa index` rolls them back, or {OPTIMIZE}")
         else:
-            yield from _unused(name, table)
+            yield from _unused(folder, name, table)
     abandoned = [path.name for path in (*abandoned_files(folder), *abandoned_files(folder / VECTORS))]
     if abandoned:
         detail = f"{len(abandoned)} temporary files of writers that died, the first is {abandoned[0]}"
         yield Problem("orphaned files", detail, OPTIMIZE)
 
 
-def _unused(name: str, table: lance.LanceDataset) -> Iterator[Problem]:
+def _unused(folder: Path, name: str, table: lance.LanceDataset) -> Iterator[Problem]:
     try:
-        unused = unused_files(table)
+        unused = unused_files(table, folder / name)
     except BaseException as error:
         if not is_file_failure(error):
             raise

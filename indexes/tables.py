@@ -95,15 +95,16 @@ def _check_schema(found: pa.Schema, expected: pa.Schema) -> None:
             raise ValueError(f"it has no column {field.name!r} of type {field.type}")
 
 
-def unused_files(data: lance.LanceDataset) -> list[str]:
-    """Data files in the folder of a table that no version refers to, by path inside it."""
+def unused_files(data: lance.LanceDataset, path: Path) -> list[str]:
+    """Data files in the folder `path` of a table that no version refers to, by path inside it."""
     used = set(data.tracked_files().read_all()["path"].to_pylist())
-    there: list[str] = data.all_files().read_all()["path"].to_pylist()
-    return sorted(
-        path
-        for path in there
-        if path.startswith(tuple(f"{folder}/" for folder in DATA_FOLDERS)) and path not in used
-    )
+    there = [
+        f"{folder}/{file.name}"
+        for folder in DATA_FOLDERS
+        for file in (path / folder).glob("*")
+        if not file.is_dir()
+    ]
+    return sorted(set(there) - used)
 
 
 def open_media(folder: Path, manifest: Manifest) -> lance.LanceDataset:
@@ -136,13 +137,13 @@ class Table:
         # Lance never changes a file: those of the last commit are on the disk already.
         self._flushed = files_below(path)
         self._data = open_table(path, version, schema)
-        self._delete_unfinished_files()
         if self._data.latest_version != version:
             # A writer died or failed between its changes and its manifest: undo them, and delete what it wrote.
             versions: Any = self._data.versions()
             unpublished = [entry["version"] for entry in versions if entry["version"] > version]
             self._data.restore()
             self._data.cleanup_old_versions(versions=unpublished, delete_unverified=True)
+        self._delete_unfinished_files()
 
     @property
     def version(self) -> int:
@@ -214,11 +215,16 @@ class Table:
             self._data.cleanup_old_versions(older_than=_FOREVER, delete_unverified=True)
 
     def _delete_unfinished_files(self) -> None:
-        """Delete what a writer was writing when it was killed: Lance gives it its name at the end, and forgets it."""
-        for folder in DATA_FOLDERS:
-            for file in (self.path / folder).glob(".tmp*"):
-                with suppress(OSError):
-                    file.unlink()
+        """Delete what a writer that was killed wrote for a version that it did not make."""
+        try:
+            unused = unused_files(self._data, self.path)
+        except BaseException as error:
+            if not is_file_failure(error):
+                raise
+            return  # an older version is damaged: `verify` names it
+        for name in unused:
+            with suppress(OSError):
+                (self.path / name).unlink()
 
     def delete_unused_files(self) -> None:
         """Delete files of a failed change, if it made no version."""

@@ -101,15 +101,15 @@ def create_app(services: Services) -> FastAPI:
 
 async def follow_commits(services: Services) -> None:
     """Take up new commits of the indexes while the server runs."""
+    before = {commit.number: commit for commit in services.indexes.commits()}
     while True:
         await asyncio.sleep(services.settings.refresh_seconds)
-        before = {commit.number: commit for commit in services.indexes.commits()}
-        if await anyio.to_thread.run_sync(services.indexes.refresh):
+        await anyio.to_thread.run_sync(services.indexes.refresh)
+        now = {commit.number: commit for commit in services.indexes.commits()}
+        if now != before:  # a job that has ended takes up its last commit itself
             services.metrics.refreshes.inc()
-            now = {commit.number: commit for commit in services.indexes.commits()}
             try:
                 await services.alerts.check(before, now)
-            except (
-                ProblemError
-            ) as problem:  # the file of saved searches: new commits are taken up all the same
+            except ProblemError as problem:  # the file of saved searches
                 logger.warning("%s", problem.detail)
+            before = now

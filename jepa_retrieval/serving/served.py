@@ -95,11 +95,16 @@ class ServedIndex:
         """The newest commit that is ready."""
         return self._commit
 
-    def refresh(self) -> bool:
-        """Take up a new commit, and return whether there was one; requests go on with the old one meanwhile."""
+    def refresh(self, *, at_once: bool = False) -> bool:
+        """Take up a new commit, and return whether there was one; requests go on with the old one meanwhile.
+
+        While another process writes many commits, some are skipped, unless the newest is needed `at_once`.
+        """
         with self._lock:
             began = time.monotonic()
-            if began < self._not_before or read_manifest(self.folder) == self._commit.index.manifest:
+            if began < self._not_before and not at_once:
+                return False
+            if read_manifest(self.folder) == self._commit.index.manifest:
                 return False
             self._commit = self._open()
             self._not_before = time.monotonic() + (time.monotonic() - began) / _MAX_SHARE

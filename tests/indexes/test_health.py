@@ -37,16 +37,24 @@ def test_a_good_index_has_no_problems(full):
     assert full.verify() == []
 
 
-@pytest.mark.parametrize("folder", ["data", "_deletions"])
-def test_what_lance_was_writing_when_it_was_killed_goes_with_the_next_writer(full, folder):
-    path = full.folder / "clips.lance" / folder
-    path.mkdir(exist_ok=True)
-    (path / ".tmpyxPGX9").write_bytes(b"half")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/.tmpyxPGX9",
+        "_deletions/.tmpyxPGX9",
+        "data/lost.lance",
+        "_deletions/37-63-18365495339757605859.arrow",
+    ],
+)
+def test_what_lance_wrote_before_it_was_killed_goes_with_the_next_writer(full, name):
+    path = full.folder / "clips.lance" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"half")
     assert problems(full) == {"orphaned files"}
     with full.writer() as writer:
         writer.commit()
     assert full.verify() == []
-    assert not (path / ".tmpyxPGX9").exists()
+    assert not path.exists()
 
 
 def test_constant_embeddings_are_reported(index, vector):

@@ -13,9 +13,13 @@ import uuid
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import anyio
+
 from indexes.schema import utc_time
+from jepa_retrieval.errors import JepaError
 from jepa_retrieval.media.workers.child import module_environment
 from jepa_retrieval.serving.jobs.process import CANCELLED
 from jepa_retrieval.serving.problems import ProblemError
@@ -193,6 +197,7 @@ async def _work(job: Job) -> None:
             job.tell(progress=told["progress"])
         result, error = told.get("result", result), told.get("error", error)
     status = await job.process.wait()
+    await _take_up(job.served)
     if result is not None:
         job.tell(state="done", ended=_now(), result=result)
     elif job.is_cancelled or status in (CANCELLED, -signal.SIGINT):
@@ -200,6 +205,14 @@ async def _work(job: Job) -> None:
     else:
         said = error or f"its process ended with status {status}; what was done before is kept"
         job.tell(state="failed", ended=_now(), error=job.hide_paths(said))
+
+
+async def _take_up(served: ServedIndex) -> None:
+    """Let searches find what a job has done, before anyone is told that it is over."""
+    try:
+        await anyio.to_thread.run_sync(partial(served.refresh, at_once=True))
+    except JepaError as error:
+        logger.warning("%s is answered from its last good commit: %s", served.name, error)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
