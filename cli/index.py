@@ -10,6 +10,14 @@ import typer
 
 from cli import console
 from cli.completion import model_names, one_of
+from cli.distributed import (
+    AddressOption,
+    DistributedOption,
+    MaxRetriesOption,
+    ShardFilesOption,
+    WorkersOption,
+    engine_options,
+)
 from cli.fetching import chosen_model, fetch_speech_model
 from cli.follow import ChangeWatcher
 from cli.index_report import print_plan, print_report
@@ -126,6 +134,11 @@ def index(
             help="With --speech: the model, such as whisper:small; it also replaces what other models recognised.",
         ),
     ] = None,
+    distributed: DistributedOption = None,
+    address: AddressOption = None,
+    shard_files: ShardFilesOption = None,
+    max_retries: MaxRetriesOption = None,
+    workers: WorkersOption = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Embed all files again, with a new --model or --prompt if given."),
@@ -157,6 +170,7 @@ def index(
       jepa index ~/Videos --exclude "*.gif" --exclude cache --sampling keyframes
       jepa index ~/Videos --speech
       jepa index ~/Videos /media/disk --index ~/videos.index
+      jepa index /mnt/videos --distributed ray --address auto
     """
     if dry_run and follow:
         raise UsageError("--dry-run and --follow cannot be used together")
@@ -179,6 +193,13 @@ def index(
             "speech_model": speech_model,
             "decoder": resolve_decoder(decoder),
             "prune": prune,
+            **engine_options(
+                distributed,
+                address=address,
+                shard_files=shard_files,
+                max_retries=max_retries,
+                workers=workers,
+            ),
         },
         json=json,
         follow=follow,

@@ -45,6 +45,14 @@ def rates(progress: IndexProgress) -> str:
     return ", ".join(parts)
 
 
+def worker_lines(progress: IndexProgress) -> list[str]:
+    """What each worker of a distributed run is doing: `host:4711 12/500 files, videos/a.mp4`."""
+    return [
+        f"{worker.host}:{worker.pid} {worker.files_done:,}/{worker.files_total:,} files, {visible(worker.current)}"
+        for worker in progress.workers
+    ]
+
+
 def _lines() -> OnProgress:
     last = time.monotonic()
 
@@ -55,13 +63,15 @@ def _lines() -> OnProgress:
         last = time.monotonic()
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         console.note(f"{progress.files_done:,}/{progress.files_total:,} files{failed}, {rates(progress)}")
+        for line in worker_lines(progress):
+            console.note(f"  {line}")
 
     return on_progress
 
 
 @contextmanager
 def _bar() -> Iterator[OnProgress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
     from rich.table import Column
 
     # The file name takes the remaining width.
@@ -76,6 +86,7 @@ def _bar() -> Iterator[OnProgress]:
         expand=True,
     ) as bar:
         task = bar.add_task("", total=None, rates="scanning for files", current="")
+        shown: list[TaskID] = []  # a line for each worker
 
         def on_progress(progress: IndexProgress) -> None:
             failed = f", {progress.failed:,} failed" if progress.failed else ""
@@ -84,7 +95,13 @@ def _bar() -> Iterator[OnProgress]:
                 total=progress.files_total,
                 completed=progress.files_done,
                 rates=rates(progress) + failed,
-                current=visible(progress.current),
+                current=visible(progress.current) if not progress.workers else "",
             )
+            lines = worker_lines(progress)
+            while len(shown) < len(lines):
+                shown.append(bar.add_task("", total=None, rates="", current=""))
+            for number, task_id in enumerate(shown):
+                line = lines[number] if number < len(lines) else ""
+                bar.update(task_id, current=line, visible=bool(line))
 
         yield on_progress

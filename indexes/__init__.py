@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indexes.left_out import LeftOut, LeftOutFile
     from indexes.manifest import Manifest
     from indexes.records import ClipHit, ClipRecord, ClipSpeech, ClipWindows, MediaRecord
+    from indexes.rows import FileRows
     from indexes.stats import IndexStats
     from indexes.store import Index
     from indexes.vectors.plan import Plan
@@ -35,6 +36,7 @@ __all__ = [
     "ClipRecord",
     "ClipSpeech",
     "ClipWindows",
+    "FileRows",
     "FilterError",
     "FingerprintMismatchError",
     "Index",
@@ -61,6 +63,7 @@ _MODULES = {
     "ClipRecord": "records",
     "ClipSpeech": "records",
     "ClipWindows": "records",
+    "FileRows": "rows",
     "Index": "store",
     "IndexStats": "stats",
     "IndexWriter": "writer",

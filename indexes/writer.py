@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from indexes.arrays import check_filled
 from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
@@ -26,7 +24,8 @@ from indexes.manifest import CAPTIONS, SPEECH, Commit, read_manifest, with_text,
 from indexes.pending import PendingChanges
 from indexes.reasons import is_file_failure, reason
 from indexes.records import ClipRecord, ClipSpeech, MediaRecord
-from indexes.schema import CAPTION, SAID, TEXT_COLUMNS, clip_table, media_row, speech_columns
+from indexes.rows import FileRows, file_rows
+from indexes.schema import CAPTION, SAID, TEXT_COLUMNS, speech_columns
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.untrusted import check_no_links
@@ -103,24 +102,38 @@ class IndexWriter:
                 is not valid text, a number is out of range. The index and the writer are as before the call.
             IndexWriteError: a commit failed.
         """
-        for number, clip in enumerate(clips):
-            self._check(media.path, number, clip)
-        media_id = self._next_media_id
-        clip_ids = list(range(self._next_clip_id, self._next_clip_id + len(clips)))
-        try:
-            media_rows = media_row(media_id, media, len(clips))
-            size, texts = self._manifest.embedding_size, self._manifest.texts
-            clip_rows = clip_table(media_id, media, clip_ids, clips, size, texts)
-        except (ValueError, TypeError, LookupError, OverflowError) as error:
-            raise IndexStoreError(f"{media.path!r} cannot be stored: {reason(error)}") from error
+        rows = file_rows(
+            media, clips, embedding_size=self._manifest.embedding_size, texts=self._manifest.texts
+        )
         self._commit_if_pending(media.path)
-        self._forget(media.path)
-        self._next_media_id += 1
-        self._next_clip_id += len(clips)
-        self._known[media.path] = media_id
-        self._pending.put(media.path, media_rows, clip_rows)
+        first = self._next_clip_id
+        self._add(rows)
         self._commit_if_due()
-        return clip_ids
+        return list(range(first, self._next_clip_id))
+
+    def put_together(self, files: Sequence[FileRows]) -> None:
+        """Store files in one commit: readers see all of them or none. Each replaces what was stored at its path.
+
+        Args:
+            files: of different paths; rows for this index's embedding size and texts.
+
+        Raises:
+            IndexWriteError: a commit failed.
+        """
+        self._check_usable()
+        if any(file.path in self._pending.paths for file in files):
+            self.commit()
+        for file in files:
+            self._add(file)
+        self._commit_if_due()
+
+    def _add(self, rows: FileRows) -> None:
+        self._forget(rows.path)
+        with_ids = rows.with_ids(self._next_media_id, self._next_clip_id)
+        self._known[rows.path] = self._next_media_id
+        self._next_media_id += 1
+        self._next_clip_id += len(rows.clips)
+        self._pending.put(rows.path, with_ids.media, with_ids.clips)
 
     def move(self, old_path: str, new_path: str, *, mtime_ns: int) -> None:
         """Rename a file without new embeddings; its clips keep their ids. A file at `new_path` is replaced.
@@ -269,14 +282,6 @@ class IndexWriter:
             keep = KEEP_OLD_VERSIONS if keep_versions is None else keep_versions
             self._compact(keep_versions=keep, always=True)
         self.build_vectors()
-
-    def _check(self, path: str, number: int, clip: ClipRecord) -> None:
-        size = self._manifest.embedding_size
-        if clip.embedding.shape != (size,):
-            shape = list(clip.embedding.shape)
-            raise IndexStoreError(f"{path}: the embedding of clip {number} has shape {shape}, not [{size}]")
-        if not np.isfinite(clip.embedding).all():
-            raise IndexStoreError(f"{path}: the embedding of clip {number} holds NaN or infinity")
 
     def _commit_if_pending(self, path: str) -> None:
         """Commit first if there is already a pending change at this path."""

@@ -2,7 +2,7 @@
 
 from indexes.errors import JepaError
 
-__all__ = ["JepaError", "MediaError", "ModelError", "UnreadableMediaError", "UsageError"]
+__all__ = ["ClusterError", "JepaError", "MediaError", "ModelError", "UnreadableMediaError", "UsageError"]
 
 
 class UsageError(JepaError):
@@ -24,3 +24,7 @@ class UnreadableMediaError(MediaError):
 
 class ModelError(JepaError):
     """A model is unknown, its weights are missing or damaged, or it cannot run here."""
+
+
+class ClusterError(JepaError):
+    """The cluster that was to do the work cannot be used, or was lost."""

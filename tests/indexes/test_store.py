@@ -19,6 +19,7 @@ from indexes import (
     MediaRecord,
     arrays,
 )
+from indexes.rows import file_rows
 
 
 def test_a_new_index_is_empty_and_says_what_it_is(index):
@@ -124,6 +125,27 @@ def test_two_puts_of_a_path_in_one_group_leave_the_last(index, put):
         last = put(writer, "a.mp4", 1)
     assert index.media(columns=["path", "clips"]).to_pylist() == [{"path": "a.mp4", "clips": 1}]
     assert [batch["clip_id"].to_pylist() for batch in index.iter_clips(columns=["clip_id"])] == [last]
+
+
+def test_files_that_are_put_together_appear_together(index, vector, monkeypatch):
+    monkeypatch.setattr("indexes.pending.MAX_PENDING_FILES", 2)  # less than the group
+    records = [MediaRecord(f"{name}.png", 1, 1, kind="image") for name in "abc"]
+    rows = [file_rows(r, [ClipRecord(None, None, vector(r.path))], embedding_size=16) for r in records]
+    with index.writer() as writer:
+        writer.put(MediaRecord("b.png", 9, 9, kind="image"), [])
+        number = Index.open(index.folder).manifest.commit.number
+        writer.put_together(rows)
+        stored = Index.open(index.folder)
+        assert stored.manifest.commit.number == number + 2  # what was at b.png before, and the group
+        assert set(stored.known_files()) == {"a.png", "b.png", "c.png"}
+    clips = index.all_clips()
+    assert sorted(clip.path for clip in clips) == ["a.png", "b.png", "c.png"]
+    assert len({clip.clip_id for clip in clips}) == 3
+    (hits,) = index.search(vector("b.png")[None], k=1)
+    assert hits[0].path == "b.png"
+    with pytest.raises(IndexStoreError, match="shape"):
+        file_rows(records[0], [ClipRecord(None, None, vector("a")[:5])], embedding_size=16)
+    assert index.verify() == []
 
 
 def test_move_keeps_clips_and_replaces_what_was_there(index, put, vector):

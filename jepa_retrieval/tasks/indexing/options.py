@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import Decoder, Sampling, Scan, resolve_decoder, scan
+
+Engine = Literal["local", "ray"]
+DEFAULT_SHARD_FILES = 500
+DEFAULT_MAX_RETRIES = 3
 
 
 class IndexKeywords(TypedDict, total=False):
@@ -27,6 +32,10 @@ class IndexKeywords(TypedDict, total=False):
     speech_model: str | None
     decoder: Decoder
     prune: bool
+    engine: Engine
+    address: str | None
+    shard_files: int
+    max_retries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,8 @@ class IndexOptions:
         follow_links: follow symbolic links to folders.
         keep_tokens: store S_V with the clips, for later questions.
         retry_failed: try unchanged files again that failed before, or were indexed in part.
-        workers: decoding processes; None for the default.
+        workers: decoding processes, or with the engine "ray" workers, each with a model and decoding processes of
+            its own; None for the default: 2, or what the cluster has room for.
         captions: store a sentence for every clip that has none; None: if the index has captions already.
         speech: store what is said in every video that was not listened to yet; None: if the index has speech already.
         speech_model: model for speech recognition, as for `open_recogniser`; files that another model has listened to
@@ -50,6 +60,12 @@ class IndexOptions:
         decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
             names, else PyAV. All give the same frames; see `DecodeRequest`.
         prune: remove every known file below the paths that the run does not find, even if its disk is missing.
+        engine: what does the work: "local", this process, or "ray", workers on one machine or several (extra
+            `distributed`). The index is the same.
+        address: with "ray", the cluster: "auto" for the one that this machine belongs to, or its head's host, with or
+            without a port; None: one on this machine, for the time of the run.
+        shard_files: with "ray", the most files that a worker takes at once and that one commit stores.
+        max_retries: with "ray", how often files are given to another worker after theirs has died.
     """
 
     sampling: Sampling = "auto"
@@ -66,9 +82,19 @@ class IndexOptions:
     speech_model: str | None = None
     decoder: Decoder = "auto"
     prune: bool = False
+    engine: Engine = "local"
+    address: str | None = None
+    shard_files: int = DEFAULT_SHARD_FILES
+    max_retries: int = DEFAULT_MAX_RETRIES
 
     def __post_init__(self) -> None:
         resolve_decoder(self.decoder)  # before a run that may take hours
+        if self.engine not in get_args(Engine):
+            raise UsageError(f"engine must be one of {', '.join(get_args(Engine))}, not {self.engine!r}")
+        for name, least in (("workers", 1), ("shard_files", 1), ("max_retries", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} must be at least {least}, not {value}")
 
     def scan(self, roots: Sequence[Path]) -> Scan:
         """The media files under some files and folders."""

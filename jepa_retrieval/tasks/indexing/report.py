@@ -11,6 +11,17 @@ from jepa_retrieval.tasks.indexing.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerProgress:
+    """What one worker of a distributed run is doing."""
+
+    host: str
+    pid: int
+    files_done: int  # of its shard
+    files_total: int
+    current: str  # path of a file that it works on
+
+
+@dataclass(frozen=True, slots=True)
 class IndexProgress:
     """The state of an indexing run; passed to `on_progress` after every step."""
 
@@ -21,6 +32,7 @@ class IndexProgress:
     failed: int
     current: str  # path of the file that was worked on last
     elapsed: float  # seconds since the run began
+    workers: tuple[WorkerProgress, ...] = ()  # of a distributed run, those that have a shard
 
 
 ProgressCallback = Callable[[IndexProgress], None]

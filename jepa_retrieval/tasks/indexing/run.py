@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from indexes import IndexStoreError, IndexWriteError, IndexWriter
-from indexes.records import MediaRecord
+from indexes import IndexStoreError, IndexWriteError
+from indexes.records import ClipRecord, MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import (
     Decoded,
@@ -39,6 +41,14 @@ WORKERS = 2  # decoding processes, unless the caller says otherwise
 BATCH_FRAMES = 32  # two batches that run side by side; larger ones are no faster on a CPU
 
 
+class FileSink(Protocol):
+    """Where finished files go: an `IndexWriter`, or what stands for one in another process."""
+
+    def put(self, media: MediaRecord, clips: Sequence[ClipRecord]) -> object:
+        """Store a file with all its clips; errors as of `IndexWriter.put`."""
+        ...
+
+
 @dataclass(slots=True)
 class _OpenFile:
     """A file that is being decoded, or whose last windows wait for the model."""
@@ -57,7 +67,7 @@ class IndexingRun:
     def __init__(
         self,
         model: Model,
-        writer: IndexWriter,
+        writer: FileSink,
         options: IndexOptions,
         *,
         prompt: str,
@@ -76,8 +86,13 @@ class IndexingRun:
         self._media_seconds = 0.0
         self._began = time.monotonic()
 
-    def embed(self, files: Mapping[str, FoundFile]) -> IndexReport:
-        """Decode, embed and store every file; a file that fails is stored with the reason and the run goes on."""
+    def embed(self, files: Mapping[str, FoundFile], *, pool: DecodePool | None = None) -> IndexReport:
+        """Decode, embed and store every file; a file that fails is stored with the reason and the run goes on.
+
+        Args:
+            files: by stored path.
+            pool: decoder processes of the caller; None for processes that end with this call.
+        """
         if not files:
             return self._report
         self._files_total = len(files)
@@ -94,11 +109,12 @@ class IndexingRun:
                     decoder=self._options.decoder,
                 )
 
-        with DecodePool(min(self._options.workers or WORKERS, len(files))) as pool:
+        own = nullcontext(pool) if pool else DecodePool(min(self._options.workers or WORKERS, len(files)))
+        with own as decoders:
             self._encoder.prepare()  # while the workers start
             # A GPU is only busy with large batches; how large is a matter of its memory.
             self._batch_frames = max(BATCH_FRAMES, getattr(self._model.x_encoder, "batch_frames", 0))
-            for event in pool.run(requests()):
+            for event in decoders.run(requests()):
                 file = opened[event.request.path]
                 match event:
                     case Probed(info=info):
@@ -170,7 +186,7 @@ class IndexingRun:
         self._pending = [(other, window) for other, window in self._pending if other is not file]
         self._pending_frames = sum(len(window.frames) for _, window in self._pending)
         logger.info("%s: %s", file.text, reason)
-        if os.path.lexists(file.found.path):
+        if is_there(file.found.path):
             self._note_failure(file, reason)
         # Else it vanished, perhaps with its disk: what the index has of it is as good as before.
         self._report.failed.append(FileFailure(file.text, reason))
@@ -179,7 +195,7 @@ class IndexingRun:
 
     def _note_failure(self, file: _OpenFile, reason: str) -> None:
         try:
-            self._writer.put(_failed_record(file.text, file.found, reason), [])
+            self._writer.put(failed_record(file.text, file.found, reason), [])
         except IndexWriteError:
             raise
         except IndexStoreError as error:  # the report names it all the same
@@ -218,7 +234,13 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
     )
 
 
-def _failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:
+def is_there(path: Path) -> bool:
+    """Whether there still is a file, or a link, at a path."""
+    return os.path.lexists(path)
+
+
+def failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:
+    """The record of a file that could not be indexed, by its stored path."""
     try:
         digest = content_hash(found.path)
     except UnreadableMediaError:

@@ -80,6 +80,10 @@ class IndexUpdate:
         captions = index.keeps_captions if self.options.captions is None else self.options.captions
         decoder = require_decoder(model) if captions else None
         recogniser = self._recogniser(index)  # its lack shows before hours of work
+        if self.options.engine == "ray":
+            from jepa_retrieval.tasks.indexing.distributed.cluster import require_ray
+
+            require_ray()
         with index.writer() as writer:
             # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
             index.refresh()
@@ -93,10 +97,7 @@ class IndexUpdate:
                 writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
             writer.replace_left_out(self._left_out_files(plan), below=self._covered())
             _note_problems(writer, plan, index.known_files(), self.media_root)
-            run = IndexingRun(
-                model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
-            )
-            report = run.embed(plan.embed)
+            report = self._embed(index, model, writer, plan)
             if decoder is not None:
                 report.captioned = caption_clips(index, writer, decoder)
             if recogniser is not None:
@@ -115,6 +116,17 @@ class IndexUpdate:
             FileFailure(self.media_root.to_text(problem.path), problem.reason) for problem in plan.problems
         ]
         return report
+
+    def _embed(self, index: Index, model: Model, writer: IndexWriter, plan: Plan) -> IndexReport:
+        if self.options.engine == "ray":
+            from jepa_retrieval.tasks.indexing.distributed.run import DistributedRun
+
+            distributed = DistributedRun(index.manifest, writer, self.options, on_progress=self.on_progress)
+            return distributed.embed(plan.embed)
+        run = IndexingRun(
+            model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
+        )
+        return run.embed(plan.embed)
 
     def rebuild(self, old: Index, *, model: str | None, prompt: str | None) -> tuple[Index, IndexReport]:
         """Embed everything again into a new index, then put it in the old one's place.
