@@ -172,6 +172,9 @@ def index(
       jepa index ~/Videos /media/disk --index ~/videos.index
       jepa index /mnt/videos --distributed ray --address auto
     """
+    engine = engine_options(
+        distributed, address=address, shard_files=shard_files, max_retries=max_retries, workers=workers
+    )
     if dry_run and follow:
         raise UsageError("--dry-run and --follow cannot be used together")
     if speech is False and speech_model is not None:
@@ -193,13 +196,7 @@ def index(
             "speech_model": speech_model,
             "decoder": resolve_decoder(decoder),
             "prune": prune,
-            **engine_options(
-                distributed,
-                address=address,
-                shard_files=shard_files,
-                max_retries=max_retries,
-                workers=workers,
-            ),
+            **engine,
         },
         json=json,
         follow=follow,
