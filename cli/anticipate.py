@@ -21,6 +21,7 @@ from cli.options import (
 )
 from cli.paths import parse_path
 from cli.values import parse_time
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def anticipate(
 ) -> None:
     """Predict what a video shows some seconds ahead: a sentence, the nearest labels and moments, and how sure.
 
-    Lines have the horizon, how sure that is, and the sentence; then the labels, and with --index the moments that
-    resemble what is foreseen, each with its score. 0 is as sure as a guess, 1 is certain.
+    Lines have the horizon, how sure that is, and the sentence; then the labels, and with an index of the same model
+    the moments that resemble what is foreseen, each with its score. 0 is as sure as a guess, 1 is certain. If the
+    file is incomplete, a warning says what is missing, and the exit status is 1.
 
     \b
     Examples:
@@ -63,13 +65,18 @@ def anticipate(
       jepa anticipate traffic.mp4 --at 1:20 --horizon 2,4 --labels "a car stops,a car turns"
       jepa anticipate traffic.mp4 --index ~/Videos --json
     """
+    from jepa_retrieval.tasks.foreseeing.anticipate import MAX_HORIZON
     from jepa_retrieval.tasks.foreseeing.anticipate import anticipate as foresee
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
 
     candidates = given_candidates(labels, labels_file, option="labels") or ()
     ahead = [parse_time(text) for text in horizon.split(",")]
     until = None if at is None else parse_time(at)
-    loaded, records = model_and_index(model, index)
+    if until == 0:
+        raise UsageError(f"--at {at}: nothing comes before the beginning; give a later time")
+    if not all(0 < seconds <= MAX_HORIZON for seconds in ahead):
+        raise UsageError(f"--horizon {horizon}: must be seconds above 0 and at most {MAX_HORIZON:g}")
+    loaded, records = model_and_index(file, model, index)
     found = foresee(
         file,
         loaded,
@@ -80,11 +87,14 @@ def anticipate(
         index=records,
         top=top,
     )
+    if found.partial is not None:
+        console.warning(f"{file}: {found.partial}")
     if json:
         console.result_json(_document(found))
-        return
-    for one in found.horizons:
-        _print(one)
+    else:
+        for one in found.horizons:
+            _print(one)
+    raise typer.Exit(0 if found.partial is None else 1)
 
 
 def _print(one: Horizon) -> None:
@@ -101,6 +111,7 @@ def _document(found: Anticipation) -> dict[str, Any]:
         "path": found.path,
         "model": found.model,
         "at": found.at,
+        **({} if found.partial is None else {"partial": found.partial}),
         "horizons": [
             {
                 "seconds": one.seconds,

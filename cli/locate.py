@@ -32,18 +32,30 @@ def open_library(given: Path | None) -> Library:
     return Library.open(index_folder(given))
 
 
-def model_and_index(model: str | None, index: Path | None) -> tuple[Model, Index | None]:
-    """The model for a single file, and the index if it is that of the index.
+def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[Model, Index | None]:
+    """The model for a single file, and the index that it comes from or that was made with it.
 
     Args:
-        model: given by --model; it goes before the index's.
+        file: without `index`, the nearest index at or above the working directory, else at or above this.
+        model: given by --model; it goes before that of an index that was not given with --index.
         index: given by --index or $JEPA_INDEX.
+
+    Raises:
+        UsageError: --index names an index of another model than --model.
     """
-    if index is not None and model is None:
-        library = open_library(index)
-        return library.model, library.records
+    from jepa_retrieval.library import Library
     from jepa_retrieval.models import load_model
 
+    near = (find_index(folder) for folder in (Path.cwd(), absolute(file).parent))
+    folder = next((found for found in near if found), None) if index is None else index_folder(index)
+    library = None if folder is None else Library.open(folder)
+    if library is not None and model in (None, library.records.manifest.model):
+        return library.model, library.records
+    if library is not None and index is not None and not _is_from_environment(index):
+        raise UsageError(
+            f"--index {index} was made with the model {library.records.manifest.model}, not with --model {model}: "
+            "give one of the two"
+        )
     return load_model(chosen_model(model)), None
 
 
@@ -58,10 +70,14 @@ def index_folder(given: Path | None) -> Path:
         return nearest_index()
     folder = existing_index(given)
     if not is_index(folder):
-        variable = "$JEPA_INDEX: " if os.environ.get("JEPA_INDEX") == str(given) else ""
+        variable = "$JEPA_INDEX: " if _is_from_environment(given) else ""
         why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
         raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
     return folder
+
+
+def _is_from_environment(given: Path) -> bool:
+    return os.environ.get("JEPA_INDEX") == str(given)
 
 
 def nearest_index() -> Path:

@@ -56,7 +56,8 @@ def surprise(
 
     Every window of FILE is compared with its prediction, or every clip of an index, from the stored tokens alone, so
     that nothing is decoded. z is a robust z-score within the file or the index. Cuts do not count as surprises;
-    --json lists them. Lines have z, time and path.
+    --json lists them. Lines have z, time and path. If FILE is incomplete, a warning says what is missing, and the
+    exit status is 1.
 
     \b
     Examples:
@@ -76,6 +77,8 @@ def surprise(
     if html is not None:
         require_writable(html)
     found = _of_file(file, index, model, dynamics, top, min_z)
+    if found.partial is not None:
+        console.warning(f"{file}: {found.partial}")
     if json:
         console.result_json(
             {
@@ -85,6 +88,7 @@ def surprise(
                 "curve": [[time, None if z is None else round(z, 4)] for time, z in found.curve],
                 "cuts": found.cuts,
                 "flashes": found.flashes,
+                **({} if found.partial is None else {"partial": found.partial}),
             }
         )
     else:
@@ -94,6 +98,7 @@ def surprise(
 
         write_surprise_page(html, found, min_z=min_z)
         console.note(f"Wrote {html}")
+    raise typer.Exit(0 if found.partial is None else 1)
 
 
 def _of_index(
@@ -118,7 +123,7 @@ def _of_file(
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
     from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_file
 
-    loaded, records = model_and_index(model, index)
+    loaded, records = model_and_index(file, model, index)
     opened = open_dynamics(loaded, index=records, path=dynamics)
     return surprise_of_file(file, loaded, opened, top=top, min_z=min_z)
 

@@ -13,6 +13,7 @@ from indexes.reasons import reason
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import ScanProblem, scan
 from jepa_retrieval.media.kinds import reader_of
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, save_dynamics
 from jepa_retrieval.models.registry import load_model
 from jepa_retrieval.settings import Within, read_settings
@@ -102,8 +103,13 @@ def train_on_files(recipe: DynamicsRecipe, *, on_progress: OnProgress | None = N
     streams, failed = [], []
     for number, path in enumerate(paths, start=1):
         try:
-            seen = file_states(path, model, lambda tokens: tokens.astype("float16"), rate=recipe.rate)
+            read = ReadReport()
+            seen = file_states(
+                path, model, lambda tokens: tokens.astype("float16"), rate=recipe.rate, report=read
+            )
             streams.append(StateStream(str(path), seen.times, seen.states))
+            for missing in read.partial:
+                logger.warning("%s: %s; the rest is used", path, missing)
         except UnreadableMediaError as error:
             logger.info("%s", error)
             failed.append(FileFailure(str(path), error.reason))

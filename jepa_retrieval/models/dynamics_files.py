@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DYNAMICS_FILE = "dynamics.safetensors"
 FORMAT_VERSION = 1
+MAX_BYTES = 1 << 30  # of a file in an index, which may come from elsewhere
 _PROJECTION = ("projection.mean", "projection.scale", "projection.basis")
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the stored quantiles
 
@@ -135,6 +136,20 @@ def read_header(path: Path) -> DynamicsHeader:
     return DynamicsHeader(
         path, config, calibration, str(described.get("fingerprint")), digest_of_files([path])
     )
+
+
+def read_whole(path: Path) -> DynamicsHeader:
+    """What a dynamics file says of itself, after all of it was read: nothing of it is damaged.
+
+    Raises:
+        ModelError: as `read_header`, `read_projection` and `read_weights`.
+    """
+    if path.exists() and path.stat().st_size > MAX_BYTES:
+        raise ModelError(f"{path}: not a dynamics model (it is larger than {MAX_BYTES >> 20} MB)")
+    header = read_header(path)
+    read_projection(header)
+    read_weights(header)
+    return header
 
 
 def _calibration(value: object, path: Path) -> DynamicsCalibration:

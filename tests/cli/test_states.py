@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Jepa
+from tests.media_factory import make_video
 from tests.real_media import photograph, video
 
 
@@ -68,6 +70,37 @@ def test_anticipate(jepa: Jepa, library: Path) -> None:
     assert lines[1][2] == "label: bicycles" and lines[2][3] == "videos/bikes.mp4"
 
 
+def test_a_cut_off_file_ends_with_1(jepa: Jepa, tmp_path: Path) -> None:
+    fast = {"container_options": {"movflags": "faststart"}, "gop": 25}
+    cut = make_video(tmp_path / "cut.mp4", seconds=16.0, **fast)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    for command in (["anticipate", cut], ["surprise", cut, "--min-z", "0"]):
+        done = jepa(*command, "--json")
+        assert done.status == 1 and f"Warning: {cut}: is cut off: " in done.err
+        assert json.loads(done.out)["partial"].startswith("is cut off: ")
+
+
+def test_a_file_is_looked_at_with_the_model_of_the_nearest_index(
+    jepa: Jepa, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library)
+    anticipated = json.loads(jepa("anticipate", video("bikes.mp4"), "--horizon", "1", "--json").out)
+    assert anticipated["horizons"][0]["moments"][0]["path"] == "videos/bikes.mp4"
+    shutil.copytree(library / ".jepa", tmp_path / ".jepa")
+    (tmp_path / ".jepa" / "dynamics.safetensors").write_bytes(b"no dynamics")
+    monkeypatch.chdir(tmp_path)
+    for command in ("anticipate", "surprise"):
+        done = jepa(command, video("bikes.mp4"))
+        assert done.status == 2 and str(tmp_path / ".jepa" / "dynamics.safetensors") in done.err
+        assert f"train it again: jepa train dynamics --index {tmp_path / '.jepa'}" in done.err
+        other = jepa(command, video("bikes.mp4"), "--model", "vl-jepa-small", "--index", tmp_path)
+        assert (
+            other.status == 2 and "was made with the model nano, not with --model vl-jepa-small" in other.err
+        )
+    checked = jepa("verify")
+    assert "unusable dynamics" in checked.out and "jepa train dynamics --index" in checked.out
+
+
 def test_plan(jepa: Jepa, library: Path) -> None:
     cat, coffee = photograph("chelsea.png"), photograph("coffee.png")
     done = jepa("plan", "--from", cat, "--to", coffee, "--steps", "2", "--index", library, "--json")
@@ -88,6 +121,8 @@ def test_plan(jepa: Jepa, library: Path) -> None:
         (["surprise", "a.mp4", "--dynamics", "/no/d.safetensors"], "/no/d.safetensors"),
         (["anticipate", "/no/a.mp4"], "/no/a.mp4"),
         (["anticipate", "a.mp4", "--horizon", "soon"], "'soon' is not a time"),
+        (["anticipate", "a.mp4", "--horizon", "0"], "--horizon 0"),
+        (["anticipate", "a.mp4", "--at", "0"], "--at 0: nothing comes before the beginning"),
         (["plan", "--from", "/no/a.png", "--to", "/no/b.png"], "/no/a.png"),
         (["train", "dynamics"], "RECIPE or --index"),
         (["train", "dynamics", "--index", "/no", "--set", "rate=1"], "--set requires a RECIPE"),

@@ -86,10 +86,10 @@ class Video:
         self.time_base = float(stream.time_base or 0) or 1.0 / av.time_base
         self.origin = clock_origin(self.container, stream)
         self.corrects_clock = True
-        self._may_jump = bool(self.container.format.flags & _STAMPS_MAY_JUMP)
+        self.may_jump = bool(self.container.format.flags & _STAMPS_MAY_JUMP)  # whether stamps may begin anew
         self._skip_until: float | None = None
         self._clock = PacketClock(
-            time_base=self.time_base, frame_step=self.frame_step, jumps_forward=self._may_jump
+            time_base=self.time_base, frame_step=self.frame_step, jumps_forward=self.may_jump
         )
 
     def _choose_stream(self) -> VideoStream:
@@ -206,7 +206,7 @@ class Video:
         """Go to a key frame at or before `time`, or to the beginning if there is none before."""
         self._clock.restart()
         self._skip_until = None
-        if self._may_jump:  # no stamp says where in the file that is: packets before are read and dropped
+        if self.may_jump:  # no stamp says where in the file that is: packets before are read and dropped
             with contextlib.suppress(av.error.FFmpegError):
                 self.container.seek(0, unsupported_byte_offset=True)
             self._skip_until = time

@@ -53,7 +53,7 @@ def _of_file(body: SurpriseRequest, using: Services) -> SurpriseAnswer:
     dynamics = open_dynamics(commit.model, index=commit.index)
     found = surprise_of_file(file, commit.model, dynamics, top=body.top_k, min_z=body.min_z)
     items = [_item(commit, path, one, using) for one in found.surprises]
-    return SurpriseAnswer(data=items, curve=found.curve, cuts=found.cuts)
+    return SurpriseAnswer(data=items, curve=found.curve, cuts=found.cuts, partial=found.partial)
 
 
 def _item(commit: Commit, path: str, found: Surprise, using: Services) -> SurpriseItem:
@@ -81,6 +81,7 @@ def _anticipated(body: AnticipateRequest, using: Services) -> Anticipation:
     )
     return Anticipation(
         at=found.at,
+        partial=found.partial,
         horizons=[
             HorizonItem(
                 seconds=one.seconds,

@@ -49,6 +49,9 @@ class SurpriseAnswer(BaseModel):
         description="Of a file: start of each window, and its z; null where nothing was predicted."
     )
     cuts: list[float] | None = Field(description="Of a file: where shots begin, seconds.")
+    partial: str | None = Field(
+        default=None, description="Of a file: what could not be read; null if all was."
+    )
 
 
 class AnticipateRequest(Received):
@@ -90,3 +93,4 @@ class Anticipation(BaseModel):
 
     at: float = Field(description="End of the last window that was seen, seconds.")
     horizons: list[HorizonItem]
+    partial: str | None = Field(default=None, description="What could not be read; null if all was.")

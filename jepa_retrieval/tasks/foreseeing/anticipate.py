@@ -16,6 +16,7 @@ from indexes import Index
 from indexes.records import MediaKind
 from jepa_retrieval.arguments import as_count
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
@@ -30,6 +31,7 @@ from jepa_retrieval.user_paths import user_path
 
 DEFAULT_HORIZONS = (1.0, 2.0, 4.0, 10.0)
 MAX_HORIZON = 3600.0  # seconds
+_MAX_AFTER_END = 1.0  # seconds; a header may state a little less than there is
 OVERFETCH = 2
 
 
@@ -66,6 +68,7 @@ class Anticipation:
     model: str
     at: float  # end of the last window that was seen, seconds
     horizons: tuple[Horizon, ...]
+    partial: str | None = None  # what of the file could not be read; None if nothing is missing
 
 
 def anticipate(
@@ -95,14 +98,14 @@ def anticipate(
 
     Raises:
         UnreadableMediaError: the file cannot be decoded, or has no frame before `at`.
-        UsageError: an argument is out of range, or the file is a picture.
+        UsageError: an argument is out of range, `at` lies after the end, or the file is a picture.
     """
     as_count("top", top)
     ahead = _checked(horizons)
     if at is not None and not 0 < at < float("inf"):
-        raise UsageError(f"at must be seconds above 0, not {at:g}")
+        raise UsageError(f"at must be a time after 0 s, so that something comes before it, not {at:g}")
     candidates = CandidateSet(parse_candidates(labels, what="labels"), model) if labels else None
-    seen = _before(user_path(path), model, dynamics, at, rate)
+    seen, partial = _before(user_path(path), model, dynamics, at, rate)
     tokens, sure = _foreseen_tokens(seen, dynamics, ahead)
     prompt = model.prompt if index is None else index.manifest.prompt
     embeddings = model.predictor.predict(np.stack([seen.last_tokens, *tokens]), [prompt] * (len(tokens) + 1))
@@ -123,7 +126,8 @@ def anticipate(
                 float(embedding @ embeddings[0]),
             )
         )
-    return Anticipation(str(path), model.name, round(float(seen.times[-1, 1]), 6), tuple(found))
+    end = round(float(seen.times[-1, 1]), 6)
+    return Anticipation(str(path), model.name, end, tuple(found), partial)
 
 
 def _checked(horizons: Sequence[float]) -> list[float]:
@@ -133,15 +137,25 @@ def _checked(horizons: Sequence[float]) -> list[float]:
     return ahead
 
 
-def _before(path: Path, model: Model, dynamics: DynamicsModel, at: float | None, rate: float) -> FileStates:
-    """The last states before `at`, as many as a prediction sees."""
-    length = dynamics.context * window_seconds(model, rate)
-    if at is None:
-        from jepa_retrieval.media import probe
+def _before(
+    path: Path, model: Model, dynamics: DynamicsModel, at: float | None, rate: float
+) -> tuple[FileStates, str | None]:
+    """The last states before `at`, as many as a prediction sees, and what is missing of the file before."""
+    from jepa_retrieval.media.extent import read_extent
+    from jepa_retrieval.media.workers.calls import call_in_worker
 
-        at = probe(path).duration
-    start = None if at is None else max(0.0, at - length)
-    return file_states(path, model, dynamics.projection.states, rate=rate, start=start, end=at)
+    extent = call_in_worker(read_extent, path)
+    if at is not None and extent.duration is not None and at > extent.duration + _MAX_AFTER_END:
+        missing = "" if extent.partial is None else f" and {extent.partial}"
+        raise UsageError(f"{path}: {at:g} s lies after its end: it has {extent.duration:.2f} s{missing}")
+    end = extent.duration if at is None else at if extent.duration is None else min(at, extent.duration)
+    length = dynamics.context * window_seconds(model, rate)
+    start = None if end is None else max(0.0, end - length)
+    report = ReadReport(partial=[] if at is not None or extent.partial is None else [extent.partial])
+    seen = file_states(
+        path, model, dynamics.projection.states, rate=rate, start=start, end=end, report=report
+    )
+    return seen, "; ".join(dict.fromkeys(report.partial)) or None
 
 
 def _foreseen_tokens(

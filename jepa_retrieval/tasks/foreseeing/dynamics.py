@@ -6,7 +6,12 @@ from pathlib import Path
 
 from indexes import Index
 from jepa_retrieval.errors import ModelError, UsageError
-from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_header
+from jepa_retrieval.models.dynamics_files import (
+    DYNAMICS_FILE,
+    DynamicsHeader,
+    read_header,
+    read_whole,
+)
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.registry import weights_folder
@@ -17,6 +22,18 @@ def fingerprint_of_states(model: Model) -> str:
     """The fingerprint of what states are made of: the X-Encoder."""
     config = getattr(model, "config", None)
     return model.fingerprint("") if config is None else fingerprint_of_x_encoder(config)
+
+
+def _own_dynamics(index: Index) -> DynamicsHeader:
+    own = index.folder / DYNAMICS_FILE
+    remedy = f"train it again: jepa train dynamics --index {index.folder}"
+    try:
+        header = read_whole(own)
+    except ModelError as error:
+        raise ModelError(f"{error}; {remedy}") from error
+    if header.fingerprint != index.manifest.fingerprint:
+        raise UsageError(f"{own}: was trained for other embeddings than the index now has; {remedy}")
+    return header
 
 
 def open_dynamics(model: Model, *, index: Index | None = None, path: Path | None = None) -> DynamicsModel:
@@ -37,14 +54,8 @@ def open_dynamics(model: Model, *, index: Index | None = None, path: Path | None
         if header.fingerprint not in wanted:
             raise UsageError(f"{path}: was trained on the states of another model or index than {model.name}")
         return DynamicsModel(header)
-    if index is not None and (own := index.folder / DYNAMICS_FILE).is_file():
-        header = read_header(own)
-        if header.fingerprint == index.manifest.fingerprint:
-            return DynamicsModel(header)
-        raise UsageError(
-            f"{own}: was trained for other embeddings than the index now has; "
-            f"train it again: jepa train dynamics --index {index.folder}"
-        )
+    if index is not None and (index.folder / DYNAMICS_FILE).is_file():
+        return DynamicsModel(_own_dynamics(index))
     folder = weights_folder(model.name)
     if folder is not None and (shipped := folder / DYNAMICS_FILE).is_file():
         header = read_header(shipped)

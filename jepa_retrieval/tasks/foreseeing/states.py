@@ -12,6 +12,7 @@ import numpy as np
 from indexes import Index, arrays
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import decode_windows
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import WINDOW_SECONDS, decode_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
@@ -50,6 +51,7 @@ def file_states(
     rate: float = DEFAULT_RATE,
     start: float | None = None,
     end: float | None = None,
+    report: ReadReport | None = None,
 ) -> FileStates:
     """The states of a video, or of an interval of it.
 
@@ -60,6 +62,7 @@ def file_states(
         rate: windows per second, for an X-Encoder that sees single frames.
         start: where to begin, seconds; None: at the beginning.
         end: where to stop; None: at the end.
+        report: gets, in `partial`, what of it could not be read.
 
     Raises:
         UnreadableMediaError: the file cannot be decoded.
@@ -74,7 +77,7 @@ def file_states(
     times: list[tuple[float, float]] = []
     states: list[np.ndarray] = []
     tokens = np.zeros((1, 1, model.x_encoder.token_size), np.float32)
-    windows = decode_windows(request)
+    windows = decode_windows(request, report=report)
     while batch := list(itertools.islice(windows, _BATCH_WINDOWS)):
         if batch[0].start is None or any(window.end is None for window in batch):
             raise UsageError(f"{path}: is a picture; states follow each other in a video")

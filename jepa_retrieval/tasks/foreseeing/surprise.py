@@ -16,6 +16,7 @@ import numpy as np
 
 from indexes import Index
 from jepa_retrieval.arguments import as_count
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.cuts import distances, find_cuts
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
@@ -49,6 +50,7 @@ class FileSurprise:
     ]  # start of each window, and its z; None where nothing was predicted
     cuts: list[float]  # seconds
     flashes: list[float]  # windows that differ from both neighbours, which resemble each other
+    partial: str | None = None  # what of the file could not be read; None if nothing is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ def surprise_of_file(
         UsageError: it is a picture.
     """
     as_count("top", top)
-    seen = file_states(path, model, dynamics.projection.states, rate=rate)
+    report = ReadReport()
+    seen = file_states(path, model, dynamics.projection.states, rate=rate, report=report)
     scores = score_states(seen.states, seen.times, dynamics)
     z = robust_z(scores.relative)
     rows = _intervals(z, min_z)
@@ -158,6 +161,7 @@ def surprise_of_file(
         ],
         [_rounded(starts[row]) for row in scores.cuts],
         [_rounded(starts[row]) for row in scores.flashes],
+        "; ".join(report.partial) or None,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from indexes import Index, Problem, arrays
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_whole
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.user_paths import exists
@@ -33,7 +35,7 @@ def find_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot
 
 
 def find_model_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> Iterator[Problem]:
-    """Embeddings that are not this model's, and files that are gone.
+    """Embeddings that are not this model's, dynamics that cannot be used, and files that are gone.
 
     Args:
         load_model: the index's model; raises JepaError if it cannot be loaded or has changed.
@@ -46,7 +48,25 @@ def find_model_problems(index: Index, load_model: Callable[[], Model], root: Med
         )
     else:
         yield from _mixed(index, model)
+    yield from _unusable_dynamics(index)
     yield from _gone(index, root)
+
+
+def _unusable_dynamics(index: Index) -> Iterator[Problem]:
+    path = index.folder / DYNAMICS_FILE
+    if not os.path.lexists(path):
+        return
+    remedy = (
+        f"train it again with `jepa train dynamics --index {index.folder}`, or delete the file: "
+        "the dynamics that come with the model are used then, if there are any"
+    )
+    try:
+        if read_whole(path).fingerprint == index.manifest.fingerprint:
+            return
+        detail = f"{path}: was trained for other embeddings than the index now has"
+    except JepaError as error:
+        detail = str(error)
+    yield Problem("unusable dynamics", detail, remedy)
 
 
 def _mixed(index: Index, model: Model) -> Iterator[Problem]:

@@ -8,9 +8,11 @@ import torch
 
 from indexes import Index
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media import read_windows
 from jepa_retrieval.models.config.dynamics import DynamicsConfig
 from jepa_retrieval.models.dynamics_files import LEVELS, DynamicsCalibration, Projection, save_dynamics
 from jepa_retrieval.models.modules.dynamics import Dynamics
+from jepa_retrieval.tasks.encoding.files import decode_request
 from jepa_retrieval.tasks.foreseeing.anticipate import anticipate
 from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
 from jepa_retrieval.tasks.foreseeing.plan import plan
@@ -23,7 +25,7 @@ from jepa_retrieval.tasks.foreseeing.surprise import (
 )
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.jepa_retrieval.tasks.conftest import AXES, HandModel, MakeIndex
-from tests.media_factory import BLUE, GREEN, RED, make_picture, make_video
+from tests.media_factory import BLUE, GREEN, RED, join_recordings, make_picture, make_video
 
 
 def nothing_changes(path: Path, size: int, *, fingerprint: str, unrelated: float) -> Path:
@@ -71,6 +73,40 @@ def test_a_picture_has_no_states(tmp_path: Path, colours: Path) -> None:
     model = ColourModel()
     with pytest.raises(UsageError, match="is a picture"):
         surprise_of_file(tmp_path / "a.png", model, open_dynamics(model, path=colours))
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Path:
+    """A video whose header states 16 seconds, of which a part is there."""
+    fast = {"container_options": {"movflags": "faststart"}, "gop": 25}
+    path = make_video(tmp_path / "cut.mp4", seconds=16.0, scenes=[GREEN, RED], **fast)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    return path
+
+
+def test_a_cut_off_video_is_partial_and_ends_where_its_pictures_do(cut_off: Path, colours: Path) -> None:
+    model = ColourModel()
+    dynamics = open_dynamics(model, path=colours)
+    (reached,) = {window.end for window in list(read_windows(decode_request(cut_off, model)))[-1:]}
+    ahead = anticipate(cut_off, model, dynamics, horizons=[1])
+    assert reached < 12 and ahead.at == pytest.approx(reached, abs=0.01)
+    assert ahead.partial is not None and "is cut off" in ahead.partial
+    past = surprise_of_file(cut_off, model, dynamics)
+    assert past.partial == ahead.partial and past.curve[-1][0] < reached
+    assert anticipate(cut_off, model, dynamics, at=1.0, horizons=[1]).partial is None
+    with pytest.raises(UsageError, match=r"cut\.mp4: 15 s lies after its end.*is cut off"):
+        anticipate(cut_off, model, dynamics, at=15.0)
+
+
+def test_a_clock_that_restarts_has_one_end(tmp_path: Path, colours: Path) -> None:
+    video = join_recordings(tmp_path / "a.ts", scenes=[(GREEN, 0.0), (RED, 0.0)], seconds=4.0)
+    model = ColourModel()
+    labels = ["red", "green"]
+    found = anticipate(video, model, open_dynamics(model, path=colours), labels=labels, horizons=[1])
+    assert found.at == pytest.approx(8.0, abs=0.2) and found.partial is None
+    assert found.horizons[0].labels[0].name == "red"
+    past = surprise_of_file(video, model, open_dynamics(model, path=colours))
+    assert past.curve[-1][0] == pytest.approx(found.at - 0.5, abs=0.5)
 
 
 def test_what_is_foreseen_has_labels_a_sentence_and_how_sure(tmp_path: Path, colours: Path) -> None:
