@@ -2,7 +2,8 @@
 
 Nothing is removed from an index because a disk or an option is missing. A file that is not on disk counts as deleted
 only if its folder is there and holds something, and if its root still holds one of the files that the index has
-there. Device numbers would say no more: they change when a computer starts again.
+there. Device numbers would say no more: they change when a computer starts again. Desktops remove a disk's folder;
+where they make such folders is known.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
@@ -20,6 +22,9 @@ from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 NOT_THERE = NO_SUCH_FILE
 EMPTY = "the folder is empty"
 HOLDS_NONE = "the folder holds none of the files that the index has there"
+
+# Where desktops make a folder for each disk that is plugged in, and remove it afterwards (udisks, macOS).
+MOUNT_FOLDERS = ("/media", "/media/*", "/run/media/*", "/mnt", "/Volumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +92,18 @@ def sort_lost(
         if inside and reason is not None:
             _note_absent(found, root, reason, inside)
             missing = {text: path for text, path in missing.items() if text not in set(inside)}
-    by_folder: dict[Path, list[str]] = defaultdict(list)
+    by_folder: dict[tuple[Path, str], list[str]] = defaultdict(list)
     emptiness: dict[Path, bool] = {}
     for text, path in missing.items():
-        folder = _nearest_folder(path)
-        if emptiness.setdefault(folder, _is_empty(folder)):
-            by_folder[folder].append(text)
+        highest_missing, folder = _edge(path)
+        if highest_missing != path and _held_disk(highest_missing):
+            by_folder[highest_missing, NOT_THERE].append(text)
+        elif emptiness.setdefault(folder, _is_empty(folder)):
+            by_folder[folder, EMPTY].append(text)
         else:
             found.gone.append(text)
-    for folder, inside in by_folder.items():
-        _note_absent(found, folder, EMPTY, inside)
+    for (folder, reason), inside in by_folder.items():
+        _note_absent(found, folder, reason, inside)
     return found
 
 
@@ -113,9 +120,16 @@ def _why_absent(root: Path, *, holds_known: bool) -> str | None:
     return EMPTY if _is_empty(root) else HOLDS_NONE
 
 
-def _nearest_folder(path: Path) -> Path:
-    """The folder of a file that is gone, or the first one above it that is there."""
-    return next(folder for folder in path.parents if folder.is_dir())
+def _edge(path: Path) -> tuple[Path, Path]:
+    """The highest part of a path that is not there any more, and the folder above it, which is."""
+    chain = (path, *path.parents)
+    return next((below, folder) for below, folder in pairwise(chain) if folder.is_dir())
+
+
+def _held_disk(folder: Path) -> bool:
+    """Whether a folder that is gone was one that a desktop makes for a disk."""
+    parent = folder.parent
+    return any(len(parent.parts) == len(Path(known).parts) and parent.match(known) for known in MOUNT_FOLDERS)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from indexes.records import MediaRecord
+from jepa_retrieval.tasks.indexing import absence
 from jepa_retrieval.tasks.indexing.absence import EMPTY, HOLDS_NONE, NOT_THERE
 from jepa_retrieval.tasks.indexing.plan import Plan
 from tests.jepa_retrieval.tasks.indexing.test_plan import plan, records
@@ -66,6 +67,36 @@ def test_a_deleted_folder_is_gone(disk: Path) -> None:
     shutil.rmtree(disk / "disk" / "trip")
     made = plan(disk, known)
     assert (made.gone, made.absent) == (["disk/trip/c.jpg"], [])
+
+
+def test_the_folder_of_a_disk_that_a_desktop_removed_with_it_is_kept(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = records(disk)
+    shutil.rmtree(disk / "disk")
+    monkeypatch.setattr(absence, "MOUNT_FOLDERS", (str(disk.parent / "*"),))
+    made = plan(disk, known)
+    assert (made.gone, absent(made), made.unchanged) == ([], [("disk", NOT_THERE, 2)], 1)
+    (disk / "a.jpg").unlink()  # a file is no disk
+    (disk / "c.jpg").write_bytes(b"another")
+    known["c.jpg"] = records(disk)["c.jpg"]
+    assert plan(disk, known).gone == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_disk"),
+    [
+        ("/media/anna/CAMERA", True),
+        ("/run/media/anna/CAMERA", True),
+        ("/Volumes/CAMERA", True),
+        ("/mnt/nas", True),
+        ("/media/anna/CAMERA/2024", False),
+        ("/home/anna/media/CAMERA", False),
+        ("/home/media/anna/CAMERA", False),
+    ],
+)
+def test_where_desktops_put_disks(folder: str, is_disk: bool) -> None:
+    assert absence._held_disk(Path(folder)) is is_disk
 
 
 def test_files_that_were_all_moved_show_that_the_root_is_there(disk: Path) -> None:
