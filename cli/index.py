@@ -139,6 +139,14 @@ def index(
     shard_files: ShardFilesOption = None,
     max_retries: MaxRetriesOption = None,
     workers: WorkersOption = None,
+    writing: Annotated[
+        bool | None,
+        typer.Option(
+            "--writing/--no-writing",
+            help="Store what is written in videos and images, by text recognition; needs the extra 'ocr'.",
+            show_default="as in the index",
+        ),
+    ] = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Embed all files again, with a new --model or --prompt if given."),
@@ -168,7 +176,7 @@ def index(
     Examples:
       jepa index ~/Videos
       jepa index ~/Videos --exclude "*.gif" --exclude cache --sampling keyframes
-      jepa index ~/Videos --speech
+      jepa index ~/Videos --speech --writing
       jepa index ~/Videos /media/disk --index ~/videos.index
       jepa index /mnt/videos --distributed ray --address auto
     """
@@ -194,6 +202,7 @@ def index(
             "captions": captions,
             "speech": True if speech is None and speech_model is not None else speech,
             "speech_model": speech_model,
+            "writing": writing,
             "decoder": resolve_decoder(decoder),
             "prune": prune,
             **engine,
@@ -229,7 +238,8 @@ def index(
     if not run.keeps(report):
         target.delete_if_empty(library)
         raise UsageError("nothing could be read, so no index was created")
-    raise typer.Exit(1 if report.failed or report.partial or report.absent or report.unheard else 0)
+    incomplete = report.failed or report.partial or report.absent or report.unheard or report.unread
+    raise typer.Exit(1 if incomplete else 0)
 
 
 @dataclass

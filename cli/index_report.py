@@ -48,7 +48,7 @@ def print_report(report: IndexReport, *, json: bool, one_line: bool, kept: bool 
 
     `kept`: whether the index stays, so that `jepa status` can list the rest of a long list.
     """
-    for failures in (report.failed, report.partial, report.warnings, report.unheard):
+    for failures in (report.failed, report.partial, report.warnings, report.unheard, report.unread):
         failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
     _print_failures(report, MAX_FAILURES_SHOWN if kept else len(report.failed))
     _print_warnings(report)
@@ -74,6 +74,8 @@ def _summary(report: IndexReport) -> dict[str, Any]:
         "captioned": report.captioned,
         "spoken": report.spoken,
         "unheard": [asdict(failure) for failure in report.unheard],
+        "read": report.read,
+        "unread": [asdict(failure) for failure in report.unread],
         "absent": [asdict(folder) for folder in report.absent],
         "unselected": report.unselected,
     }
@@ -108,6 +110,8 @@ def _summary_line(report: IndexReport) -> str:
         parts.append(f"{console.count(report.captioned, 'caption')} written")
     if report.spoken:
         parts.append(f"speech of {console.count(report.spoken, 'file')}")
+    if report.read:
+        parts.append(f"writing of {console.count(report.read, 'file')}")
     if report.failed:
         parts.append(f"{len(report.failed):,} failed")
     if report.failed_before:
@@ -120,6 +124,7 @@ def _print_failures(report: IndexReport, shown: int) -> None:
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
         (report.unheard, "without speech, or with a part of it", ""),
+        (report.unread, "in which writing could not be looked for", ""),
     ):
         for failure in failures[:shown]:
             partial = "; indexed in part" if failures is report.partial else ""

@@ -79,9 +79,9 @@ def search(
         str | None,
         typer.Option(
             "--in",
-            metavar="seen,said",
-            autocompletion=one_of("seen", "said", "seen,said"),
-            help="What to search: pictures, speech or both. Default: both, if the index has speech.",
+            metavar="seen,said,written",
+            autocompletion=one_of("seen", "said", "written", "said,written"),
+            help="What to search: pictures, speech, writing. Default: all that the index has.",
         ),
     ] = None,
     prompt: Annotated[
@@ -122,8 +122,8 @@ def search(
 
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
-    indexed files are compared by their stored embeddings, without decoding. On an index with speech, a text is also
-    looked for in what is said; text in "double quotes" has to be said word for word.
+    indexed files are compared by their stored embeddings, without decoding. On an index with speech or writing, a
+    text is also looked for there; text in "double quotes" has to be said or written word for word.
 
     \b
     Examples:
@@ -193,7 +193,9 @@ def _senses(text: str) -> list[str]:
 
     senses = [sense.strip() for sense in text.split(",")]
     if not set(senses) <= set(SENSES):
-        raise UsageError(f"--in must be {', '.join(SENSES)} or both with a comma between them, not {text!r}")
+        raise UsageError(
+            f"--in must be {', '.join(SENSES)}, or several with commas between them, not {text!r}"
+        )
     return senses
 
 
@@ -208,8 +210,11 @@ def _document(found: SearchResult) -> dict[str, Any]:
         hit["confidence"] = None if hit["confidence"] is None else round(hit["confidence"], 4)
         if hit["caption"] is None:
             del hit["caption"]
-        if hit["said"] is None:  # what is only seen needs no reason
-            del hit["said"], hit["found_by"]
+        if hit["found_by"] == ("seen",):  # that needs no reason
+            del hit["found_by"]
+        for sense in ("said", "written"):
+            if hit[sense] is None:
+                del hit[sense]
         if not hit["offline"]:
             del hit["offline"]
     return document
@@ -224,9 +229,9 @@ def print_moments(found: SearchResult, library: Library, *, min_confidence: floa
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)
-            said = [f"said: {moment.said}"] if moment.said is not None else []
+            words = [f"{sense}: {text}" for sense, text in moment.words]
             offline = ["offline"] if moment.offline else []
-            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *said, *offline)
+            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *words, *offline)
 
 
 def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
@@ -239,7 +244,7 @@ def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> 
 
 
 def _print_table(found: SearchResult, library: Library) -> None:
-    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("said or caption"))
+    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("words or caption"))
     print_table(
         columns,
         (
@@ -252,7 +257,7 @@ def _print_table(found: SearchResult, library: Library) -> None:
                     f"{moment.path} (offline)" if moment.offline else moment.path,
                     f"link {library.resolve(moment.path).as_uri()}",
                 ),
-                (moment.caption or "") if moment.said is None else f"“{moment.said}”",
+                moment.quoted or moment.caption or "",
             )
             for moment in found.hits
         ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from indexes.health import Problem
     from indexes.left_out import LeftOut, LeftOutFile
     from indexes.manifest import Manifest
-    from indexes.records import ClipHit, ClipRecord, ClipSpeech, ClipWindows, MediaRecord
+    from indexes.records import ClipHit, ClipRecord, ClipSpeech, ClipWindows, ClipWriting, MediaRecord
     from indexes.rows import FileRows
     from indexes.stats import IndexStats
     from indexes.store import Index
@@ -36,6 +36,7 @@ __all__ = [
     "ClipRecord",
     "ClipSpeech",
     "ClipWindows",
+    "ClipWriting",
     "FileRows",
     "FilterError",
     "FingerprintMismatchError",
@@ -64,6 +65,7 @@ _MODULES = {
     "ClipSpeech": "records",
     "ClipWindows": "records",
     "FileRows": "rows",
+    "ClipWriting": "records",
     "Index": "store",
     "IndexStats": "stats",
     "IndexWriter": "writer",

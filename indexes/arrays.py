@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from indexes.errors import IndexFormatError
-from indexes.records import ClipSpeech, MediaKind, MediaRecord, MediaState
+from indexes.records import ClipSpeech, ClipWriting, MediaKind, MediaRecord, MediaState
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MEDIA_FIELDS = tuple(MediaRecord.__dataclass_fields__)
 
+
+_WRITING_NUMBERS = 11  # of a line, see `ClipWriting`
 
 # What may be missing in a stored `MediaRecord`.
 _OPTIONAL = {"duration", "width", "height", "frame_rate", "codec", "error"}
@@ -115,6 +117,26 @@ def speech(table: pa.Table) -> list[ClipSpeech | None]:
         if (first < 0).any() or (first >= max(len(text), 1)).any() or (np.diff(first) <= 0).any():
             raise IndexFormatError("the times of words are not those of what is said")
         found.append(ClipSpeech(text, times, language, source or ""))
+    return found
+
+
+def writing(table: pa.Table) -> list[ClipWriting | None]:
+    """Columns `written`, `written_places` and `written_by`; None where nothing was recognised yet.
+
+    Raises:
+        IndexFormatError: the places are not those of the lines.
+    """
+    found: list[ClipWriting | None] = []
+    texts, sources = (table[name].to_pylist() for name in ("written", "written_by"))
+    for text, raw, source in zip(texts, table["written_places"], sources, strict=True):
+        places = _array(raw, "<f4", _WRITING_NUMBERS)
+        if text is None or places is None:
+            found.append(None)
+            continue
+        lines = text.count("\n") + 1 if text else 0
+        if len(places) != lines or not np.isfinite(places).all():
+            raise IndexFormatError("the places of lines are not those of what is written")
+        found.append(ClipWriting(text, places, source or ""))
     return found
 
 

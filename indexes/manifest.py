@@ -18,12 +18,14 @@ from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
 
 FORMAT = "jepa-index"
-FORMAT_VERSION = 3  # the newest that this program reads
+FORMAT_VERSION = 4  # the newest that this program reads
 CAPTIONS = "captions"
 SPEECH = "speech"
-TEXTS = (CAPTIONS, SPEECH)  # what clips may have columns for
+WRITING = "writing"
+TEXTS = (CAPTIONS, SPEECH, WRITING)  # what clips may have columns for
 # Indexes without such columns, or with captions only, stay in the format that older programs read.
 _OLDER_FORMATS: dict[int, tuple[str, ...]] = {1: (), 2: (CAPTIONS,)}
+_FORMAT_WITHOUT_WRITING = 3  # has captions and speech in any order
 FILE_NAME = "manifest.json"
 
 MAX_BYTES = 1024 * 1024
@@ -69,12 +71,18 @@ class Manifest:
         """Whether clips have columns for what is said in them."""
         return SPEECH in self.texts
 
+    @property
+    def keeps_writing(self) -> bool:
+        """Whether clips have columns for what is written in their pictures."""
+        return WRITING in self.texts
+
 
 def with_text(manifest: Manifest, text: str) -> Manifest:
     """The same with columns for one more of `TEXTS`."""
     texts = (*manifest.texts, text)
     older = [version for version, kept in _OLDER_FORMATS.items() if kept == texts]
-    version = older[0] if older else FORMAT_VERSION
+    newer = FORMAT_VERSION if WRITING in texts else _FORMAT_WITHOUT_WRITING
+    version = older[0] if older else newer
     return dataclasses.replace(manifest, texts=texts, format_version=version)
 
 
@@ -153,7 +161,8 @@ def _parse_texts(fields: Fields) -> tuple[str, ...]:
     if version in _OLDER_FORMATS:
         return _OLDER_FORMATS[version]
     texts: Any = fields.value("texts")
-    known = isinstance(texts, list) and all(text in TEXTS for text in texts)
+    allowed = TEXTS if version > _FORMAT_WITHOUT_WRITING else (CAPTIONS, SPEECH)
+    known = isinstance(texts, list) and all(text in allowed for text in texts)
     if not known or len(set(texts)) < len(texts):
-        raise ValueError(f"texts must be a list of some of {', '.join(TEXTS)}")
+        raise ValueError(f"texts must be a list of some of {', '.join(allowed)}")
     return tuple(texts)

@@ -61,6 +61,17 @@ class ClipSpeech:
     source: str  # the recogniser's name, or where the subtitles were
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipWriting:
+    """What is written in the pictures of a clip."""
+
+    text: str  # lines, "\n" between them, in the order of time; "" if nothing is written
+    # float32 [L, 11]: of each line the seconds from and to which it is seen (0 in images), its confidence, and its
+    # four corners, x and y as shares of the picture's width and height, clockwise from where the line begins
+    places: np.ndarray
+    source: str  # the name of the model
+
+
 @dataclass(frozen=True, slots=True)
 class ClipHit:
     """One stored clip that was found, with its media file's fields."""

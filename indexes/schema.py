@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from indexes.manifest import CAPTIONS, SPEECH
-from indexes.records import ClipRecord, ClipSpeech, MediaRecord
+from indexes.manifest import CAPTIONS, SPEECH, WRITING
+from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
 
 MEDIA_SCHEMA = pa.schema(
     [
@@ -46,6 +46,8 @@ CLIP_FILTER_COLUMNS = ("clip_id", "start", "end", *REPEATED)
 # Texts of clips: only in indexes that keep them, null where there is none yet.
 CAPTION = pa.field("caption", pa.string())  # a sentence
 SAID = pa.field("said", pa.string())  # lines; "" where nothing is said
+WRITTEN = pa.field("written", pa.string())  # likewise
+WRITING_NUMBERS = 11  # of each line: when it is seen, how surely, and where
 TEXT_COLUMNS = {
     CAPTIONS: (CAPTION,),
     SPEECH: (
@@ -54,8 +56,14 @@ TEXT_COLUMNS = {
         pa.field("said_by", pa.string()),
         pa.field("language", pa.string()),
     ),
+    WRITING: (
+        WRITTEN,
+        pa.field("written_places", pa.large_binary()),  # float32 [lines, 11]
+        pa.field("written_by", pa.string()),
+    ),
 }
-_TEXT_FILTER_COLUMNS = ("caption", "said", "said_by", "language")
+SEARCHED = {SPEECH: SAID.name, WRITING: WRITTEN.name}  # columns with a full-text index
+_TEXT_FILTER_COLUMNS = ("caption", "said", "said_by", "language", "written", "written_by")
 MEDIA_FILTER_COLUMNS = tuple(name for name in MEDIA_SCHEMA.names if name != "media_id")
 
 
@@ -178,6 +186,17 @@ def speech_columns(speech: ClipSpeech) -> dict[str, Any]:
             strict=True,
         )
     )
+
+
+def writing_columns(writing: ClipWriting) -> dict[str, Any]:
+    """The columns of what is written in a clip.
+
+    Raises:
+        ValueError: the places have the wrong shape.
+    """
+    names = (field.name for field in TEXT_COLUMNS[WRITING])
+    places = _raw(writing.places, np.float32, WRITING_NUMBERS)
+    return dict(zip(names, (writing.text, places, writing.source), strict=True))
 
 
 def _patch_texts(batch: pa.RecordBatch, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

@@ -79,14 +79,13 @@ class Snapshot:
             for line, values in zip(at.tolist(), scores.tolist(), strict=True)
         ]
 
-    def search_speech(
-        self, words: str, *, k: int, phrases: Sequence[str], where: str | None
+    def search_text(
+        self, column: str, words: str, *, k: int, phrases: Sequence[str], where: str | None
     ) -> list[ClipHit]:
-        """See `Index.search_speech`."""
-        from indexes.schema import SAID
+        """See `Index.search_speech`; `column` is the one that is searched."""
         from indexes.text_search import text_query
 
-        query = text_query(SAID.name, words, phrases)
+        query = text_query(column, words, phrases)
         if query is None:
             return []
         columns = ["clip_id", "_score"]

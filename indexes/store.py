@@ -13,10 +13,10 @@ import numpy as np
 from indexes.calibration import read_calibration, write_calibration
 from indexes.errors import FingerprintMismatchError, IndexStoreError, IndexWriteError
 from indexes.maintenance import Maintenance
-from indexes.manifest import Manifest, read_manifest
+from indexes.manifest import SPEECH, WRITING, Manifest, read_manifest
 from indexes.reader import SnapshotReader
 from indexes.reasons import reason
-from indexes.records import ClipHit, ClipSpeech, ClipWindows, MediaRecord
+from indexes.records import ClipHit, ClipSpeech, ClipWindows, ClipWriting, MediaRecord
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,6 +112,11 @@ class Index:
         """Whether clips have columns for what is said in them."""
         return self.manifest.keeps_speech
 
+    @property
+    def keeps_writing(self) -> bool:
+        """Whether clips have columns for what is written in their pictures."""
+        return self.manifest.keeps_writing
+
     def captions(self, clip_ids: Sequence[int]) -> list[str | None]:
         """The sentence of each clip; None where there is none.
 
@@ -152,10 +157,37 @@ class Index:
             FilterError: `where` is not valid.
             IndexStoreError: the index keeps no speech.
         """
-        if not self.keeps_speech:
-            raise IndexStoreError(f"{self.folder} keeps no speech")
+        return self._search_text(SPEECH, words, k=k, phrases=phrases, where=where)
+
+    def writing(self, clip_ids: Sequence[int]) -> list[ClipWriting | None]:
+        """What is written in each clip; None where that was not recognised.
+
+        Raises:
+            IndexStoreError: a clip is not in the index.
+            IndexFormatError: the places of lines are not those of the text.
+        """
+        from indexes.arrays import writing
+
+        if not (self.keeps_writing and clip_ids):
+            return [None] * len(clip_ids)
+        return writing(self.clips(clip_ids, columns=["written", "written_places", "written_by"]))
+
+    def search_writing(
+        self, words: str, *, k: int, phrases: Sequence[str] = (), where: str | None = None
+    ) -> list[ClipHit]:
+        """Clips in which words are written; as `search_speech`."""
+        return self._search_text(WRITING, words, k=k, phrases=phrases, where=where)
+
+    def _search_text(
+        self, text: str, words: str, *, k: int, phrases: Sequence[str], where: str | None
+    ) -> list[ClipHit]:
+        from indexes.schema import SEARCHED
+
+        if text not in self.manifest.texts:
+            raise IndexStoreError(f"{self.folder} keeps no {text}")
+        column = SEARCHED[text]
         return self._reader.read(
-            lambda snapshot: snapshot.search_speech(words, k=k, phrases=phrases, where=where)
+            lambda snapshot: snapshot.search_text(column, words, k=k, phrases=phrases, where=where)
         )
 
     def require_fingerprint(self, fingerprint: str, *, model: str) -> None:

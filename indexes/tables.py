@@ -164,10 +164,11 @@ class Table:
 
     def index_text(self, column: str) -> None:
         """Make or extend the full-text index (BM25) of a column. Rows that it lacks are found too, more slowly."""
-        if not self._data.describe_indices():
+        names = {index.name for index in self._data.describe_indices()}
+        if _text_index(column) not in names:
             self._data.create_scalar_index(column, "INVERTED", **TEXT_INDEX)
         else:
-            self._data.optimize.optimize_indices()
+            self._data.optimize.optimize_indices(index_names=[_text_index(column)])
 
     def rows(self, where: str, columns: list[str] | None = None) -> pa.Table:
         """Rows for which the SQL expression `where` holds."""
@@ -230,6 +231,11 @@ class Table:
         """Delete files of a failed change, if it made no version."""
         if self._data.latest_version == self._data.version:
             self._data.cleanup_old_versions(older_than=_FOREVER, delete_unverified=True)
+
+
+def _text_index(column: str) -> str:
+    """What Lance calls the index of a column."""
+    return f"{column}_idx"
 
 
 class Tables:

@@ -20,12 +20,12 @@ from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile, merge_left_out, read_left_out, write_left_out
 from indexes.lock import WriterLock
-from indexes.manifest import CAPTIONS, SPEECH, Commit, read_manifest, with_text, write_manifest
+from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, with_text, write_manifest
 from indexes.pending import PendingChanges
 from indexes.reasons import is_file_failure, reason
-from indexes.records import ClipRecord, ClipSpeech, MediaRecord
+from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
 from indexes.rows import FileRows, file_rows
-from indexes.schema import CAPTION, SAID, TEXT_COLUMNS, speech_columns
+from indexes.schema import CAPTION, SEARCHED, TEXT_COLUMNS, speech_columns, writing_columns
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.untrusted import check_no_links
@@ -171,12 +171,12 @@ class IndexWriter:
         self._keep(CAPTIONS)
 
     def keep_speech(self) -> None:
-        """Add columns for what is said in clips if there are none; older programs then refuse the index.
-
-        Raises:
-            IndexWriteError: a commit failed.
-        """
+        """Add columns for what is said in clips, as `keep_captions` does for captions."""
         self._keep(SPEECH)
+
+    def keep_writing(self) -> None:
+        """Add columns for what is written in clips, as `keep_captions` does for captions."""
+        self._keep(WRITING)
 
     def caption(self, path: str, captions: Mapping[int, str]) -> None:
         """Store sentences for clips of a file, by clip_id.
@@ -184,9 +184,7 @@ class IndexWriter:
         Raises:
             IndexStoreError: the file is not in the index, or the index keeps no captions.
         """
-        if not self._manifest.keeps_captions:
-            raise IndexStoreError(f"{self._folder} keeps no captions")
-        self._change(path, {"texts": {clip: {CAPTION.name: text} for clip, text in captions.items()}})
+        self._put_texts(path, CAPTIONS, {clip: {CAPTION.name: text} for clip, text in captions.items()})
 
     def put_speech(self, path: str, speech: Mapping[int, ClipSpeech]) -> None:
         """Store what is said in clips of a file, by clip_id.
@@ -194,9 +192,20 @@ class IndexWriter:
         Raises:
             IndexStoreError: the file is not in the index, or the index keeps no speech.
         """
-        if not self._manifest.keeps_speech:
-            raise IndexStoreError(f"{self._folder} keeps no speech")
-        self._change(path, {"texts": {clip: speech_columns(said) for clip, said in speech.items()}})
+        self._put_texts(path, SPEECH, {clip: speech_columns(said) for clip, said in speech.items()})
+
+    def put_writing(self, path: str, writing: Mapping[int, ClipWriting]) -> None:
+        """Store what is written in clips of a file, by clip_id.
+
+        Raises:
+            IndexStoreError: the file is not in the index, or the index keeps no writing.
+        """
+        self._put_texts(path, WRITING, {clip: writing_columns(written) for clip, written in writing.items()})
+
+    def _put_texts(self, path: str, text: str, columns: dict[int, dict[str, Any]]) -> None:
+        if text not in self._manifest.texts:
+            raise IndexStoreError(f"{self._folder} keeps no {text}")
+        self._change(path, {"texts": columns})
 
     def _keep(self, text: str) -> None:
         if text in self._manifest.texts:
@@ -204,8 +213,8 @@ class IndexWriter:
         self.commit()
         with self._writing(f"add {text}"):
             self._tables.clips.add_columns(TEXT_COLUMNS[text])
-            if text == SPEECH:
-                self._tables.clips.index_text(SAID.name)  # without an index, nothing can be searched
+            if text in SEARCHED:
+                self._tables.clips.index_text(SEARCHED[text])  # without an index, nothing can be searched
             self._manifest = with_text(self._manifest, text)
             self._publish(self._commit.number + 1)
 
@@ -348,8 +357,9 @@ class IndexWriter:
     def _compact(self, *, keep_versions: timedelta, always: bool) -> None:
         for table in (self._tables.clips, self._tables.media):
             table.compact(always=always)
-        if self._manifest.keeps_speech:
-            self._tables.clips.index_text(SAID.name)
+        for text in self._manifest.texts:
+            if text in SEARCHED:
+                self._tables.clips.index_text(SEARCHED[text])
         self._publish(self._commit.number)
         for table in (self._tables.clips, self._tables.media):
             table.drop_old_versions(keep_versions, always=always)

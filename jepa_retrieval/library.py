@@ -213,8 +213,8 @@ class Library(StateVerbs):
 
         There are also `top`, at most so many moments; `where`, an SQL condition over the clips' columns, such as
         "duration > 60"; `per_file`, only the best moment of each file; `min_confidence`, from 0 to 1, below which
-        hits are left out; `within`, "seen", "said" or both (None: both, if the index has speech and the query is a
-        text). What is in "double quotes" has to be said word for word.
+        hits are left out; `within`, some of "seen", "said" and "written" (None: all that the index has, if the query
+        is a text). What is in "double quotes" has to be said or written word for word.
 
         Args:
             query: a text or a `Query`, such as `Query.text("dog") + Query.image("beach.jpg") - Query.text("people")`.
@@ -224,7 +224,7 @@ class Library(StateVerbs):
 
         Raises:
             UsageError: an argument is out of range, the query names a moment that is not in the index, or a prompt or
-                "said" is given where the model or the index takes none.
+                a sense is given where the model or the index takes none.
             FilterError: `where` is not valid.
             UnreadableMediaError: the query's file cannot be decoded.
         """

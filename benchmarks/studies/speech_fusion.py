@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.panda70m import FOLDER, panda70m_rows
 from jepa_retrieval.library import Library
-from jepa_retrieval.tasks.searching import spoken
+from jepa_retrieval.tasks.searching import words
 
 LINES = 3  # that are said in each made video
 WORDS = (4, 6)  # of a query for what is said
@@ -50,7 +50,7 @@ def main() -> None:
         said_queries = _parts(said, folder, options.seed)
         rows = []
         for exponent in EXPONENTS:
-            spoken.STEEPNESS = exponent
+            words.STEEPNESS = exponent
             for name, senses in SENSES.items():
                 if name != "both" and exponent != EXPONENTS[0]:
                     continue

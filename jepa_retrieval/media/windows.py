@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
@@ -31,6 +31,33 @@ def read_windows(
         UnreadableMediaError: nothing of the file, or of the interval asked for, can be decoded.
     """
     report = ReadReport() if report is None else report
+    grouper: WindowGrouper | None = None
+    for time, pixels, aspect in read_frames(request, report=report, on_tick=on_tick):
+        if time is None:
+            yield _window(request, None, None, [0.0], [pixels], aspect)
+            return
+        if grouper is None:
+            grouper = WindowGrouper(request, aspect)
+        yield from grouper.add(time, pixels)
+    if grouper is not None:
+        yield from grouper.close(_last_end(request, report))
+
+
+class Frame(NamedTuple):
+    """A sampled frame, or a still picture."""
+
+    time: float | None  # presentation time, seconds; None for still pictures
+    pixels: np.ndarray  # uint8 [h, w, 3] RGB, scaled, upright
+    aspect: float  # width / height as shown
+
+
+def read_frames(
+    request: DecodeRequest, *, report: ReadReport, on_tick: Tick | None = None
+) -> Iterator[Frame]:
+    """Read the frames of one file in this process, in order of time, as `request.fit` scales the whole pictures.
+
+    Arguments and errors are those of `read_windows`.
+    """
     reader = reader_of(request.path)
     if reader == "video":
         yield from _read_video(request, report, on_tick)
@@ -40,7 +67,7 @@ def read_windows(
 
 def _read_picture(
     request: DecodeRequest, report: ReadReport, on_tick: Tick | None, *, raw: bool
-) -> Iterator[MediaWindow]:
+) -> Iterator[Frame]:
     from jepa_retrieval.media.pictures.animation import sample_animation
     from jepa_retrieval.media.pictures.picture_file import PictureFile
     from jepa_retrieval.media.pictures.still import read_picture, resampling_of
@@ -48,11 +75,9 @@ def _read_picture(
     with PictureFile(request.path, raw=raw) as file:
         aspect = file.width / file.height
         if file.is_animated:
-            grouper = WindowGrouper(request, aspect)
             frames = sample_animation(file.path, file.image, request, report=report, on_tick=on_tick)
             for time, picture in frames:
-                yield from grouper.add(time, picture)
-            yield from grouper.close(_last_end(request, report))
+                yield Frame(time, picture, aspect)
             return
         size = request.fit.scaled_size(request.image_size, file.width, file.height)
         picture = read_picture(
@@ -64,20 +89,18 @@ def _read_picture(
             resampling=resampling_of(request.fit),
             exact=request.fit.mode != "squeeze",
         )
-        yield _window(request, None, None, [0.0], [picture], aspect)
+        yield Frame(None, picture, aspect)
 
 
-def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[MediaWindow]:
+def _read_video(request: DecodeRequest, report: ReadReport, on_tick: Tick | None) -> Iterator[Frame]:
     from jepa_retrieval.media.video.reading import read_pictures
 
-    grouper: WindowGrouper | None = None
+    found = False
     for picture in read_pictures(request, report=report, on_tick=on_tick):
-        if grouper is None:
-            grouper = WindowGrouper(request, picture.aspect)
-        yield from grouper.add(picture.time, picture.pixels)
-    if grouper is None:
+        found = True
+        yield Frame(*picture)
+    if not found:
         raise UnreadableMediaError(request.path, _nothing_reason(request))
-    yield from grouper.close(_last_end(request, report))
 
 
 def _nothing_reason(request: DecodeRequest) -> str:

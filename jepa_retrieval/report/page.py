@@ -91,7 +91,7 @@ def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
         time=format_exact_interval(moment.start, moment.end),
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
         picture=picture_uri(library.thumbnail(moment.clip_id)),
-        caption=moment.caption if moment.said is None else f"“{moment.said}”",
+        caption=moment.quoted or moment.caption,
         offline=moment.offline,
     )
 

@@ -41,6 +41,9 @@ def test_exports_and_pages_show_it(jepa: Jepa, index: Path, tmp_path: Path) -> N
 
 
 def test_what_cannot_be_looked_for_is_refused(jepa: Jepa, index: Path, tmp_path: Path) -> None:
-    assert "--in must be seen, said or both" in jepa("search", "a", "--in", "heard", "--index", index).err
+    assert (
+        "must be seen, said, written, or several"
+        in jepa("search", "a", "--in", "heard", "--index", index).err
+    )
     image = jepa("search", "--video", tmp_path / "talk.mp4", "--in", "said", "--index", index)
     assert image.status == 2 and "only texts" in image.err

@@ -54,13 +54,13 @@ class ExportMoment:
 
     @classmethod
     def of(cls, moment: Moment, *, label: str = "") -> Self:
-        """A search's hit; its label is what was said, else its caption, else `label`."""
+        """A search's hit; its label is what was said or written, else its caption, else `label`."""
         return cls(
             moment.path,
             moment.kind,
             moment.start,
             moment.end,
-            moment.said or moment.caption or label,
+            " ".join(text for _, text in moment.words) or moment.caption or label,
             moment.score,
             moment.confidence,
         )

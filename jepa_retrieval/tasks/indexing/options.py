@@ -30,6 +30,7 @@ class IndexKeywords(TypedDict, total=False):
     captions: bool | None
     speech: bool | None
     speech_model: str | None
+    writing: bool | None
     decoder: Decoder
     prune: bool
     engine: Engine
@@ -57,6 +58,8 @@ class IndexOptions:
         speech: store what is said in every video that was not listened to yet; None: if the index has speech already.
         speech_model: model for speech recognition, as for `open_recogniser`; files that another model has listened to
             are listened to again. None: the default one, for files that are new.
+        writing: store what is written in the pictures of every file that was not read yet; None: if the index has
+            writing already.
         decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
             names, else PyAV. All give the same frames; see `DecodeRequest`.
         prune: remove every known file below the paths that the run does not find, even if its disk is missing.
@@ -80,6 +83,7 @@ class IndexOptions:
     captions: bool | None = None
     speech: bool | None = None
     speech_model: str | None = None
+    writing: bool | None = None
     decoder: Decoder = "auto"
     prune: bool = False
     engine: Engine = "local"

@@ -64,4 +64,6 @@ class IndexReport:
     unheard: list[FileFailure] = field(
         default_factory=list
     )  # whose sound could not be read, or not all of it
+    read: int = 0  # files of which it is known now what is written in them
+    unread: list[FileFailure] = field(default_factory=list)  # whose pictures could not be read for that
     planned: Plan | None = None  # set by a dry run, which does nothing else

@@ -17,6 +17,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, open_recogniser
+from jepa_retrieval.models.writing import TextReader, open_text_reader
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
@@ -25,7 +26,8 @@ from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
 from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
 from jepa_retrieval.tasks.indexing.run import IndexingRun
-from jepa_retrieval.tasks.indexing.speech import add_speech
+from jepa_retrieval.tasks.indexing.speech import OnFile, add_speech
+from jepa_retrieval.tasks.indexing.writing import add_writing
 from jepa_retrieval.user_paths import absolute, exists
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class IndexUpdate:
         captions = index.keeps_captions if self.options.captions is None else self.options.captions
         decoder = require_decoder(model) if captions else None
         recogniser = self._recogniser(index)  # its lack shows before hours of work
+        reader = self._text_reader(index)
         if self.options.engine == "ray":
             from jepa_retrieval.tasks.indexing.distributed.cluster import require_ray
 
@@ -102,6 +105,9 @@ class IndexUpdate:
                 report.captioned = caption_clips(index, writer, decoder)
             if recogniser is not None:
                 self._listen(index, writer, recogniser, report)
+            if reader is not None:
+                read = add_writing(index, writer, reader, self.media_root, on_file=self._on_file())
+                report.read, report.unread = read.files, read.failed
         report.unchanged = plan.unchanged + len(plan.touched)
         report.moved = len(plan.moved)
         report.removed = len(plan.gone)
@@ -152,10 +158,11 @@ class IndexUpdate:
             fresh = _open_or_create(folder, old=old, model=new_model, prompt=prompt)
             captions = old.keeps_captions if self.options.captions is None else self.options.captions
             speech = old.keeps_speech if self.options.speech is None else self.options.speech
+            writing = old.keeps_writing if self.options.writing is None else self.options.writing
             everything = dataclasses.replace(
                 self,
                 roots=[*self.roots, *elsewhere],
-                options=dataclasses.replace(self.options, captions=captions, speech=speech),
+                options=dataclasses.replace(self.options, captions=captions, speech=speech, writing=writing),
             )
             report = everything.apply(fresh, new_model)
             replaced = old.folder.with_name(f"{old.folder.name}.replaced-{time.time_ns()}")
@@ -168,7 +175,12 @@ class IndexUpdate:
         wanted = index.keeps_speech if self.options.speech is None else self.options.speech
         return open_recogniser(self.options.speech_model or DEFAULT_SPEECH_MODEL) if wanted else None
 
-    def _listen(self, index: Index, writer: IndexWriter, recogniser: Recogniser, report: IndexReport) -> None:
+    def _text_reader(self, index: Index) -> TextReader | None:
+        wanted = index.keeps_writing if self.options.writing is None else self.options.writing
+        return open_text_reader() if wanted else None
+
+    def _on_file(self) -> OnFile:
+        """Tells `on_progress` which files have been listened to, or read."""
         began = time.monotonic()
 
         def tell(done: int, total: int, path: str) -> None:
@@ -176,9 +188,12 @@ class IndexUpdate:
                 elapsed = time.monotonic() - began
                 self.on_progress(IndexProgress(done, total, 0.0, 0, 0, path, elapsed))
 
+        return tell
+
+    def _listen(self, index: Index, writer: IndexWriter, recogniser: Recogniser, report: IndexReport) -> None:
         replace = self.options.speech_model is not None
         heard = add_speech(
-            index, writer, recogniser, self.media_root, replace_other_models=replace, on_file=tell
+            index, writer, recogniser, self.media_root, replace_other_models=replace, on_file=self._on_file()
         )
         report.spoken = heard.files
         report.unheard = heard.failed

@@ -37,8 +37,20 @@ class Moment:
     clip_id: int  # the best clip of the moment
     caption: str | None = None  # that clip's sentence; None if the index keeps no captions
     said: str | None = None  # the line that answers the query, if one does
-    found_by: tuple[str, ...] = ("seen",)  # what the query was found in: "seen", "said"
+    written: str | None = None  # the lines in the picture that answer it
+    found_by: tuple[str, ...] = ("seen",)  # what the query was found in: "seen", "said", "written"
     offline: bool = False  # whether the file is not there now, as on a disk that is not plugged in
+
+    @property
+    def words(self) -> list[tuple[str, str]]:
+        """The words that answer the query, each text after how it was found: "said" or "written"."""
+        found = (("said", self.said), ("written", self.written))
+        return [(sense, text) for sense, text in found if text is not None]
+
+    @property
+    def quoted(self) -> str:
+        """The same texts in quotes; "" if there are none."""
+        return " ".join(f"“{text}”" for _, text in self.words)
 
 
 @dataclass(slots=True)

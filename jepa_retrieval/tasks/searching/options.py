@@ -9,7 +9,7 @@ from typing import Literal, TypedDict, get_args
 from jepa_retrieval.arguments import as_count, as_list, as_text
 from jepa_retrieval.errors import UsageError
 
-Sense = Literal["seen", "said"]
+Sense = Literal["seen", "said", "written"]
 SENSES: tuple[Sense, ...] = get_args(Sense)
 
 
@@ -32,7 +32,7 @@ class SearchOptions:
     per_file: bool = False  # only the best moment of each file
     min_confidence: float = 0.0  # leave out hits with less
     within: Sequence[str] | None = (
-        None  # "seen", "said"; None: both, where there is speech and the query is a text
+        None  # of "seen", "said" and "written"; None: all that the index has, if the query is a text
     )
 
     def __post_init__(self) -> None:

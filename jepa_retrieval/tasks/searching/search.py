@@ -15,6 +15,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
+from jepa_retrieval.tasks.searching.fusion import join_words
 from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
@@ -33,7 +34,6 @@ from jepa_retrieval.tasks.searching.query import (
     VideoQuery,
     describe,
 )
-from jepa_retrieval.tasks.searching.spoken import join_spoken
 
 __all__ = [
     "ImageQuery",
@@ -152,7 +152,7 @@ def _result(
 ) -> SearchResult:
     """The moments with their refined times and confidences."""
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
-    moments = join_spoken(index, query, embedded.vector, _calibrated(index, found, embedded, null), options)
+    moments = join_words(index, query, embedded.vector, _calibrated(index, found, embedded, null), options)
     moments = [
         moment
         for moment in moments
@@ -189,5 +189,5 @@ def _calibrated(
 
 
 def _lines(hit: Moment) -> tuple[str, ...]:
-    said = () if hit.said is None else (f"“{hit.said}”",)
-    return (f"score {hit.score:.3f}", *said, *(("offline",) if hit.offline else ()))
+    words = (f"“{text}”" for _, text in hit.words)
+    return (f"score {hit.score:.3f}", *words, *(("offline",) if hit.offline else ()))

@@ -7,7 +7,7 @@ import pytest
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library, Query
-from jepa_retrieval.tasks.searching.spoken import Wanted, folded, same_word
+from jepa_retrieval.tasks.searching.words import Wanted, folded, same_word
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_video
 

@@ -1,0 +1,115 @@
+"""What is seen, said and written as one list of moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.searching.moments import Moment
+from jepa_retrieval.tasks.searching.options import SearchOptions
+from jepa_retrieval.tasks.searching.query import Query
+from jepa_retrieval.tasks.searching.spoken import find_spoken
+from jepa_retrieval.tasks.searching.words import Wanted, WordsFound
+from jepa_retrieval.tasks.searching.written import find_written
+
+if TYPE_CHECKING:
+    from indexes import Index
+    from indexes.records import ClipHit
+
+# Clips that are fetched for every moment asked for: many hold the same line, or only some of the words.
+CLIPS_PER_MOMENT = 4
+MIN_CLIPS = 40
+
+_FINDERS = {"said": find_spoken, "written": find_written}
+
+
+def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple[str, ...]:
+    """What a query is looked for in: what was seen and, for texts, what the index has of words said and written.
+
+    Raises:
+        UsageError: something was asked for that the index does not have, or the query is no text.
+    """
+    is_text = all(isinstance(term.source, str) and term.weight > 0 for term in query.terms)
+    kept = {"said": index.keeps_speech, "written": index.keeps_writing}
+    if within is None:
+        return ("seen", *(sense for sense in _FINDERS if is_text and kept[sense]))
+    for sense, name in (("said", "speech"), ("written", "writing")):
+        if sense in within and not kept[sense]:
+            raise UsageError(f"the index {index.folder} has no {name}: add it with `jepa index --{name}`")
+        if sense in within and not is_text:
+            raise UsageError(f"only texts can be looked for in what was {sense}, without subtracting any")
+    return tuple(within)
+
+
+def join_words(
+    index: Index, query: Query, vector: np.ndarray, seen: Sequence[Moment], options: SearchOptions
+) -> list[Moment]:
+    """At most `top` moments by what is seen, said and written in them, the likeliest first.
+
+    Those that are only seen keep their order among each other.
+
+    Args:
+        query: what was asked for.
+        vector: its embedding, float32 [E].
+        seen: moments by what is seen, best first.
+        options: of the search.
+
+    Raises:
+        UsageError: as `senses_of`.
+    """
+    senses = senses_of(index, query, options.within)
+    finders = [_FINDERS[sense] for sense in _FINDERS if sense in senses]
+    if not finders:
+        return list(seen)
+    wanted = Wanted.of(" ".join(str(term.source) for term in query.terms))
+    k = max(MIN_CLIPS, CLIPS_PER_MOMENT * options.top)
+    words = [found for find in finders for found in find(index, wanted, k=k, where=options.where)]
+    words.sort(key=lambda found: (-found.probability, -found.clip.score))
+    moments = [] if "seen" not in senses or wanted.phrases else list(seen)
+    # A second stage may have ordered them otherwise than by confidence.
+    confidences = [moment.confidence or 0.0 for moment in moments]
+    order = dict(zip(map(id, moments), np.minimum.accumulate(confidences).tolist(), strict=True))
+    clips = index.embeddings([found.clip.clip_id for found in words])
+    for found, cosine in zip(words, (clips @ vector).tolist(), strict=True):
+        number = next((n for n, moment in enumerate(moments) if _overlap(moment, found)), None)
+        moment = _unseen(found.clip, cosine) if number is None else moments.pop(number)
+        joined = _with_words(moment, found)
+        order[id(joined)] = joined.confidence or 0.0
+        moments.append(joined)
+    moments.sort(key=lambda moment: -order[id(moment)])
+    if options.per_file:
+        moments = list({moment.path: moment for moment in reversed(moments)}.values())[::-1]
+    return moments[: options.top]
+
+
+def _unseen(clip: ClipHit, cosine: float) -> Moment:
+    return Moment(0, cosine, None, clip.path, clip.kind, clip.start, clip.end, clip.clip_id, found_by=())
+
+
+def _overlap(moment: Moment, found: WordsFound) -> bool:
+    if moment.path != found.clip.path:
+        return False
+    if moment.start is None or moment.end is None or found.start is None or found.end is None:
+        return moment.start == found.start  # an image
+    return moment.start < found.end and moment.end > found.start
+
+
+def _with_words(moment: Moment, found: WordsFound) -> Moment:
+    """A moment in which words were found, too; it begins and ends as the likeliest says."""
+    if found.sense in moment.found_by:
+        return moment  # a likelier line of it is known
+    before = moment.confidence or 0.0
+    joined = replace(
+        moment,
+        confidence=1 - (1 - before) * (1 - found.probability),
+        said=found.text if found.sense == "said" else moment.said,
+        written=found.text if found.sense == "written" else moment.written,
+        found_by=(*moment.found_by, found.sense),
+    )
+    if found.probability > before and found.start is not None and found.end is not None:
+        return replace(joined, start=round(found.start, 3), end=round(found.end, 3))
+    return joined
