@@ -16,6 +16,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.staticfiles import StaticFiles
 
 from jepa_retrieval.serving.assistants.tools import build_server
+from jepa_retrieval.serving.head import HeadAsGet
 from jepa_retrieval.serving.metrics import Counted
 from jepa_retrieval.serving.openapi import describe
 from jepa_retrieval.serving.problems import ProblemError, add_problem_handlers
@@ -93,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
     app.router.routes.extend(tools.routes)
     describe(app)
     add_problem_handlers(app)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Counted, metrics=services.metrics)
     app.add_middleware(Guard, settings=services.settings)
     app.mount("/", StaticFiles(directory=PAGE, html=True))

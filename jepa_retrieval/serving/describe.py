@@ -32,7 +32,7 @@ def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> Med
     number = commit.media_id(row["path"])
     url = f"/v1/media/{number}"
     return MediaItem(
-        id=number or 0,
+        id=number,
         index=commit.name,
         path=files.shown(commit, row["path"]),
         kind=row["kind"],
@@ -55,7 +55,7 @@ def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> Med
 
 def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
     """A moment that a search has found."""
-    media_id = commit.media_id(moment.path) or 0
+    media_id = commit.media_id(moment.path)
     return Hit(
         id=commit.clip_id(moment.clip_id),
         media_id=media_id,

@@ -100,7 +100,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def problem_of(error: JepaError) -> ProblemError:
     """The problem that an error of the toolkit is to a client."""
     if isinstance(error, UnreadableMediaError):
-        return ProblemError(422, f"the file {error.reason}")
+        return ProblemError(422, _of_file(error.reason))
     if isinstance(error, UsageError | FilterError):
         return ProblemError(422, str(error))
     if isinstance(error, IndexLockedError):
@@ -112,6 +112,15 @@ def problem_of(error: JepaError) -> ProblemError:
     if isinstance(error, ClipNotFoundError):
         return ProblemError(404, "there is no such clip; the index may have changed")
     return ProblemError(503, "the index cannot be read: the server's log has the reason")
+
+
+def _of_file(reason: str) -> str:
+    """The reason why a file cannot be used as a sentence about it."""
+    if reason.startswith("its "):
+        return f"the file's {reason.removeprefix('its ')}"
+    if reason.startswith(("is ", "has ", "was ", "cannot ", "ends ")):
+        return f"the file {reason}"
+    return f"the file cannot be read: {reason}"
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -23,7 +23,7 @@ from jepa_retrieval.serving.settings import ServeSettings
 COOKIE = "jepa_session"
 _OPEN_PATHS = ("/healthz", "/readyz", "/v1/session")  # need no token
 _PROTECTED = ("/v1/", "/mcp", "/metrics", "/docs", "/openapi.json")
-_HEADERS = {
+SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         "media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
@@ -144,7 +144,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _missing(headers, _HEADERS.items()):
+            for name, value in _missing(headers, SECURITY_HEADERS.items()):
                 headers[name] = value
         await send(message)
 

@@ -68,10 +68,19 @@ class Commit:
         manifest = self.index.manifest
         return f"{manifest.index_id[:8]}.{manifest.commit.number}"
 
-    def media_id(self, path: str) -> int | None:
-        """What clients call a file."""
+    def media_id(self, path: str) -> int:
+        """What clients call a file.
+
+        Raises:
+            ProblemError: the index has clips of the file and no record of it: it is damaged.
+        """
         number = self.files.number_of(path)
-        return None if number is None else outer_id(self.number, number)
+        if number is None:
+            raise ProblemError(
+                503,
+                f"the index {self.name!r} is damaged: it has no record of {path!r}; `jepa verify` says more",
+            )
+        return outer_id(self.number, number)
 
     def clip_id(self, clip_id: int) -> int:
         """What clients call a clip."""
@@ -207,6 +216,17 @@ class ServedIndexes:
         for commit in self.commits():
             with contextlib.suppress(JepaError):  # it is told when a picture comes
                 _ = commit.model.x_encoder, commit.model.predictor
+
+    def missing(self) -> list[str]:
+        """The names of the indexes whose manifest cannot be read any more; the log has the reasons."""
+        found = []
+        for served in self.served:
+            try:
+                read_manifest(served.folder)
+            except JepaError as error:
+                logger.warning("%s: %s", served.name, error)
+                found.append(served.name)
+        return found
 
     def version(self, commits: Sequence[Commit]) -> str:
         """Of several commits together."""

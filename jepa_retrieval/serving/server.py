@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.serving.app import create_app
+from jepa_retrieval.serving.problems import problem_response
+from jepa_retrieval.serving.security import SECURITY_HEADERS
 from jepa_retrieval.serving.services import Services
 from jepa_retrieval.serving.settings import ServeSettings
 
@@ -88,6 +91,24 @@ class Server(uvicorn.Server):
         self._idle = idle
 
 
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """Answers what is no request with a problem document, as all errors are."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer and close the connection."""
+        answer = problem_response(400, "the request is not valid HTTP, or its method is unknown")
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        headers += [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+        lines = [
+            b"HTTP/1.1 400 Bad Request",
+            *(b": ".join(pair) for pair in headers),
+            b"",
+            bytes(answer.body),
+        ]
+        self.transport.write(b"\r\n".join(lines))
+        self.transport.close()
+
+
 def _config(services: Services) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(services),
@@ -95,6 +116,7 @@ def _config(services: Services) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=_Protocol,
         ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -53,6 +53,7 @@ class GraphYDecoder:
         self._tokenizer = tokenizer
         self._memory = memory
         self._y_encoder = y_encoder
+        self._of_points: dict[int, str] = {}  # sentences of the memory's points that were asked for
 
     def decode(self, embeddings: np.ndarray) -> list[Sentence]:
         """Ŝ_Y float32 [B, E], unit length, to a sentence each that says what its embedding supports.
@@ -65,9 +66,10 @@ class GraphYDecoder:
         if memory is None or memory.words is None or not len(embeddings):
             return self.generate(embeddings, beams=BEAMS)
         asked = self._projected(embeddings)
+        of_neighbours = self._of_neighbours(memory, embeddings)
         candidates = [
-            list(dict.fromkeys(text for text in (*generated, *self._of_neighbours(memory, row)) if text))
-            for row, generated in zip(embeddings, (self._beams(row, BEAMS) for row in asked), strict=True)
+            list(dict.fromkeys(text for text in (*self._beams(row, BEAMS), *others) if text))
+            for row, others in zip(asked, of_neighbours, strict=True)
         ]
         return choose(candidates, embeddings, memory, memory.words, self._y_encoder())
 
@@ -95,10 +97,17 @@ class GraphYDecoder:
             return asked
         return project(asked, self._memory.points, temperature=self.config.temperature)
 
-    def _of_neighbours(self, memory: CaptionMemory, embedding: np.ndarray) -> list[str]:
-        """What the network says of the points of the memory that are nearest to an embedding [E]."""
-        nearest = np.argsort(-(memory.points @ embedding), kind="stable")[:NEIGHBOURS]
-        return self._greedy(memory.points[nearest])
+    def _of_neighbours(self, memory: CaptionMemory, embeddings: np.ndarray) -> list[list[str]]:
+        """What the network says of the points of the memory that are nearest to each embedding, [B, E].
+
+        A point is decoded once, whichever embeddings it is near to.
+        """
+        nearest = [
+            np.argsort(-(memory.points @ row), kind="stable")[:NEIGHBOURS].tolist() for row in embeddings
+        ]
+        new = sorted({point for points in nearest for point in points} - self._of_points.keys())
+        self._of_points.update(zip(new, self._greedy(memory.points[new]), strict=True))
+        return [[self._of_points[point] for point in points] for points in nearest]
 
     def _with_confidence(self, texts: list[str], embeddings: np.ndarray) -> list[Sentence]:
         if not texts:

@@ -132,7 +132,7 @@ function result(job) {
   const found = job.result ?? {};
   const parts = [
     typeof found.indexed === "number" ? `${count(found.indexed, "file")} indexed` : "",
-    found.failed?.length ? `${found.failed.length} failed` : "",
+    found.failed_count ? `${found.failed_count.toLocaleString("en")} failed` : "",
     found.removed ? `${found.removed} removed` : "",
   ].filter(Boolean);
   return parts.length ? `: ${parts.join(", ")}` : "";

@@ -141,7 +141,7 @@ export interface Job {
   created: string;
   ended: string | null;
   progress: { files_done?: number; files_total?: number; current?: string; elapsed?: number } | null;
-  result: { indexed?: number; removed?: number; failed?: unknown[] } | null;
+  result: { indexed?: number; removed?: number; failed_count?: number } | null;
   error: string | null;
   events_url: string;
 }

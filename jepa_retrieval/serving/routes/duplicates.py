@@ -44,7 +44,7 @@ def _groups(commit: Commit, report: DuplicateReport, using: Services) -> list[Du
             kind=group.kind,
             files=[
                 DuplicateFile(
-                    media_id=commit.media_id(file.path) or 0,
+                    media_id=commit.media_id(file.path),
                     path=using.files.shown(commit, file.path),
                     similarity=round(file.similarity, 4),
                     is_link=file.link is not None,
@@ -60,11 +60,11 @@ def _scenes(commit: Commit, report: DuplicateReport, using: Services) -> list[Sh
     return [
         SharedScene(
             index=commit.name,
-            first_media_id=commit.media_id(scene.first_path) or 0,
+            first_media_id=commit.media_id(scene.first_path),
             first_path=using.files.shown(commit, scene.first_path),
             first_start=scene.first_start,
             first_end=scene.first_end,
-            second_media_id=commit.media_id(scene.second_path) or 0,
+            second_media_id=commit.media_id(scene.second_path),
             second_path=using.files.shown(commit, scene.second_path),
             second_start=scene.second_start,
             second_end=scene.second_end,

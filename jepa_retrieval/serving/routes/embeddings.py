@@ -103,8 +103,7 @@ def _of_message(message: Message) -> list[_Input]:
 def _of_part(part: Part) -> _Input:
     picture = None if part.image_url is None else part.image_url.url
     value = part.text if part.type == "text" else picture
-    if value is None:
-        raise ProblemError(422, f"a part of the type {part.type} needs {part.type}")
+    assert value is not None  # the schema has checked it
     return _Input(value, part.type == "image_url")
 
 

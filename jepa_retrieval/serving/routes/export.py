@@ -102,6 +102,8 @@ def _moment(chosen: ChosenMoment, using: Services) -> tuple[Commit, ExportMoment
             {"start": 0.0, "end": row["duration"]} if row["kind"] == "video" else {"start": None, "end": None}
         )
     is_video = row["kind"] == "video"
+    if not is_video and (chosen.start is not None or chosen.end is not None):
+        raise ProblemError(422, "a photograph has no times: leave out start and end")
     return commit, ExportMoment(
         row["path"],
         row["kind"],

@@ -58,7 +58,7 @@ def _of_file(body: SurpriseRequest, using: Services) -> SurpriseAnswer:
 
 def _item(commit: Commit, path: str, found: Surprise, using: Services) -> SurpriseItem:
     return SurpriseItem(
-        media_id=commit.media_id(path) or 0,
+        media_id=commit.media_id(path),
         clip_id=None if found.clip_id is None else commit.clip_id(found.clip_id),
         path=using.files.shown(commit, path),
         start=found.start,
@@ -88,7 +88,7 @@ def _anticipated(body: AnticipateRequest, using: Services) -> Anticipation:
                 labels=[choice(label) for label in one.labels],
                 moments=[
                     ForeseenMoment(
-                        media_id=commit.media_id(moment.path) or 0,
+                        media_id=commit.media_id(moment.path),
                         path=using.files.shown(commit, moment.path),
                         start=moment.start,
                         end=moment.end,

@@ -41,9 +41,11 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses=responses())
 async def readyz(using: Using) -> Health:
-    """Whether all indexes are loaded. Needs no token."""
+    """Whether all indexes are loaded, and still on disk. Needs no token."""
     if not using.ready:
         raise ProblemError(503, "the server is about to stop")
+    if missing := await anyio.to_thread.run_sync(using.indexes.missing):
+        raise ProblemError(503, f"not on disk any more, or not readable: {', '.join(missing)}")
     return Health(status="ok")
 
 

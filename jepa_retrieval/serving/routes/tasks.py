@@ -112,7 +112,7 @@ async def _answer(
 
 def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
     scored: Sequence[Scored] = item.labels if isinstance(item, Classified) else item.answers
-    media_id = commit.media_id(item.path) or 0
+    media_id = commit.media_id(item.path)
     return Item(
         media_id=media_id,
         clip_id=None if item.clip_id is None else commit.clip_id(item.clip_id),

@@ -14,9 +14,12 @@ MAX_SECONDS = 1e9
 
 
 class Received(BaseModel):
-    """A body that a client sends: unknown fields are errors, so that a misspelt one is not ignored."""
+    """A body that a client sends: unknown fields are errors, so that a misspelt one is not ignored.
 
-    model_config = ConfigDict(extra="forbid")
+    Values must be of the type that is stated: `true` is no number, and "5" is none either.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def _no_nul(text: str) -> str:

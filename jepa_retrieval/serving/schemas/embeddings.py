@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from jepa_retrieval.serving.schemas.common import Received, Text
 from jepa_retrieval.serving.schemas.search import MAX_DATA_URL, PICTURE
@@ -39,6 +39,12 @@ class Part(BaseModel):
     text: Text | None = None
     image_url: ImageUrl | None = None
 
+    @model_validator(mode="after")
+    def _what_its_type_says(self) -> Part:
+        if (self.text is None) == (self.image_url is None) or getattr(self, self.type) is None:
+            raise ValueError(f"a part of the type {self.type} has {self.type}, and nothing else")
+        return self
+
 
 class Message(BaseModel):
     """A message, in vLLM's form. Each of its parts is embedded by itself."""
@@ -64,7 +70,8 @@ class EmbeddingsRequest(BaseModel):
     dimensions: int | None = Field(default=None, ge=1, description="Must be the model's own.")
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"input": ["a dog", "a cat"]}, {"input": [{"image": PICTURE}]}]}
+        strict=True,
+        json_schema_extra={"examples": [{"input": ["a dog", "a cat"]}, {"input": [{"image": PICTURE}]}]},
     )
 
 

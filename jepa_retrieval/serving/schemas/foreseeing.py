@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from jepa_retrieval.serving.schemas.common import Filter, Id, Received, Seconds, example
 from jepa_retrieval.serving.schemas.tasks import Choice, Names
@@ -28,6 +28,12 @@ class SurpriseRequest(Received):
     min_z: float = Field(default=3.0, ge=0, le=100, description="Only with this robust z-score or more.")
 
     model_config = example({"media_id": 4, "top_k": 5})
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SurpriseRequest:
+        if self.media_id is not None and (self.index is not None or self.filter is not None):
+            raise ValueError("index and filter cannot be given with media_id")
+        return self
 
 
 class SurpriseItem(BaseModel):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from jepa_retrieval.serving.schemas.common import Filter, Id, IndexNames, Received, Text, example
 
@@ -15,15 +15,26 @@ Names = Annotated[list[Text], Field(min_length=1, max_length=MAX_CANDIDATES)]
 Limit = Annotated[int, Field(ge=1, le=MAX_ITEMS)]
 
 
-class ClassifyRequest(Received):
+class _Asked(Received):
+    """What questions about labels and answers have in common: which clips they are about."""
+
+    media_id: Id | None = Field(default=None, description="Only this file.")
+    filter: Filter | None = None
+    indexes: IndexNames | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.media_id is not None and self.indexes is not None:
+            raise ValueError("indexes cannot be given with media_id")
+        return self
+
+
+class ClassifyRequest(_Asked):
     """Which labels to choose from, and for what."""
 
     labels: Names = Field(
         description="Names; `NAME<TAB>TEXT<TAB>TEXT` gives the texts that stand for a name."
     )
-    media_id: Id | None = Field(default=None, description="Only this file.")
-    filter: Filter | None = None
-    indexes: IndexNames | None = None
     per: Literal["clip", "moment", "file"] = Field(
         default="file", description="`moment` joins neighbouring clips with the same best label."
     )
@@ -36,7 +47,7 @@ class ClassifyRequest(Received):
     model_config = example({"labels": ["beach", "forest", "city"], "media_id": 0, "per": "moment"})
 
 
-class AskRequest(Received):
+class AskRequest(_Asked):
     """A question about clips, moments or files."""
 
     question: Text
@@ -46,16 +57,19 @@ class AskRequest(Received):
     answer: Text | None = Field(
         default=None, description="Items are ordered by the probability of this answer."
     )
-    media_id: Id | None = Field(default=None, description="Only this file.")
     search: Text | None = Field(default=None, description="Only the clips nearest to this text.")
     clips: int = Field(default=100, ge=1, le=10_000, description="With `search`, how many.")
-    filter: Filter | None = None
-    indexes: IndexNames | None = None
     per: Literal["clip", "moment", "file"] = "moment"
     top_k: int = Field(default=3, ge=1, le=MAX_CANDIDATES, description="Answers of each item.")
     limit: Limit = Field(default=200, description="Items at most; `total` says how many there are.")
 
     model_config = example({"question": "Is there a dog?", "answer": "yes", "search": "a dog", "limit": 10})
+
+    @model_validator(mode="after")
+    def _clips_of_a_search(self) -> AskRequest:
+        if self.search is None and "clips" in self.model_fields_set:
+            raise ValueError("clips needs search")
+        return self
 
 
 class Choice(BaseModel):

@@ -33,6 +33,7 @@ def test_html_holds_everything_and_escapes_it(tmp_path: Path) -> None:
     assert page.count('class="border"') == 3
     assert "Sentence &lt;20&gt;." in page and "fire &amp; smoke" in page and "a &lt;title&gt;" in page
     assert "http://" not in page and "https://" not in page
+    assert "default-src 'none'; img-src data:" in page
 
 
 def test_a_short_video_has_an_axis_of_its_own(tmp_path: Path) -> None:
