@@ -12,6 +12,7 @@ from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
+    from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.report.export import ExportReport
     from jepa_retrieval.tasks.searching.search import SearchResult
@@ -32,7 +33,7 @@ def check_export(file: Path) -> None:
         raise UsageError(f"--export {error}") from None
 
 
-def export_found(found: SearchResult, library: Library, file: Path) -> ExportReport | None:
+def export_found(found: SearchResult, library: Library | Libraries, file: Path) -> ExportReport | None:
     """Write what was found, and name what is left out; None, and no file, if nothing was found."""
     from jepa_retrieval.report.export import ExportMoment, export_moments
 
@@ -49,7 +50,9 @@ def export_found(found: SearchResult, library: Library, file: Path) -> ExportRep
     return report
 
 
-def try_export(found: SearchResult, library: Library, file: Path) -> tuple[ExportReport | None, str | None]:
+def try_export(
+    found: SearchResult, library: Library | Libraries, file: Path
+) -> tuple[ExportReport | None, str | None]:
     """As `export_found`, and why it failed: what was found can be printed all the same."""
     try:
         return export_found(found, library, file), None

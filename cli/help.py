@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from jepa_retrieval.errors import UsageError
+
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 _PYTHON_TYPE = re.compile(r" <[^>]*>$")
@@ -23,6 +25,16 @@ _DEFAULT = re.compile(
 
 class HelpfulCommand(TyperCommand):
     """A command with this project's help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse a second --index where there can be one only: click would forget the first without a word."""
+        once = [p for p in self.params if "--index" in p.opts and not getattr(p, "multiple", False)]
+        if once and not ctx.resilient_parsing:
+            given = [p for p in self.make_parser(ctx).parse_args(args=list(args))[2] if p is once[0]]
+            if len(given) > 1:
+                raise UsageError("--index can be given only once here: this command works on one index")
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage line."""

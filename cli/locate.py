@@ -21,6 +21,7 @@ from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
     from indexes import Index
+    from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.models.parts import Model
 
@@ -30,6 +31,30 @@ def open_library(given: Path | None) -> Library:
     from jepa_retrieval.library import Library
 
     return Library.open(index_folder(given))
+
+
+def open_libraries(given: Sequence[Path]) -> Library | Libraries:
+    """As `open_library`, for --index given any number of times; several indexes are opened as one.
+
+    Raises:
+        UsageError: an index is given twice.
+        JepaError: none of them opens.
+    """
+    chosen = chosen_indexes(given)
+    if len(chosen) == 1:
+        return open_library(chosen[0])
+    from jepa_retrieval.libraries import Libraries
+
+    return Libraries.open(chosen)
+
+
+def chosen_indexes(given: Sequence[Path]) -> list[Path]:
+    """The indexes that are given, else the one that commands use without --index."""
+    if given:
+        return list(given)
+    if named := os.environ.get("JEPA_INDEX"):
+        return [Path(named)]
+    return [nearest_index()]
 
 
 def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[Model, Index | None]:

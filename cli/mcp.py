@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from cli import console
+from cli.locate import chosen_indexes
 from cli.options import DeviceOption, JsonOption
-from cli.serve import IndexesOption, chosen_indexes
+from cli.serve import IndexesOption
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.serving.settings import ServeSettings, require_extra
 from jepa_retrieval.user_paths import absolute

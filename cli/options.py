@@ -29,6 +29,16 @@ def text_option(about: str) -> Any:
     return typer.Option(metavar="TEXT", help=about)
 
 
+def indexes_option(about: str) -> Any:
+    """`--index DIR`, given once or several times."""
+    return typer.Option(
+        "--index",
+        metavar="DIR",
+        parser=parse_path,
+        help=f"{about} Repeatable. Default: $JEPA_INDEX, else the nearest .jepa upwards.",
+    )
+
+
 IndexOption = Annotated[
     Path | None,
     typer.Option(

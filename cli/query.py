@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from jepa_retrieval.user_paths import is_existing_file
 # FILE@START-END: sentences do not end like this.
 _INTERVAL = re.compile(r".@[\d:.]*-[\d:.]*$")
 
+IsIndexed = Callable[[str], bool]  # whether an index has a path
+
 if TYPE_CHECKING:
-    from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.searching.query import Query
 
 
@@ -42,7 +43,7 @@ def check_usage(
 
 
 def build_query(
-    library: Library,
+    is_indexed: IsIndexed,
     *,
     text: Sequence[str] | None,
     image: Path | None,
@@ -60,21 +61,23 @@ def build_query(
     """
     parts = []
     if image is not None:
-        parts.append(_of_file(library, str(image)))
+        parts.append(_of_file(is_indexed, str(image)))
     if video is not None:
-        parts.append(_of_file(library, video))
+        parts.append(_of_file(is_indexed, video))
     if text:
         parts.append(_of_text(" ".join(text)))
-    parts += _terms(library, "--plus", plus)
-    parts += [-1.0 * term for term in _terms(library, "--minus", minus)]
-    parts += [-1.0 * term for term in _terms(library, "--not-like", not_like, files_only=True)]
+    parts += _terms(is_indexed, "--plus", plus)
+    parts += [-1.0 * term for term in _terms(is_indexed, "--minus", minus)]
+    parts += [-1.0 * term for term in _terms(is_indexed, "--not-like", not_like, files_only=True)]
     total = parts[0]
     for part in parts[1:]:
         total = total + part
     return total
 
 
-def _terms(library: Library, option: str, values: Sequence[str], *, files_only: bool = False) -> list[Query]:
+def _terms(
+    is_indexed: IsIndexed, option: str, values: Sequence[str], *, files_only: bool = False
+) -> list[Query]:
     terms = []
     for value in values:
         if not value.strip():
@@ -82,14 +85,14 @@ def _terms(library: Library, option: str, values: Sequence[str], *, files_only: 
         weight, rest = (1.0, value) if is_existing_file(value) else parse_weighted(value)
         if not rest:
             raise UsageError(f"{option} {value!r}: there is nothing after the weight")
-        is_file = files_only or _names_a_file(library, rest)
-        terms.append(weight * (_of_file(library, rest) if is_file else _of_text(rest)))
+        is_file = files_only or _names_a_file(is_indexed, rest)
+        terms.append(weight * (_of_file(is_indexed, rest) if is_file else _of_text(rest)))
     return terms
 
 
-def _names_a_file(library: Library, value: str) -> bool:
+def _names_a_file(is_indexed: IsIndexed, value: str) -> bool:
     """Whether a term is a file: on disk, at this path in the index, or anything with an interval."""
-    return bool(_INTERVAL.search(value)) or is_existing_file(value) or bool(library.records.clips_of(value))
+    return bool(_INTERVAL.search(value)) or is_existing_file(value) or is_indexed(value)
 
 
 def _of_text(text: str) -> Query:
@@ -98,12 +101,12 @@ def _of_text(text: str) -> Query:
     return Query.text(text.strip())
 
 
-def _of_file(library: Library, value: str) -> Query:
+def _of_file(is_indexed: IsIndexed, value: str) -> Query:
     """An image, a video or an interval of one: on disk, else at this path in the index."""
     from jepa_retrieval.tasks.searching.query import Query
 
     path, start, end = parse_interval(value)
-    if not is_existing_file(path) and library.records.clips_of(str(path)):
+    if not is_existing_file(path) and is_indexed(str(path)):
         return Query.moment(str(path), start, end)
     require_file(path)
     return Query.image(path) if start is None and end is None else Query.clip(path, start, end)

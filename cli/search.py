@@ -13,13 +13,13 @@ import typer
 from cli import console
 from cli.completion import one_of
 from cli.export_moments import check_export, summary, try_export
-from cli.locate import open_library
+from cli.locate import open_libraries
 from cli.options import (
     DeviceOption,
-    IndexOption,
     JsonOption,
     WhereOption,
     file_option,
+    indexes_option,
     text_option,
     top_option,
 )
@@ -30,6 +30,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
+    from jepa_retrieval.libraries import Libraries, Unanswered
     from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.searching.search import SearchResult
 
@@ -41,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 def search(
     text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The text to search for.")] = None,
-    index: IndexOption = None,
+    index: Annotated[list[Path] | None, indexes_option("An index to search.")] = None,
     image: Annotated[Path | None, file_option("Search by image.")] = None,
     video: Annotated[
         str | None,
@@ -123,7 +124,9 @@ def search(
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
     indexed files are compared by their stored embeddings, without decoding. On an index with speech or writing, a
-    text is also looked for there; text in "double quotes" has to be said or written word for word.
+    text is also looked for there; text in "double quotes" has to be said or written word for word. Several indexes
+    are searched as one: hits are merged by confidence and name their index; an index that does not answer is named,
+    with status 1.
 
     \b
     Examples:
@@ -136,6 +139,7 @@ def search(
       jepa search --video holiday.mp4@1:20-1:35 --html similar.html
       jepa search '"good evening" in a theatre' --in said
       jepa search "a goal" --top 20 --export goals.edl
+      jepa search "a goal" --index ~/Videos --index /media/disk
       jepa search "invoice" -f -0 | xargs -0 cp -t found/
     """
     if null and not filepath_only:
@@ -147,9 +151,9 @@ def search(
         check_export(export)
     if html is not None:
         require_writable(html)
-    library = open_library(index)
+    library = open_libraries(index or [])
     query = build_query(
-        library,
+        library.has_file,
         text=text,
         image=image,
         video=video,
@@ -166,7 +170,8 @@ def search(
         within=None if within is None else _senses(within),
         prompt=prompt,
     )
-    console.warn_of(found.warnings)
+    unanswered: tuple[Unanswered, ...] = getattr(found, "unanswered", ())
+    console.warn_of([*found.warnings, *(f"{one.index} does not answer: {one.error}" for one in unanswered)])
     exported, failure = (None, None) if export is None else try_export(found, library, export)
     if json:
         console.result_json(_document(found) | ({} if exported is None else {"export": summary(exported)}))
@@ -183,7 +188,7 @@ def search(
         console.note(f"Wrote {html}")
     if failure is not None:
         console.error(failure)
-    if failure is not None or (exported is not None and exported.left_out):
+    if unanswered or failure is not None or (exported is not None and exported.left_out):
         raise typer.Exit(1)
 
 
@@ -203,6 +208,7 @@ def _document(found: SearchResult) -> dict[str, Any]:
     """The result as a JSON document, with numbers rounded to meaningful digits."""
     document = asdict(found)
     document["elapsed_ms"] = round(found.elapsed_ms, 1)
+    several = "indexes" in document
     if not found.warnings:
         del document["warnings"]
     for hit in document["hits"]:
@@ -217,10 +223,12 @@ def _document(found: SearchResult) -> dict[str, Any]:
                 del hit[sense]
         if not hit["offline"]:
             del hit["offline"]
+        if not several:
+            del hit["index"]
     return document
 
 
-def print_moments(found: SearchResult, library: Library, *, min_confidence: float = 0.0) -> None:
+def print_moments(found: SearchResult, library: Library | Libraries, *, min_confidence: float = 0.0) -> None:
     """Print moments as a table on a terminal, and as tab-separated lines elsewhere."""
     if not found.hits:
         console.note(nothing_found(found, library, at_least=min_confidence))
@@ -231,20 +239,28 @@ def print_moments(found: SearchResult, library: Library, *, min_confidence: floa
             interval = format_interval(moment.start, moment.end)
             words = [f"{sense}: {text}" for sense, text in moment.words]
             offline = ["offline"] if moment.offline else []
-            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *words, *offline)
+            where = [f"index: {moment.index}"] if moment.index is not None else []
+            console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *words, *offline, *where)
 
 
-def nothing_found(found: SearchResult, library: Library, *, at_least: float) -> str:
+def nothing_found(found: SearchResult, library: Library | Libraries, *, at_least: float) -> str:
     """The note that is shown instead of an empty table."""
-    if library.status().clips == 0:
-        return f"Nothing found: the index {library.folder} is empty."
+    if library.is_empty:
+        many = len(library.folders) > 1
+        named = ", ".join(map(str, library.folders))
+        return f"Nothing found: the {'indexes' if many else 'index'} {named} {'are' if many else 'is'} empty."
     if at_least > 0:
         return f"Nothing matches {found.query!r} with a confidence of {at_least:g} or more."
     return f"Nothing found for {found.query!r}."
 
 
-def _print_table(found: SearchResult, library: Library) -> None:
-    columns = (RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("words or caption"))
+def _print_table(found: SearchResult, library: Library | Libraries) -> None:
+    from jepa_retrieval.libraries import library_of
+
+    columns = [RANK, SCORE, Column("confidence", align="right"), INTERVAL, PATH, Column("words or caption")]
+    several = any(moment.index is not None for moment in found.hits)
+    if several:
+        columns.append(Column("index"))
     print_table(
         columns,
         (
@@ -255,20 +271,25 @@ def _print_table(found: SearchResult, library: Library) -> None:
                 "" if moment.start is None else format_interval(moment.start, moment.end),
                 (
                     f"{moment.path} (offline)" if moment.offline else moment.path,
-                    f"link {library.resolve(moment.path).as_uri()}",
+                    f"link {library_of(library, moment.index).resolve(moment.path).as_uri()}",
                 ),
                 moment.quoted or moment.caption or "",
+                *([moment.index or ""] if several else []),
             )
             for moment in found.hits
         ),
     )
 
 
-def _print_paths(found: SearchResult, library: Library, *, null: bool, min_confidence: float) -> None:
+def _print_paths(
+    found: SearchResult, library: Library | Libraries, *, null: bool, min_confidence: float
+) -> None:
+    from jepa_retrieval.libraries import library_of
+
     if not found.hits:
         console.note(nothing_found(found, library, at_least=min_confidence))
     for moment in found.hits:
-        path = library.resolve(moment.path)
+        path = library_of(library, moment.index).resolve(moment.path)
         if null:
             console.result_bytes(os.fsencode(path) + b"\0")
         else:

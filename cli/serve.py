@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cli import console
-from cli.locate import nearest_index
-from cli.options import DeviceOption, JsonOption, file_option
+from cli.locate import chosen_indexes
+from cli.options import DeviceOption, JsonOption, file_option, indexes_option
 from cli.paths import parse_path
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.serving.settings import DEFAULT_PORT, ServeSettings, require_extra
@@ -24,15 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
 
 
-IndexesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--index",
-        metavar="DIR",
-        parser=parse_path,
-        help="An index to serve. Repeatable. Default: $JEPA_INDEX, else the nearest .jepa upwards.",
-    ),
-]
+IndexesOption = Annotated[list[Path] | None, indexes_option("An index to serve.")]
 
 
 def serve(
@@ -101,15 +93,6 @@ def serve(
             console.note(f"Serving {address}")
 
     run(settings, on_ready=on_ready, open_browser=open_page)
-
-
-def chosen_indexes(given: list[Path]) -> list[Path]:
-    """The indexes that are given, else the one that commands use without --index."""
-    if given:
-        return given
-    if named := os.environ.get("JEPA_INDEX"):
-        return [Path(named)]
-    return [nearest_index()]
 
 
 def _token(file: Path | None) -> str | None:

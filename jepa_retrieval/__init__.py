@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jepa_retrieval.errors import JepaError, MediaError, ModelError, UnreadableMediaError, UsageError
+    from jepa_retrieval.libraries import GatheredResult, Libraries
     from jepa_retrieval.library import Library, find_index
     from jepa_retrieval.media.streams.source import StreamSource
     from jepa_retrieval.media_set import MediaSet, open_media
@@ -40,9 +41,11 @@ __all__ = [
     "DuplicateReport",
     "Explanation",
     "FileFailure",
+    "GatheredResult",
     "ImageQuery",
     "IndexReport",
     "JepaError",
+    "Libraries",
     "Library",
     "MediaError",
     "MediaSet",
@@ -74,8 +77,10 @@ _MODULES = {
     "DuplicateReport": "tasks.searching.dedupe",
     "Explanation": "tasks.asking.explain",
     "FileFailure": "tasks.indexing.failures",
+    "GatheredResult": "libraries",
     "ImageQuery": "tasks.searching.query",
     "IndexReport": "tasks.indexing.report",
+    "Libraries": "libraries",
     "Library": "library",
     "MediaSet": "media_set",
     "Moment": "tasks.searching.moments",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from indexes import IndexWriteError
+from indexes.errors import JepaError
+from indexes.manifest import read_manifest
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import absolute, exists
@@ -31,6 +36,36 @@ def find_index(start: Path | str) -> Path | None:
         if is_index(folder / INDEX_NAME):
             return folder / INDEX_NAME
     return None
+
+
+def require_distinct(folders: Sequence[Path]) -> None:
+    """Refuse one index that is given twice, also by way of a link.
+
+    Raises:
+        UsageError: it is; the message names the folder.
+    """
+    known: set[str] = set()
+    for folder in folders:
+        real = os.path.realpath(folder)
+        if real in known:
+            raise UsageError(f"the index {folder} is given twice")
+        known.add(real)
+
+
+def index_names(folders: Sequence[Path]) -> list[str]:
+    """A name for each index: that of its media folder, with a number where two are the same."""
+    names: list[str] = []
+    for folder in folders:
+        stated = None
+        with contextlib.suppress(JepaError):
+            stated = read_manifest(folder).media_root
+        media = Path(stated) if stated else folder.parent
+        name = media.name.encode("utf-8", "replace").decode() or "media"
+        taken, number = name, 2
+        while taken in names:
+            taken, number = f"{name} {number}", number + 1
+        names.append(taken)
+    return names
 
 
 def folders_of_new_index(media: Path | str, index: Path | str | None) -> tuple[Path, Path]:

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from indexes import Index, SearchSettings
 from jepa_retrieval.arguments import as_paths
-from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import INDEX_NAME, existing_index, find_index, folders_of_new_index
+from jepa_retrieval.library_search import SearchableIndex
 from jepa_retrieval.library_states import StateVerbs
 from jepa_retrieval.models import load_model
-from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.encoding.media_root import MediaRoot
-from jepa_retrieval.tasks.searching.calibration import Calibration
-from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder
-from jepa_retrieval.tasks.searching.prompted import PromptRerank, clips_to_fetch
-from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, QueryLike, VideoQuery
-from jepa_retrieval.tasks.searching.search import (
-    OVERFETCH,
-    ManyOptions,
-    Moment,
-    Rerank,
-    SearchOptions,
-    SearchResult,
-    run_search,
-    run_searches,
-)
+from jepa_retrieval.tasks.searching.moments import Moment
+from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
+from jepa_retrieval.tasks.searching.search import SearchResult
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
     # Indexing brings in decoders, counting reads the tables: a text search must wait for neither.
-    import numpy as np
-
     from indexes import IndexStats, Problem
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
@@ -46,8 +29,6 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.indexing.options import IndexKeywords
     from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
-
-logger = logging.getLogger(__name__)
 
 __all__ = [
     "INDEX_NAME",
@@ -64,12 +45,8 @@ __all__ = [
 DEFAULT_MODEL = "nano"
 
 
-class Library(StateVerbs):
+class Library(SearchableIndex, StateVerbs):
     """A folder of media and its index. Open one with `Library.open`, make one with `Library.create`."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._calibration = Calibration()
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -112,34 +89,6 @@ class Library(StateVerbs):
 
     def __repr__(self) -> str:
         return f"Library.open({str(self.folder)!r})"
-
-    @property
-    def folder(self) -> Path:
-        """The index folder."""
-        return self._index.folder
-
-    @property
-    def records(self) -> Index:
-        """The index itself: tables, vectors, maintenance."""
-        return self._index
-
-    @cached_property
-    def media_root(self) -> MediaRoot:
-        """The folder that paths in results are relative to."""
-        stated = self._index.manifest.media_root
-        return MediaRoot(Path(stated) if stated else self.folder.parent)
-
-    @cached_property
-    def model(self) -> Model:
-        """The model that the index was made with. Raises FingerprintMismatchError if it is not the same any more."""
-        manifest = self._index.manifest
-        model = load_model(manifest.model)
-        self._index.require_fingerprint(model.fingerprint(manifest.prompt), model=model.name)
-        return model
-
-    def resolve(self, path: str) -> Path:
-        """Where the file of a stored path lies on disk."""
-        return self.media_root.to_path(path)
 
     def index(
         self,
@@ -200,62 +149,6 @@ class Library(StateVerbs):
         report.clips = self._index.stats().clips
         report.seconds = time.monotonic() - began
         return report
-
-    def search(
-        self,
-        query: QueryLike,
-        *,
-        prompt: str | None = None,
-        rerank: Rerank | None = None,
-        **options: Unpack[ManyOptions],
-    ) -> SearchResult:
-        """Find the moments nearest in meaning to a text, an image, an interval of a video, or a sum of such.
-
-        There are also `top`, at most so many moments; `where`, an SQL condition over the clips' columns, such as
-        "duration > 60"; `per_file`, only the best moment of each file; `min_confidence`, from 0 to 1, below which
-        hits are left out; `within`, some of "seen", "said" and "written" (None: all that the index has, if the query
-        is a text). What is in "double quotes" has to be said or written word for word.
-
-        Args:
-            query: a text or a `Query`, such as `Query.text("dog") + Query.image("beach.jpg") - Query.text("people")`.
-            prompt: look again at what was found, with this query X_Q, such as "What is the person doing?"; see
-                `jepa_retrieval.tasks.searching.prompted`.
-            rerank: another second stage that gives the clips that were found new scores; excludes `prompt`.
-
-        Raises:
-            UsageError: an argument is out of range, the query names a moment that is not in the index, or a prompt or
-                a sense is given where the model or the index takes none.
-            FilterError: `where` is not valid.
-            UnreadableMediaError: the query's file cannot be decoded.
-        """
-        began = time.perf_counter()
-        chosen = SearchOptions(**options)
-        embedder = QueryEmbedder(self._index, self.model, self.media_root)
-        overfetch = OVERFETCH
-        if prompt is not None:
-            if rerank is not None:
-                raise UsageError("prompt and rerank exclude each other")
-            rerank = PromptRerank(self._index, self.model, prompt)
-            overfetch = -(-clips_to_fetch(chosen.top) // chosen.top)
-        return run_search(
-            self._index,
-            query,
-            chosen,
-            embedder=embedder,
-            null=self._calibration.null(self._index, self._encode_texts),
-            rerank=rerank,
-            overfetch=overfetch,
-            began=began,
-        ).with_thumbnails(self)
-
-    def search_many(
-        self, queries: Sequence[QueryLike], **options: Unpack[ManyOptions]
-    ) -> Iterator[SearchResult]:
-        """As `search`, for many queries together; on a GPU if there is one. `elapsed_ms` omits what they share."""
-        embedder = QueryEmbedder(self._index, self.model, self.media_root)
-        null = self._calibration.null(self._index, self._encode_texts)
-        found = run_searches(self._index, queries, SearchOptions(**options), embedder=embedder, null=null)
-        return (result.with_thumbnails(self) for result in found)
 
     def classify(
         self,
@@ -321,23 +214,6 @@ class Library(StateVerbs):
         text = self.media_root.to_text(path)
         return stored_transcript(self._index, text) or stored_transcript(self._index, str(path))
 
-    def calibrate(self) -> None:
-        """Measure how neutral texts score on this index, and store it: confidences come from that.
-
-        `index`, `remove` and `optimize` do this when it is due; a search without it measures for itself.
-        """
-        self._calibration.measure(self._index, self._encode_texts)
-
-    def _encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        return self.model.y_encoder.encode(texts)
-
-    def _calibrate_if_possible(self) -> None:
-        """Forgetting and tidying need no model, so its lack must not stop them."""
-        try:
-            self.calibrate()
-        except JepaError as error:
-            logger.warning("confidence is measured again in every search: %s", error)
-
     def remove(self, paths: Path | str | Sequence[Path | str]) -> int:
         """Forget a file or a folder, or a list of them; the media stay on disk. Returns how many files were known."""
         from jepa_retrieval.tasks.indexing.remove import remove_files
@@ -392,8 +268,3 @@ class Library(StateVerbs):
 
         least = DEFAULT_THRESHOLD if threshold is None else threshold
         return find_duplicates(self._index, media_root=self.media_root, threshold=least)
-
-    def thumbnail(self, clip_id: int) -> bytes | None:
-        """The JPEG of a clip; None if it has none."""
-        value: bytes | None = self._index.clips([clip_id], columns=["thumbnail"])["thumbnail"][0].as_py()
-        return value

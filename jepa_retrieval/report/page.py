@@ -14,6 +14,7 @@ from jepa_retrieval.times import format_exact_interval
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
+    from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.searching.search import Moment, SearchResult
 
@@ -35,7 +36,7 @@ class Card:
 
 
 def write_report(
-    path: Path | str, results: Sequence[SearchResult], library: Library, *, title: str = ""
+    path: Path | str, results: Sequence[SearchResult], library: Library | Libraries, *, title: str = ""
 ) -> None:
     """Write the page of `render_report` to `path`. Links are relative where the media lie beside or below the page.
 
@@ -50,7 +51,11 @@ def write_report(
 
 
 def render_report(
-    results: Sequence[SearchResult], library: Library, *, title: str = "", page_folder: Path | None = None
+    results: Sequence[SearchResult],
+    library: Library | Libraries,
+    *,
+    title: str = "",
+    page_folder: Path | None = None,
 ) -> str:
     """One or several search results as an HTML page.
 
@@ -60,11 +65,15 @@ def render_report(
         title: heading of the page; the query by default.
         page_folder: folder the page will lie in; links into it are relative, all others absolute.
     """
+    from jepa_retrieval.libraries import library_of
+
     sections = [
         {
             "query": result.query,
             "elapsed_ms": result.elapsed_ms,
-            "cards": [_card(moment, library, page_folder) for moment in result.hits],
+            "cards": [
+                _card(moment, library_of(library, moment.index), page_folder) for moment in result.hits
+            ],
         }
         for result in results
     ]
@@ -74,7 +83,7 @@ def render_report(
         .render(
             title=title or (results[0].query if len(results) == 1 else "Search results"),
             models=sorted({result.model for result in results}),
-            library=str(library.media_root.folder),
+            library=", ".join(map(str, library.media_folders)),
             sections=sections,
         )
     )

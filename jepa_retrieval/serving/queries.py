@@ -18,11 +18,10 @@ from jepa_retrieval.serving.schemas.search import Term
 from jepa_retrieval.serving.searching import Asked
 from jepa_retrieval.serving.served import Commit, ServedIndexes
 from jepa_retrieval.serving.uploads import UploadedPictures, picture_of
-from jepa_retrieval.tasks.encoding.files import encode_interval
-from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder
 from jepa_retrieval.tasks.searching.query import MomentQuery, Query, Source
 from jepa_retrieval.tasks.searching.query import Term as QueryTerm
 from jepa_retrieval.tasks.searching.search import SearchOptions
+from jepa_retrieval.tasks.searching.several import vector_of_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +76,8 @@ class QueryReader:
                 picture_of(term.image_url), commit.model, prompt=commit.index.manifest.prompt
             )
         home, path, start, end = self._interval(term)
-        if home.index.manifest.fingerprint == commit.index.manifest.fingerprint:
-            embedder = QueryEmbedder(home.index, home.model, home.media_root)
-            return embedder.embed(Query.moment(path, start, end)).vector
-        # Another model has another space: its X-Encoder must see the file.
-        file = self.files.readable(home, path)
-        return encode_interval(file, commit.model, prompt=commit.index.manifest.prompt, start=start, end=end)[
-            0
-        ]
+        moment = MomentQuery(path, start, end)
+        return vector_of_moment(moment, home, commit, lambda: self.files.readable(home, path))
 
     def _interval(self, term: Term) -> tuple[Commit, str, float | None, float | None]:
         """The file and times that a term names."""

@@ -64,10 +64,22 @@ class _Work:
     future: Future[list[Found]] = field(default_factory=Future)
     points: dict[int, EmbeddedQuery] = field(default_factory=dict)  # by the position in `asked`
     found: dict[int, Found] = field(default_factory=dict)
+    errors: dict[int, JepaError] = field(default_factory=dict)  # of indexes that did not answer
 
     def fail(self, error: Exception) -> None:
         if not self.future.done():
             self.future.set_exception(error)
+
+
+def _leave_out(work: _Work, at: int, error: JepaError) -> None:
+    """One index does not answer: the others of the search are shown, if there are any."""
+    work.errors[at] = error
+    if len(work.errors) == len(work.asked):
+        work.fail(error)
+        return
+    asked = work.asked[at]
+    said = f"the index {asked.commit.name} does not answer: {error}"
+    work.found[at] = Found(asked.commit, [], (said,), work.points[at].vector)
 
 
 class Searcher:
@@ -180,5 +192,5 @@ class Searcher:
                 for (work, at), result in zip(members, results, strict=True):
                     work.found[at] = Found(commit, result.hits, result.warnings, work.points[at].vector)
             except JepaError as error:
-                for work, _ in members:
-                    work.fail(error)
+                for work, at in members:
+                    _leave_out(work, at, error)

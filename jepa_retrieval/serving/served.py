@@ -15,7 +15,7 @@ import numpy as np
 from indexes import Index
 from indexes.manifest import read_manifest
 from jepa_retrieval.errors import JepaError, UsageError
-from jepa_retrieval.index_folder import existing_index
+from jepa_retrieval.index_folder import existing_index, index_names, require_distinct
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.serving.file_table import FileTable
@@ -164,11 +164,10 @@ class ServedIndexes:
             UsageError: an index is given twice, or there are too many.
         """
         found = [existing_index(folder) for folder in folders]
-        if len(set(found)) < len(found):
-            raise UsageError("an index is given twice")
+        require_distinct(found)
         if len(found) > MAX_INDEXES:
             raise UsageError(f"at most {MAX_INDEXES} indexes can be served together")
-        names = _names(found)
+        names = index_names(found)
         models = _Models()
         self.served = [
             ServedIndex(folder, number, name, models)
@@ -246,19 +245,3 @@ class ServedIndexes:
 
     def _known(self) -> str:
         return ", ".join(repr(served.name) for served in self.served)
-
-
-def _names(folders: Sequence[Path]) -> list[str]:
-    """A name for each index: that of its media folder, with a number where two are the same."""
-    names: list[str] = []
-    for folder in folders:
-        stated = None
-        with contextlib.suppress(JepaError):
-            stated = read_manifest(folder).media_root
-        media = Path(stated) if stated else folder.parent
-        name = media.name.encode("utf-8", "replace").decode() or "media"
-        taken, number = name, 2
-        while taken in names:
-            taken, number = f"{name} {number}", number + 1
-        names.append(taken)
-    return names

@@ -15,6 +15,7 @@ from jepa_retrieval.report.export.timecode import drops_frames, frames_of, is_dr
 from jepa_retrieval.times import check_interval
 
 if TYPE_CHECKING:
+    from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.media.types import MediaInfo
     from jepa_retrieval.media.video.timing import VideoTiming
@@ -36,6 +37,7 @@ class ExportMoment:
         label: what it shows, in a few words; "" if that is not known.
         score: of the search that found it; None if none did.
         confidence: likewise, 0 to 1.
+        index: the name of its index, where several were searched as one.
 
     Raises:
         UsageError: an interval of a video that is none.
@@ -48,6 +50,7 @@ class ExportMoment:
     label: str = ""
     score: float | None = None
     confidence: float | None = None
+    index: str | None = None
 
     def __post_init__(self) -> None:
         check_interval(self.path, self.start, self.end)
@@ -63,6 +66,7 @@ class ExportMoment:
             " ".join(text for _, text in moment.words) or moment.caption or label,
             moment.score,
             moment.confidence,
+            moment.index,
         )
 
 
@@ -143,15 +147,17 @@ class Edit:
         return rates.most_common(1)[0][0] if rates else DEFAULT_RATE
 
 
-def place(moments: Sequence[ExportMoment], library: Library) -> list[PlacedMoment]:
+def place(moments: Sequence[ExportMoment], library: Library | Libraries) -> list[PlacedMoment]:
     """Find the files of moments and read their timing, in a worker process; each file once."""
-    known: dict[str, VideoTiming | MediaInfo | str] = {}
+    from jepa_retrieval.libraries import library_of
+
+    known: dict[Path, VideoTiming | MediaInfo | str] = {}
     placed = []
     for moment in moments:
-        file = library.resolve(moment.path)
-        if moment.path not in known:
-            known[moment.path] = _read(moment, file)
-        placed.append(_placed(moment, file, known[moment.path]))
+        file = library_of(library, moment.index).resolve(moment.path)
+        if file not in known:
+            known[file] = _read(moment, file)
+        placed.append(_placed(moment, file, known[file]))
     return placed
 
 

@@ -15,6 +15,7 @@ from jepa_retrieval.report.export.registry import format_of
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
+    from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
 
 _MAX_NAMED = 3
@@ -34,7 +35,7 @@ class ExportReport:
 def export_moments(
     file: Path | str,
     moments: Sequence[ExportMoment],
-    library: Library,
+    library: Library | Libraries,
     *,
     format: str | None = None,
     title: str = "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from fastapi import APIRouter
 
@@ -11,11 +10,9 @@ from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import read_cursor, write_cursor
 from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, SearchResponse, terms_of
-from jepa_retrieval.serving.searching import Found
-from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
-from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.search import SearchOptions
+from jepa_retrieval.tasks.searching.several import merged
 
 router = APIRouter(tags=["search"])
 
@@ -45,7 +42,11 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
     commits = using.indexes.commits(body.indexes)
     asked = await using.queries.read(terms_of(body.query), commits, options)
     found = await using.searcher.search(asked)
-    ordered = merged(found)
+    ordered = merged(
+        [(one.commit, one.moments) for one in found],
+        file_of=lambda commit, moment: commit.media_root.full(moment.path),
+        per_file=options.per_file,
+    )
     page = ordered[skipped : skipped + body.top_k]
     return SearchResponse(
         data=[
@@ -59,17 +60,3 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         elapsed_ms=round((time.perf_counter() - began) * 1000, 1),
         warnings=list(dict.fromkeys(warning for one in found for warning in one.warnings)),
     )
-
-
-def merged(found: Sequence[Found]) -> list[tuple[Commit, Moment]]:
-    """The moments of several indexes, the most likely first; those of one in the order of their scores.
-
-    An index that is too small for confidences makes all of them be merged by score.
-    """
-    together = [(one.commit, moment) for one in found for moment in one.moments]
-    if len(found) > 1:
-        known = all(moment.confidence is not None for _, moment in together)
-        together.sort(
-            key=lambda pair: (pair[1].confidence or 0.0 if known else 0.0, pair[1].score), reverse=True
-        )
-    return together

@@ -95,12 +95,12 @@ class QueryEmbedder:
             if vector is None:
                 raise UsageError(f"{source.path}: not in the index {self._index.folder}")
             return vector
-        stored = None if isinstance(source, str) else self._as_indexed(source)
+        stored = None if isinstance(source, str) else self.as_indexed(source)
         if stored is not None:
             return stored
         return embed_source(source, self._model, prompt=self._index.manifest.prompt)
 
-    def _as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
+    def as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
         """The stored vector of a file that is indexed and unchanged, or offline; None for any other."""
         text = self.media_root.to_text(source.path)
         if not self._index.clips_of(text):

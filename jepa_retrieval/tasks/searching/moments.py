@@ -40,6 +40,7 @@ class Moment:
     written: str | None = None  # the lines in the picture that answer it
     found_by: tuple[str, ...] = ("seen",)  # what the query was found in: "seen", "said", "written"
     offline: bool = False  # whether the file is not there now, as on a disk that is not plugged in
+    index: str | None = None  # the name of its index, where several were searched as one
 
     @property
     def words(self) -> list[tuple[str, str]]:
