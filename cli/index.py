@@ -40,7 +40,12 @@ def add_to(app: typer.Typer) -> None:
 
 def index(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", parser=parse_path, help="Folders and files to index.")
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            parser=parse_path,
+            help="Folders and files to index; also .tar shards, .jsonl manifests and addresses (s3://bucket/folder).",
+        ),
     ],
     index_dir: Annotated[
         Path | None,
@@ -179,6 +184,7 @@ def index(
       jepa index ~/Videos --speech --writing
       jepa index ~/Videos /media/disk --index ~/videos.index
       jepa index /mnt/videos --distributed ray --address auto
+      jepa index s3://bucket/videos --index ~/videos.index
     """
     engine = engine_options(
         distributed, address=address, shard_files=shard_files, max_retries=max_retries, workers=workers

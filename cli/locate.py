@@ -17,6 +17,7 @@ from indexes import IndexNotFoundError, IndexWriteError
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.index_folder import existing_index, find_index, is_index
+from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
@@ -148,8 +149,16 @@ class Target:
         present = [path for path in absolute_paths if exists(path)]
         if not present and (given is None or not is_index(_named(given))):
             raise UsageError(f"{', '.join(map(str, paths))}: {NO_SUCH_FILE}")
+        elsewhere = [path for path in absolute_paths if is_remote(path)]
+        if elsewhere and given is None:
+            raise UsageError(f"choose a folder for the index of {url_of(elsewhere[0])} with --index DIR")
         folder = _nearest_or_new(present) if given is None else _named(given)
-        media = folder.parent if folder.name == INDEX_NAME else _common_folder(present or absolute_paths)
+        if elsewhere:
+            media = _only_prefix(absolute_paths) or folder.parent
+        elif folder.name == INDEX_NAME:
+            media = folder.parent
+        else:
+            media = _common_folder(present or absolute_paths)
         return cls(folder, media, model, prompt, not is_index(folder), folder.exists())
 
     def open_or_create(self, *, rebuild: bool) -> Library:
@@ -237,6 +246,11 @@ def _media_folder(path: Path) -> Path:
     """The folder itself, or the folder of a file; absolute, with symbolic links kept."""
     absolute = Path(os.path.abspath(path))
     return absolute if absolute.is_dir() else absolute.parent
+
+
+def _only_prefix(paths: Sequence[Path]) -> Path | None:
+    """The path of a run, if it is one folder elsewhere; a name with a suffix is a file."""
+    return paths[0] if len(paths) == 1 and not paths[0].suffix else None
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:

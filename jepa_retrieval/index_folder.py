@@ -12,6 +12,7 @@ from indexes.errors import JepaError
 from indexes.manifest import read_manifest
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.user_paths import absolute, exists
 
 INDEX_NAME = ".jepa"
@@ -80,7 +81,9 @@ def folders_of_new_index(media: Path | str, index: Path | str | None) -> tuple[P
         IndexWriteError: there is an index already.
     """
     root = absolute(media)
-    if not root.is_dir():
+    if is_remote(root) and index is None:
+        raise UsageError(f"an index cannot lie at {url_of(root)}: choose a folder on this machine for it")
+    if not is_remote(root) and not root.is_dir():
         raise UsageError(f"{media}: {'is not a folder' if exists(root) else NO_SUCH_FILE}")
     folder = root / INDEX_NAME if index is None else absolute(index)
     if is_index(folder):

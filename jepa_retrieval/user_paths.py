@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import is_remote, is_url, path_of, shard_of
 
 MAX_NAME_BYTES = 255  # of one name, on the usual file systems
 MAX_PATH_BYTES = 4095  # of a whole path, on Linux
@@ -14,12 +15,13 @@ _SHOWN = 60  # characters of a text that is far too long
 
 
 def user_path(path: Path | str) -> Path:
-    """The path that a user wrote, with a leading `~` expanded.
+    """The path that a user wrote, with a leading `~` expanded; of an address such as s3://bucket/key its path.
 
     An empty text usually comes from a variable that is not set. `Path("")` would silently mean the working directory.
 
     Raises:
-        UsageError: it is no path at all, is empty, contains a null character, or is too long, as a sentence may be.
+        UsageError: it is no path at all, is empty, contains a null character, or is too long, as a sentence may be;
+            or it is an address with a password.
     """
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"a path must be a text or a Path, not {path!r:.60} ({type(path).__name__})")
@@ -28,6 +30,8 @@ def user_path(path: Path | str) -> Path:
         raise UsageError("the path is empty")
     if "\0" in text:
         raise UsageError(f"{text!r}: a path cannot contain a null character")
+    if is_url(text):
+        return path_of(text)
     expanded = Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, it keeps ~ of unknown users
     longest = max((len(os.fsencode(part)) for part in expanded.parts), default=0)
     if longest > MAX_NAME_BYTES or len(os.fsencode(expanded)) > MAX_PATH_BYTES:
@@ -50,7 +54,12 @@ def is_existing_file(path: Path | str) -> bool:
 
 
 def exists(path: Path | str) -> bool:
-    """Whether there is anything at `path`. False for a text that is no possible path, such as a long sentence."""
+    """Whether there is anything at `path`. False for a text that is no possible path, such as a long sentence.
+
+    What lies elsewhere or in an archive is not asked for: it is there if its archive is.
+    """
+    if is_remote(path) or shard_of(path) is not None:
+        return True
     return os.path.exists(path)  # noqa: PTH110 - as above
 
 

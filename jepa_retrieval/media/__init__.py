@@ -9,10 +9,12 @@ error of a library through. `scan` does not raise for a file: it yields a `ScanP
 """
 
 from jepa_retrieval.media.decoders import Decoder, resolve_decoder
-from jepa_retrieval.media.hashing import content_hash
+from jepa_retrieval.media.hashing import content_hash, content_tag
 from jepa_retrieval.media.paths import decode_path, encode_path
 from jepa_retrieval.media.probing import probe
 from jepa_retrieval.media.scanning import FoundFile, LeftOut, LeftOutReason, Scan, ScanProblem, scan
+from jepa_retrieval.media.sources.finding import is_source
+from jepa_retrieval.media.sources.opening import is_there
 from jepa_retrieval.media.types import (
     Decoded,
     DecodeRequest,
@@ -48,9 +50,12 @@ __all__ = [
     "Scan",
     "ScanProblem",
     "content_hash",
+    "content_tag",
     "decode_path",
     "decode_windows",
     "encode_path",
+    "is_source",
+    "is_there",
     "probe",
     "read_windows",
     "resolve_decoder",

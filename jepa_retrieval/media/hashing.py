@@ -7,12 +7,14 @@ from pathlib import Path
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import os_reason
+from jepa_retrieval.media.sources.opening import open_binary, status
+from jepa_retrieval.source_paths import is_remote
 
 _BLOCK = 2**20
 
 
 def content_hash(path: Path, *, on_tick: Callable[[], None] | None = None) -> str:
-    """Return the xxh3_128 of the whole file as 32 hexadecimal digits.
+    """Return the xxh3_128 of the whole file as 32 hexadecimal digits; of a file elsewhere `tag:` and its ETag.
 
     Args:
         path: the file.
@@ -26,11 +28,18 @@ def content_hash(path: Path, *, on_tick: Callable[[], None] | None = None) -> st
     digest = xxhash.xxh3_128()
     block = memoryview(bytearray(_BLOCK))
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            while count := file.readinto(block):
+        if is_remote(path) and (tag := status(path).tag):
+            return content_tag(tag)
+        with open_binary(Path(path)) as file:
+            while count := file.readinto(block):  # type: ignore[attr-defined]
                 digest.update(block[:count])
                 if on_tick is not None:
                     on_tick()
     except OSError as error:
         raise UnreadableMediaError(path, os_reason(error)) from error
     return digest.hexdigest()
+
+
+def content_tag(tag: str) -> str:
+    """What stands for the hash of a file elsewhere, which is not read whole: its ETag, marked as such."""
+    return f"tag:{tag}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, os_reason
+from jepa_retrieval.media.sources.opening import open_binary
 from jepa_retrieval.media.suffixes import IMAGE_SUFFIXES, RAW_SUFFIXES, TYPESCRIPT_SUFFIXES
 
 Reader = Literal["picture", "raw", "video"]
@@ -114,7 +115,7 @@ def looks_like_media(path: str, size: int, mtime_ns: int) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         return file.read(_HEAD_BYTES)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
-from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.limits import MAX_WORKER_BYTES
+from jepa_retrieval.media.sources import opening
+from jepa_retrieval.source_paths import is_ordinary
 
 NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
@@ -44,20 +45,23 @@ def os_reason(error: OSError) -> str:
     return known or (error.strerror or type(error).__name__).strip().lower()
 
 
-def check_regular_file(path: Path) -> os.stat_result:
-    """Stat a file that is about to be read; refuse what is not a file, is empty or may not be read."""
+def check_regular_file(path: Path) -> opening.Status:
+    """Look at a file that is about to be read; refuse what is not a file, is empty or may not be read."""
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
+        status = opening.status(path)
+        if stat.S_ISDIR(status.mode):
             raise UnreadableMediaError(path, "is a folder")
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.mode):
             raise UnreadableMediaError(path, "is not a regular file")
-        if status.st_size == 0:
+        if status.size == 0:
             raise UnreadableMediaError(path, "is empty")
-        with path.open("rb"):  # permission is only known by trying
-            pass
+        if is_ordinary(path):
+            with path.open("rb"):  # permission is only known by trying
+                pass
     except OSError as error:
         raise UnreadableMediaError(path, os_reason(error)) from error
+    except UsageError as error:  # a store whose package is not installed
+        raise UnreadableMediaError(path, str(error)) from error
     except ValueError as error:  # a NUL in the name
         raise UnreadableMediaError(path, "its name is not valid") from error
     return status

@@ -15,6 +15,7 @@ from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.kinds import looks_like_media
 from jepa_retrieval.media.patterns import Patterns, RootPatterns
 from jepa_retrieval.media.reasons import os_reason
+from jepa_retrieval.media.sources.finding import Listed, find, is_source
 from jepa_retrieval.media.suffixes import (
     AUDIO_SUFFIXES,
     MEDIA_SUFFIXES,
@@ -22,6 +23,7 @@ from jepa_retrieval.media.suffixes import (
     TYPESCRIPT_SUFFIXES,
 )
 from jepa_retrieval.media.system_folders import is_system_folder
+from jepa_retrieval.source_paths import is_remote
 
 INDEX_FOLDER = ".jepa"  # never searched for media
 
@@ -44,6 +46,7 @@ class FoundFile:
     path: Path  # absolute, symbolic links not resolved
     size: int  # bytes
     mtime_ns: int
+    tag: str = ""  # of a file elsewhere: its ETag
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,9 @@ def scan(
     A file is taken for its suffix; one with an unknown suffix, or none, for its first bytes.
 
     Args:
-        roots: folders, and files, which are taken whatever their names and patterns say.
+        roots: folders; files, which are taken whatever their names and patterns say; WebDataset shards (.tar), whose
+            files are taken as those of a folder; manifests (.jsonl), which name files; and addresses of files and
+            folders elsewhere (`jepa_retrieval.source_paths`).
         include: patterns, see `Patterns`; if any, only files that match are found.
         exclude: such patterns; files that match are left out, folders that match are not entered.
         hidden: also take names that begin with a dot.
@@ -113,7 +118,7 @@ def scan(
     roots = as_paths("roots", roots)
     absolute = [os.path.abspath(root) for root in roots]
     for given, root in zip(roots, absolute, strict=True):
-        if not os.path.lexists(root):
+        if not is_remote(root) and not os.path.lexists(root):
             raise UsageError(f"{given}: {NO_SUCH_FILE}")
     walker = _Walker(
         Patterns(include),
@@ -146,6 +151,9 @@ class _Walker:
         """Find the named files first, then walk the folders."""
         folders = []
         for root in dict.fromkeys(roots):
+            if is_source(Path(root)):
+                yield from self._walk_source(Path(root))
+                continue
             try:
                 status = Path(root).stat()
             except OSError as error:
@@ -162,6 +170,31 @@ class _Walker:
             if self._first_visit(status):
                 self._included, self._excluded = self.include.below(root), self.exclude.below(root)
                 yield from self._walk_folder(root)
+
+    def _walk_source(self, root: Path) -> Iterator[FoundFile | ScanProblem]:
+        """Take the files of an address, a shard or a manifest."""
+        self._included, self._excluded = self.include.below(str(root)), self.exclude.below(str(root))
+        try:
+            for listed in find(root):
+                about = listed.status
+                if isinstance(about, Exception):
+                    reason = os_reason(about) if isinstance(about, OSError) else str(about)
+                    yield ScanProblem(listed.path, reason)
+                elif (why := self._reason_of_listed(listed)) is not None:
+                    self.left_out.append(LeftOut(listed.path, why))
+                else:
+                    yield FoundFile(listed.path, about.size, about.mtime_ns, about.tag)
+        except OSError as error:
+            yield ScanProblem(root, os_reason(error))
+
+    def _reason_of_listed(self, listed: Listed) -> LeftOutReason | None:
+        if not listed.name:
+            return None
+        suffix = listed.path.suffix.lower()
+        reason = self._reason_by_name(listed.path.name, suffix, listed.name)
+        if reason is None and suffix not in MEDIA_SUFFIXES:
+            reason = "unknown kind"  # it is not opened to see
+        return reason
 
     def _first_visit(self, status: os.stat_result) -> bool:
         key = (status.st_dev, status.st_ino)

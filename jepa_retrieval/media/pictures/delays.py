@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jepa_retrieval.media.sources.opening import contents
+
 Bytes = mmap.mmap | bytes
 
 
@@ -21,7 +23,7 @@ def read_delays(path: Path, form: str | None) -> list[float]:
     if reader is None:
         return []
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with contents(path) as data:
             return list(reader(data))
     except (OSError, ValueError, IndexError, struct.error):
         return []

@@ -12,6 +12,8 @@ from PIL import Image, ImageFile
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import JPEG_SCALE, size_problem
 from jepa_retrieval.media.reasons import NOT_PICTURE, check_regular_file, library_reason, os_reason
+from jepa_retrieval.media.sources.opening import open_binary
+from jepa_retrieval.source_paths import is_ordinary
 
 FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "TIFF",
@@ -41,6 +43,9 @@ def open_picture(path: Path, *, content: bytes | None = None) -> ImageFile.Image
     try:
         with own_limit, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damage: it shows when decoding
+            if content is None and not is_ordinary(path):  # a picture is decoded whole
+                with open_binary(path) as file:
+                    content = file.read()
             image = Image.open(path if content is None else BytesIO(content), formats=formats)
     except MemoryError as error:
         raise UnreadableMediaError(path, library_reason(error)) from error

@@ -10,6 +10,7 @@ from PIL import Image, ImageFile
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.pictures.opening import open_picture, stated_orientation
 from jepa_retrieval.media.reasons import check_regular_file, os_reason
+from jepa_retrieval.media.sources.opening import contents, open_binary
 
 _JPEG_START = b"\xff\xd8\xff"
 _MAX_JPEGS = 256  # that are looked at in one file; cameras embed two to five
@@ -30,7 +31,7 @@ def open_preview(path: Path) -> tuple[ImageFile.ImageFile, int]:
     """
     check_regular_file(path)
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with contents(path) as data:
             position = _largest_jpeg(data)
             content = None if position is None else data[position:]
     except (OSError, ValueError) as error:
@@ -43,7 +44,7 @@ def open_preview(path: Path) -> tuple[ImageFile.ImageFile, int]:
     return image, _orientation_of_container(path) if own is None else own
 
 
-def _largest_jpeg(data: mmap.mmap) -> int | None:
+def _largest_jpeg(data: mmap.mmap | bytes) -> int | None:
     """Where the JPEG with the most pixels begins."""
     best: tuple[int, int] | None = None  # pixels, position
     position = data.find(_JPEG_START)
@@ -57,7 +58,7 @@ def _largest_jpeg(data: mmap.mmap) -> int | None:
     return None if best is None else best[1]
 
 
-def _jpeg_size(data: mmap.mmap, position: int) -> tuple[int, int]:
+def _jpeg_size(data: mmap.mmap | bytes, position: int) -> tuple[int, int]:
     """Width and height of the JPEG at `position`; (0, 0) if it is damaged, without loss, or deeper than 8 bits."""
     position += 2
     while position + 9 < len(data) and data[position] == 0xFF:
@@ -75,7 +76,7 @@ def _orientation_of_container(path: Path) -> int:
     """The orientation that a RAW format based on TIFF states; 1 for others."""
     exif = Image.Exif()
     try:
-        with path.open("rb") as file:
+        with open_binary(path) as file:
             if file.read(2) not in (b"II", b"MM"):
                 return 1
             file.seek(0)

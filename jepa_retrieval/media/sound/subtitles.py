@@ -92,7 +92,7 @@ def _read_sidecar(video: Path, sidecar: Path, language: str | None) -> Subtitles
         return UnreadableMediaError(video, f"its subtitles cannot be read: {sidecar.name} {reason}")
 
     try:
-        size = check_regular_file(sidecar).st_size
+        size = check_regular_file(sidecar).size
         if size > _MAX_BYTES:
             raise unreadable(f"has {size:,} bytes, more than the {_MAX_BYTES:,} that subtitles may have")
         decoded = subtitle_text.decode(sidecar.read_bytes())

@@ -15,6 +15,7 @@ from jepa_retrieval.media.video.frames import Appearance, Picture, Scaler
 from jepa_retrieval.media.video.other_decoders import UnsuitableError, read_with
 from jepa_retrieval.media.video.sampled import SampledVideo
 from jepa_retrieval.media.video.video_file import VideoFile
+from jepa_retrieval.source_paths import is_ordinary
 
 Tick = Callable[[], None]
 
@@ -30,7 +31,7 @@ def read_pictures(
         MediaError: the decoder is not installed.
         UnreadableMediaError: the file cannot be read.
     """
-    decoder = resolve_decoder(request.decoder)
+    decoder = resolve_decoder(request.decoder) if is_ordinary(request.path) else "pyav"
     last = -math.inf  # time of the last frame that was yielded
     if decoder != "pyav":
         try:

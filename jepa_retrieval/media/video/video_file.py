@@ -12,8 +12,10 @@ import av
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.sources.opening import open_binary
 from jepa_retrieval.media.video.container import Video
 from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
+from jepa_retrieval.source_paths import is_ordinary
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -67,8 +69,10 @@ def open_container(path: Path) -> InputContainer:
     """
     try:
         # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
+        source = "file:" + os.path.abspath(path) if is_ordinary(path) else open_binary(path)
         return av.open(
-            "file:" + os.path.abspath(path),
+            source,
+            mode="r",
             metadata_errors="replace",
             options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
         )

@@ -71,7 +71,7 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
         outbox.add(("windows", [window]), _bytes_of(window))
     digest = content_hash(request.path, on_tick=outbox.tick) if request.hash_content else ""
     after = check_regular_file(request.path)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if before != after:
         raise UnreadableMediaError(request.path, "was changed while it was read")
     partial = "; ".join(report.partial) or None
     outbox.add(("finished", digest, report.duration, tuple(report.warnings), partial))

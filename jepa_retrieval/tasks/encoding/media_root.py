@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jepa_retrieval.media import decode_path, encode_path
+from jepa_retrieval.source_paths import is_remote, is_url, path_of, url_of
 from jepa_retrieval.user_paths import absolute
 
 
@@ -27,6 +28,8 @@ class MediaRoot:
     def to_text(self, path: Path | str) -> str:
         """The stored form of the path of a file or folder, which need not exist."""
         path = absolute(path)
+        if is_remote(path):
+            return self._relative(str(path))
         # A folder that is reached by a link has the path of the folder.
         if path.is_symlink() and path.is_dir():
             return self._relative(os.path.realpath(path))
@@ -34,16 +37,20 @@ class MediaRoot:
 
     def text_of_file(self, path: Path) -> str:
         """`to_text` for an absolute path that is known not to be a folder."""
+        if is_remote(path):
+            return self._relative(str(path))
         folder, name = os.path.split(path)
         return self._relative(f"{self._real_folder(folder).rstrip(os.sep)}{os.sep}{name}" if name else folder)
 
     def to_path(self, text: str) -> Path:
         """The path on disk of a stored path."""
-        return self.folder / decode_path(text)
+        return path_of(text) if is_url(text) else self.folder / decode_path(text)
 
     def canonical(self, text: str) -> str:
         """The stored path of the file that a stored path leads to: another one if it leads through a link."""
         folder, _, name = text.rpartition("/")
+        if is_url(text) or is_remote(self.folder):
+            return text
         if folder not in self._folders:
             self._folders[folder] = self.to_text(self.to_path(folder or "."))
         real = self._folders[folder]
@@ -55,6 +62,8 @@ class MediaRoot:
 
     def full(self, text: str) -> str:
         """A stored path as an absolute one, in stored form."""
+        if is_url(text):
+            return str(path_of(text))
         if Path(text).is_absolute():
             return text
         root = encode_path(self._real_folder(str(self.folder)))
@@ -66,12 +75,12 @@ class MediaRoot:
             return "."
         inside = root.rstrip(os.sep) + os.sep
         if not real.startswith(inside):
-            return encode_path(real)
+            return url_of(real) if is_remote(real) else encode_path(real)
         return encode_path(real[len(inside) :].replace(os.sep, "/"))
 
     def _real_folder(self, folder: str) -> str:
         if folder not in self._real:
-            self._real[folder] = os.path.realpath(folder)
+            self._real[folder] = folder if is_remote(folder) else os.path.realpath(folder)
         return self._real[folder]
 
 

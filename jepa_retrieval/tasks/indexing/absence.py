@@ -16,7 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
-from jepa_retrieval.media import LeftOut, ScanProblem
+from jepa_retrieval.media import LeftOut, ScanProblem, is_there
+from jepa_retrieval.source_paths import is_ordinary, is_remote, shard_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 NOT_THERE = NO_SUCH_FILE
@@ -81,7 +82,7 @@ def sort_lost(
         path = media_root.to_path(text)
         if full.startswith(excluded):
             found.gone.append(text)
-        elif os.path.lexists(path):
+        elif is_there(path):
             found.unselected.append(text)
         else:
             missing[text] = path
@@ -113,6 +114,8 @@ def _note_absent(found: LostFiles, folder: Path, reason: str, files: list[str]) 
 
 
 def _why_absent(root: Path, *, holds_known: bool) -> str | None:
+    if is_remote(root):  # it was listed
+        return None if holds_known else HOLDS_NONE
     if not os.path.lexists(root):
         return NOT_THERE
     if holds_known or not root.is_dir():
@@ -122,6 +125,8 @@ def _why_absent(root: Path, *, holds_known: bool) -> str | None:
 
 def _edge(path: Path) -> tuple[Path, Path]:
     """The highest part of a path that is not there any more, and the folder above it, which is."""
+    if not is_ordinary(path):
+        return path, (shard_of(path) or path).parent
     chain = (path, *path.parents)
     return next((below, folder) for below, folder in pairwise(chain) if folder.is_dir())
 
@@ -133,7 +138,9 @@ def _held_disk(folder: Path) -> bool:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether a folder has no entries; one that cannot be read counts as empty."""
+    """Whether a folder has no entries; one that cannot be read counts as empty. Elsewhere there are no empty ones."""
+    if is_remote(folder):
+        return False
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media import FoundFile, LeftOut, Scan, ScanProblem, content_hash
+from jepa_retrieval.media import FoundFile, LeftOut, Scan, ScanProblem, content_hash, content_tag, is_there
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import AbsentFolder, sort_lost
 from jepa_retrieval.tasks.indexing.failures import FileFailure
@@ -118,7 +117,12 @@ def make_plan(
 
 
 def is_unchanged(found: FoundFile, record: MediaRecord) -> bool:
-    """Whether a file still has the size and modification time that were recorded when it was indexed."""
+    """Whether a file still has the size and modification time that were recorded when it was indexed.
+
+    Of a file elsewhere size and ETag count; a copy may have another time.
+    """
+    if found.tag:
+        return (found.size, content_tag(found.tag)) == (record.size, record.content_hash)
     return (found.size, found.mtime_ns) == (record.size, record.mtime_ns)
 
 
@@ -155,7 +159,7 @@ def _recognise(
     for text in lost:
         before = known[text]
         usable = before.size in sizes and before.is_indexed and before.content_hash
-        if usable and not os.path.lexists(media_root.to_path(text)):
+        if usable and not is_there(media_root.to_path(text)):
             sources[before.size][before.content_hash] = text
     for text, found in candidates.items():
         record = None if text in again else known.get(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -26,6 +25,7 @@ from jepa_retrieval.media import (
     Probed,
     Sampling,
     content_hash,
+    is_there,
 )
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import decode_request
@@ -232,11 +232,6 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
         state="ok" if finished.partial is None else "partial",
         error=finished.partial,
     )
-
-
-def is_there(path: Path) -> bool:
-    """Whether there still is a file, or a link, at a path."""
-    return os.path.lexists(path)
 
 
 def failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:

@@ -14,10 +14,12 @@ from pathlib import Path
 from indexes import Index, IndexWriter, LeftOutFile
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media import is_source
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, open_recogniser
 from jepa_retrieval.models.writing import TextReader, open_text_reader
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
@@ -99,7 +101,7 @@ class IndexUpdate:
             for text, found in plan.touched.items():
                 writer.touch(text, mtime_ns=found.mtime_ns, size=found.size)
             writer.replace_left_out(self._left_out_files(plan), below=self._covered())
-            _note_problems(writer, plan, index.known_files(), self.media_root)
+            _note_problems(writer, plan, index.known_files(), self.media_root, self.roots)
             report = self._embed(index, model, writer, plan)
             if decoder is not None:
                 report.captioned = caption_clips(index, writer, decoder)
@@ -119,7 +121,7 @@ class IndexUpdate:
         report.partial_before = plan.partial_before
         report.failed += plan.missing
         report.failed += [
-            FileFailure(self.media_root.to_text(problem.path), problem.reason) for problem in plan.problems
+            FileFailure(_name_of(problem.path, self.media_root), problem.reason) for problem in plan.problems
         ]
         return report
 
@@ -257,11 +259,26 @@ def _has_size(path: Path, size: int) -> bool:
         return False
 
 
+def _name_of(path: Path, media_root: MediaRoot) -> str:
+    """What a message calls a file or folder: its stored path; the root itself has none."""
+    text = media_root.to_text(path)
+    return url_of(path) if text == "." else text
+
+
 def _note_problems(
-    writer: IndexWriter, plan: Plan, known: Mapping[str, MediaRecord], media_root: MediaRoot
+    writer: IndexWriter,
+    plan: Plan,
+    known: Mapping[str, MediaRecord],
+    media_root: MediaRoot,
+    roots: Sequence[Path],
 ) -> None:
-    """Store what the scan could not read as failed; a record of an earlier, successful run is kept."""
+    """Store what the scan could not read as failed; a record of an earlier, successful run is kept.
+
+    What is wrong with a list of files is told by every run, but is no state of a media file.
+    """
     for problem in plan.problems:
+        if problem.path in roots and is_source(problem.path):
+            continue
         text = media_root.to_text(problem.path)
         before = known.get(text)
         if before is None or (before.state == "failed" and before.error != problem.reason):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from indexes import FileRows, IndexStoreError, IndexWriter, Manifest
 from indexes.rows import file_rows
-from jepa_retrieval.media import FoundFile
+from jepa_retrieval.media import FoundFile, is_there
 from jepa_retrieval.tasks.indexing.distributed.cluster import Shares, connected, share_out
 from jepa_retrieval.tasks.indexing.distributed.pool import Done, Lost, WorkerPool
 from jepa_retrieval.tasks.indexing.distributed.shards import Shard, make_shards
@@ -21,7 +21,7 @@ from jepa_retrieval.tasks.indexing.distributed.worker import ShardResult, Worker
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback, WorkerProgress
-from jepa_retrieval.tasks.indexing.run import failed_record, is_there
+from jepa_retrieval.tasks.indexing.run import failed_record
 
 logger = logging.getLogger(__name__)
 

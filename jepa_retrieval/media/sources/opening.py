@@ -1,0 +1,99 @@
+"""Files wherever they are: on disk, elsewhere, or in a shard; described and opened in one way."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.sources import remote, tar
+from jepa_retrieval.source_paths import is_ordinary, is_remote, shard_of
+
+_BUFFER = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of a file without reading it."""
+
+    size: int
+    mtime_ns: int
+    tag: str = ""  # of a file elsewhere: another one if the content is another
+    mode: int = stat.S_IFREG
+
+
+def status(path: Path) -> Status:
+    """The size and the time of a file.
+
+    Raises:
+        OSError: there is none, or it cannot be looked at.
+    """
+    shard = shard_of(path)
+    if shard is not None:
+        whole = status(shard)
+        _, size, mtime_ns = _member(path, shard, whole)
+        return Status(size, mtime_ns)
+    if is_remote(path):
+        found = remote.describe(path)
+        return Status(found.size, found.mtime_ns, found.tag)
+    local = os.stat(path)  # noqa: PTH116
+    return Status(local.st_size, local.st_mtime_ns, mode=local.st_mode)
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open a file for reading, with seeking; errors as of `status`."""
+    shard = shard_of(path)
+    if shard is not None:
+        begin, size, _ = _member(path, shard, status(shard))
+        return cast(
+            BinaryIO, BufferedReader(tar.SubFile(open_binary(shard), begin, size, path.name), _BUFFER)
+        )
+    if is_remote(path):
+        return cast(BinaryIO, BufferedReader(remote.RangeFile(remote.describe(path)), _BUFFER))
+    return path.open("rb")
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or a link at a path; True too if its store does not say."""
+    if is_ordinary(path):
+        return os.path.lexists(path)
+    try:
+        status(path)
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+    except (OSError, UsageError):
+        return True
+    return True
+
+
+@contextmanager
+def contents(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """The whole of a file: mapped into memory if it is on disk. OSError if it cannot be read, ValueError if empty."""
+    if is_ordinary(path):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+    else:
+        with open_binary(path) as opened:
+            yield opened.read()
+
+
+def shard_members(path: Path) -> tar.Members:
+    """The files in a shard; errors as of `tar.members`."""
+    whole = status(path)
+    return tar.members(path, whole.size, whole.mtime_ns, open_binary)
+
+
+def _member(path: Path, shard: Path, whole: Status) -> tuple[int, int, int]:
+    name = path.relative_to(shard).as_posix()
+    found = tar.members(shard, whole.size, whole.mtime_ns, open_binary)
+    if name not in found:
+        raise FileNotFoundError(errno.ENOENT, "no such file in the shard")
+    return found[name]

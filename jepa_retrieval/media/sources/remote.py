@@ -1,0 +1,229 @@
+"""Files in object stores and on web servers, through fsspec: listed, described, and read by ranges of bytes.
+
+Credentials are those that the store's own programs use, from the environment; nothing of them is kept or shown.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import url_of
+
+T = TypeVar("T")
+
+_ATTEMPTS = 6
+_FIRST_DELAY = 0.2  # seconds; doubled with each attempt
+_BLOCK = 2**18  # bytes of a request where the file is read here and there
+_MAX_BLOCKS = 32  # of one request where it is read on and on
+_KEPT_BLOCKS = 64  # of all files
+_RECENT_SECONDS = 2.0  # for which what a store says of a file is not asked for again
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, UsageError)
+_TAGS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "content_md5",
+    "blob_id",
+    "checksum",
+    "LastModified",
+    "last_modified",
+    "mtime",
+)
+_TIMES = ("LastModified", "last_modified", "mtime", "updated")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file elsewhere, as its store describes it."""
+
+    path: Path
+    size: int  # bytes
+    mtime_ns: int  # 0 if the store does not say
+    tag: str  # another one if the content is another: the ETag, or the time; "" if the store says neither
+
+
+_recent: dict[Path, tuple[float, RemoteFile]] = {}
+_blocks: OrderedDict[tuple[Path, str, int], bytes] = OrderedDict()  # by path, tag and number
+_lock = threading.Lock()
+
+
+def describe(path: Path) -> RemoteFile:
+    """What the store says of a file, or said a moment ago: one file is opened several times in a row.
+
+    Raises:
+        OSError: there is none, it may not be read, or the store does not answer.
+        UsageError: the store's package is not installed.
+    """
+    asked = time.monotonic()
+    with _lock:
+        before = _recent.get(path)
+    if before is not None and asked - before[0] < _RECENT_SECONDS:
+        return before[1]
+    system, name = _system(path)
+    found = _patiently(lambda: system.info(name))
+    if found.get("type") == "directory":
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    file = _file(path, found)
+    with _lock:
+        for old in [other for other, (when, _) in _recent.items() if asked - when > _RECENT_SECONDS]:
+            del _recent[old]
+        _recent[path] = (asked, file)
+    return file
+
+
+def listing(path: Path) -> list[RemoteFile]:
+    """The files at and below a path, in order of path; errors as of `describe`.
+
+    A web server lists nothing: there a path is that of a file.
+    """
+    if url_of(path).startswith("http"):
+        return [describe(path)]
+    system, name = _system(path)
+    found = _patiently(lambda: system.find(name, detail=True))
+    if not found:
+        return [describe(path)]
+    root = name.rstrip("/")
+    files = []
+    for key, about in found.items():
+        below = str(key).removeprefix(root).lstrip("/")
+        files.append(_file(path / below if below else path, about))
+    return sorted(files, key=lambda file: str(file.path))
+
+
+class RangeFile(io.RawIOBase):
+    """A file elsewhere, open for reading; only the ranges that are asked for are fetched.
+
+    Attributes:
+        bytes_read: from the store so far.
+
+    Args:
+        file: as its store describes it.
+    """
+
+    def __init__(self, file: RemoteFile) -> None:
+        path, size = file.path, file.size
+        self._file = file
+        self._system, self._name = _system(path)
+        self.name = path.name  # libav looks at it
+        self.bytes_read = 0
+        self._size = size
+        self._at = 0
+        self._next = -1  # the block after the last that was fetched
+        self._ahead = 1
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, "a position before the file")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read up to a block; OSError if the store does not answer."""
+        if self._at >= self._size:
+            return 0
+        number, within = divmod(self._at, _BLOCK)
+        piece = memoryview(self._block(number))[within : within + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def _block(self, number: int) -> bytes:
+        path, tag = self._file.path, self._file.tag
+        with _lock:
+            known = _blocks.get((path, tag, number))
+        if known is not None:
+            return known
+        self._ahead = min(self._ahead * 2, _MAX_BLOCKS) if number == self._next else 1
+        begin = number * _BLOCK
+        end = min(begin + self._ahead * _BLOCK, self._size)
+        data = _patiently(lambda: self._fetch(begin, end))
+        self.bytes_read += len(data)
+        self._next = number + -(-len(data) // _BLOCK)
+        with _lock:
+            for at in range(0, len(data), _BLOCK):
+                _blocks[path, tag, number + at // _BLOCK] = data[at : at + _BLOCK]
+            while len(_blocks) > _KEPT_BLOCKS:
+                _blocks.popitem(last=False)
+        return data[:_BLOCK]
+
+    def _fetch(self, begin: int, end: int) -> bytes:
+        data: bytes = self._system.cat_file(self._name, start=begin, end=end)
+        if len(data) == self._size:  # a web server that does not know ranges sends all
+            data = data[begin:end]
+        if len(data) != end - begin:
+            raise OSError(errno.EIO, "the store sent less than was asked for")
+        return data
+
+
+def _system(path: Path) -> tuple[Any, str]:
+    """The fsspec file system of a path, and the path's name there."""
+    import fsspec
+
+    url = url_of(path)
+    try:
+        system, name = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        scheme = url.partition("://")[0]
+        raise UsageError(
+            f"{scheme}:// needs a package that is not installed ({error.name or 'see the message'}): "
+            "pip install 'jepa-retrieval[cloud]'"
+        ) from error
+    return system, name
+
+
+def _patiently(request: Callable[[], T]) -> T:
+    """Ask a store, again and again if it fails; what it answers with is an OSError without addresses or headers."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return request()
+        except _FINAL as error:
+            raise _plain(error) from None
+        except Exception as error:  # stores raise errors of their own libraries
+            if "Credentials" in type(error).__name__ or "NoAuth" in type(error).__name__:
+                raise OSError(errno.EACCES, "there are no credentials for it in the environment") from None
+            status = getattr(error, "status", None)
+            if status in (401, 403):
+                raise PermissionError(errno.EACCES, "permission denied") from None
+            if attempt == _ATTEMPTS - 1:
+                raise OSError(errno.EIO, f"the store does not answer ({type(error).__name__})") from None
+        time.sleep(_FIRST_DELAY * 2**attempt)
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _plain(error: Exception) -> Exception:
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(errno.ENOENT, "no such file or folder")
+    if isinstance(error, PermissionError):
+        return PermissionError(errno.EACCES, "permission denied")
+    return error
+
+
+def _file(path: Path, found: dict[str, Any]) -> RemoteFile:
+    tag = next((str(found[name]).strip('"') for name in _TAGS if found.get(name)), "")
+    moment = next((found[name] for name in _TIMES if found.get(name)), None)
+    mtime_ns = int(moment.timestamp() * 1e9) if isinstance(moment, datetime) else 0
+    return RemoteFile(path, int(found.get("size") or 0), mtime_ns, tag)
