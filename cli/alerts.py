@@ -10,6 +10,9 @@ from cli import console
 from indexes.reasons import reason
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.tasks.watching.alerts import Alert
+from jepa_retrieval.tasks.watching.surprises import StreamSurprise
+
+SURPRISE_TEXT = "surprise"  # $JEPA_ALERT_TEXT of a surprise
 
 _MAX_RUNNING = 8
 
@@ -17,7 +20,8 @@ _MAX_RUNNING = 8
 class AlertCommand:
     """Runs a command for every alert, without waiting for it to end and without a shell.
 
-    The alert is passed in $JEPA_ALERT_TEXT, $JEPA_ALERT_START, $JEPA_ALERT_END (seconds) and $JEPA_ALERT_CONFIDENCE.
+    The alert is passed in $JEPA_ALERT_TEXT, $JEPA_ALERT_START, $JEPA_ALERT_END (seconds) and $JEPA_ALERT_CONFIDENCE;
+    a surprise has $JEPA_ALERT_Z in place of the last, and the text "surprise".
 
     Raises:
         UsageError: the command is empty or has an unclosed quote.
@@ -32,7 +36,7 @@ class AlertCommand:
             raise UsageError("--alert-command is empty")
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def run(self, alert: Alert) -> None:
+    def run(self, alert: Alert | StreamSurprise) -> None:
         """Start the command; a failure is only a warning, so that watching continues."""
         self._running = [process for process in self._running if process.poll() is None]
         if len(self._running) >= _MAX_RUNNING:
@@ -40,11 +44,14 @@ class AlertCommand:
             return
         environment = {
             **os.environ,
-            "JEPA_ALERT_TEXT": alert.text,
+            "JEPA_ALERT_TEXT": alert.text if isinstance(alert, Alert) else SURPRISE_TEXT,
             "JEPA_ALERT_START": f"{alert.start:.3f}",
             "JEPA_ALERT_END": f"{alert.end:.3f}",
-            "JEPA_ALERT_CONFIDENCE": f"{alert.confidence:.4f}",
         }
+        if isinstance(alert, Alert):
+            environment["JEPA_ALERT_CONFIDENCE"] = f"{alert.confidence:.4f}"
+        else:
+            environment["JEPA_ALERT_Z"] = f"{alert.z:.2f}"
         try:
             # Standard output is reserved for results.
             process = subprocess.Popen(self._words, env=environment, stdin=subprocess.DEVNULL, stdout=2)

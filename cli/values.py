@@ -19,16 +19,19 @@ _WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)",
 _SIZE = re.compile(
     r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[kMGT]?)(?P<binary>i?)B?", re.ASCII | re.IGNORECASE
 )
+_UNITS = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[smh])", re.ASCII)
 _SECONDS = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 
 
 def parse_time(text: str) -> float:
-    """The number of seconds in `90`, `90.5`, `1:30` or `1:02:03.5`.
+    """The number of seconds in `90`, `90.5`, `1:30`, `1:02:03.5`, or `90s`, `10m`, `1.5h`.
 
     Raises:
         UsageError: the text is none of these, or more than ten years.
     """
     cleaned = text.strip()
+    if units := _UNITS.fullmatch(cleaned):
+        cleaned = str(float(units["number"]) * {"s": 1, "m": 60, "h": 3600}[units["unit"]])
     clock = _CLOCK.fullmatch(cleaned)
     if clock is None and not _SECONDS.fullmatch(cleaned):
         raise UsageError(f"'{text}' is not a time: use seconds (90.5) or hours:minutes:seconds (1:02:03.5)")

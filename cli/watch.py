@@ -19,6 +19,7 @@ from jepa_retrieval.errors import UsageError
 if TYPE_CHECKING:
     from cli.alerts import AlertCommand
     from jepa_retrieval.report.timeline import Timeline
+    from jepa_retrieval.tasks.watching.surprises import SurpriseOptions
     from jepa_retrieval.tasks.watching.watch import Watcher
 
 
@@ -84,12 +85,34 @@ def watch(
             "--alert-at", metavar="P", min=0.0, max=1.0, help="Minimum confidence to fire an alert."
         ),
     ] = 0.5,
+    surprise: Annotated[
+        float | None,
+        typer.Option(
+            "--surprise",
+            min=0.1,
+            metavar="Z",
+            help="Report what the scene did not lead one to expect, from this z-score on, such as 5.",
+        ),
+    ] = None,
+    learn: Annotated[
+        str | None,
+        typer.Option(
+            "--learn",
+            metavar="TIME",
+            help="How much of the stream teaches what is normal, before the first surprise, such as 10m.",
+            show_default="10m",
+        ),
+    ] = None,
+    scene: Annotated[
+        Path | None,
+        file_option("Keep what was learnt here. Default: in the user's cache, for each source."),
+    ] = None,
     alert_command: Annotated[
         str | None,
         typer.Option(
             "--alert-command",
             metavar="COMMAND",
-            help="Run this command for every alert, with $JEPA_ALERT_TEXT and more in its environment.",
+            help="Run this command for every alert and surprise, with $JEPA_ALERT_TEXT and more in its environment.",
         ),
     ] = None,
     srt: Annotated[Path | None, file_option("Also write the sentences as SubRip subtitles.")] = None,
@@ -145,16 +168,23 @@ def watch(
 
     Prints the time, score and sentence of each interval as soon as it ends, and counters at the end. A lost camera or
     stream is reconnected, with growing pauses between attempts. Stop with Ctrl-C; all files written are complete.
-    If a FILE is incomplete, a warning at the end says what is missing, and the exit status is 1.
+    With --surprise, what is normal is learnt from the stream itself and kept: the next run of the same source
+    continues with it. If a FILE is incomplete, a warning at the end says what is missing, and the exit status is 1.
 
     \b
     Examples:
       jepa watch walk.mp4
       jepa watch rtsp://camera/stream --json --alert "a person falls" --alert-command "notify-send fall"
+      jepa watch rtsp://camera/stream --surprise 5 --learn 10m --alert-command "notify-send surprise"
       jepa watch camera:0 --for 1:00:00 --srt hour.srt --timeline hour.html
     """
-    if alert_command is not None and not alert:
-        raise UsageError("--alert-command requires --alert")
+    if alert_command is not None and not alert and surprise is None:
+        raise UsageError("--alert-command requires --alert or --surprise")
+    for name, value in (("--learn", learn), ("--scene", scene)):
+        if value is not None and surprise is None:
+            raise UsageError(f"{name} requires --surprise")
+    if scene is not None:
+        require_writable(scene)
     from jepa_retrieval.media.streams.source import StreamSource
     from jepa_retrieval.tasks.watching.shifts import DEFAULT_THRESHOLD, ShiftOptions
     from jepa_retrieval.tasks.watching.watch import Watcher, WatchOptions
@@ -172,6 +202,7 @@ def watch(
         prompt=prompt,
         alerts=alert or [],
         alert_confidence=alert_at,
+        surprise=_surprises(surprise, learn, scene),
         pictures=timeline is not None,
         seconds=None if duration is None else parse_time(duration),
         live=live,
@@ -203,6 +234,12 @@ def _run(watcher: Watcher, output: Output) -> bool:
     """Watch until the end. Returns whether the user interrupted it."""
     interrupted = False
     console.warn_of(watcher.warnings)
+    if watcher.surprises is not None:
+        path = watcher.surprises.path
+        if watcher.surprises.continued:
+            console.note(f"Continues with what was learnt of this scene: {path}")
+        else:
+            console.note(f"What is learnt of this scene is kept in {path}")
     try:
         for event in watcher.run():
             output.take(event)
@@ -218,6 +255,14 @@ def _run(watcher: Watcher, output: Output) -> bool:
         if missing := watcher.counters.stream.partial:
             console.warning(f"{watcher.source_name}: {missing}")
     return interrupted
+
+
+def _surprises(min_z: float | None, learn: str | None, scene: Path | None) -> SurpriseOptions | None:
+    if min_z is None:
+        return None
+    from jepa_retrieval.tasks.watching.surprises import DEFAULT_LEARN, SurpriseOptions
+
+    return SurpriseOptions(min_z, DEFAULT_LEARN if learn is None else parse_time(learn), scene)
 
 
 def _command(text: str | None) -> AlertCommand | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.report.timeline import Timeline
     from jepa_retrieval.tasks.watching.alerts import Alert
     from jepa_retrieval.tasks.watching.narrator import Narrator
+    from jepa_retrieval.tasks.watching.surprises import StreamSurprise
     from jepa_retrieval.tasks.watching.watch import Described, WatchCounters, WatchEvent
 
 
@@ -37,6 +38,7 @@ class Output:
         """Print and write one event."""
         from jepa_retrieval.media.streams.types import Lost, Returned
         from jepa_retrieval.tasks.watching.alerts import Alert
+        from jepa_retrieval.tasks.watching.surprises import StreamSurprise
         from jepa_retrieval.tasks.watching.watch import Described, Observed
 
         match event:
@@ -47,6 +49,8 @@ class Output:
                 self._describe(event)
             case Alert():
                 self._alert(event)
+            case StreamSurprise():
+                self._surprise(event)
             case Lost():
                 console.warning(f"source lost: {event.reason}; reconnecting")
             case Returned():
@@ -98,6 +102,16 @@ class Output:
         if self.command is not None:
             self.command.run(alert)
 
+    def _surprise(self, surprise: StreamSurprise) -> None:
+        if self.json:
+            document = {"surprise": round(surprise.z, 4), "start": surprise.start, "end": surprise.end}
+            console.result_json(document, one_line=True)
+        else:
+            console.row(format_interval(surprise.start, surprise.end), f"z {surprise.z:.1f}", "SURPRISE")
+            console.flush_results()
+        if self.command is not None:
+            self.command.run(surprise)
+
     def _line(self, start: float, end: float, score: float, text: str) -> None:
         console.row(format_interval(start, end), f"{score:.3f}", text)
         console.flush_results()
@@ -118,6 +132,7 @@ def summary(counters: WatchCounters) -> str:
         parts.append(f"{stream.dropped:,} dropped")
     for number, what in (
         (counters.alerts, "alert"),
+        (counters.surprises, "surprise"),
         (counters.losses, "lost connection"),
         (stream.damaged, "damaged packet"),
         (stream.clock_jumps, "clock jump"),

@@ -3,16 +3,16 @@
     python -m benchmarks.published.anomaly ucsd-ped2 --data FOLDER [--model nano]
 
 Everything is learnt from the normal training videos alone. The score of a frame is the mean of its 30 most surprising
-cells, smoothed over 0.9 s. The field's figure is the area under the ROC curve over the frames of all test videos
-joined, with the scores of each video scaled to 0 to 1; the figure without that scaling stands beside it. Both are for
-whole videos: a scaled score of a frame depends on frames after it.
+cells, smoothed over 0.9 s. Of what compares a frame with one before it, the logarithm is taken first, as published
+methods take the PSNR; scores below the median of training frames count as that median. The field's figure is the area
+under the ROC curve over the frames of all test videos joined, with the scores of each video scaled to 0 to 1; the
+figure without that scaling stands beside it. Both are for whole videos: a scaled score of a frame depends on frames
+after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import faiss
 import numpy as np
@@ -22,33 +22,19 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.datasets.shapes import AnomalySet
 from benchmarks.published.outcome import Figures, Outcome
 from benchmarks.shared.embedder import Embedder
+from benchmarks.shared.scene_videos import SceneVideo, read_scene
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import DecodeRequest, decode_windows
-from jepa_retrieval.models.dynamics_files import Projection
 from jepa_retrieval.models.modules.scene import TOP_CELLS, SceneDynamics, of_picture
-from jepa_retrieval.models.runtime.cells import GraphCells
 from jepa_retrieval.models.runtime.model import RuntimeModel
-from jepa_retrieval.training.dynamics import fit_projection
 from jepa_retrieval.training.progress import TrainProgress
 from jepa_retrieval.training.scene import SceneSettings, as_channels, train_scene
 
 SEEDS = 3
 STEPS = 600  # of training
-CHANNELS = 16  # principal components of a cell
 SMOOTHED = 0.9  # seconds
 LAG = 0.3  # seconds between a frame and the one that is predicted
 MEMORY = 10_000  # training cells among which the nearest is looked for
-GREY_SIDE = 2  # pixels that are averaged for the difference of frames
-_FITTED_FRAMES = 20  # of each training video that the projection is fitted to
 _BATCH = 16
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SceneVideo:
-    """The frames of one video."""
-
-    cells: np.ndarray  # float16 [T, G, G, C]
-    pixel_change: np.ndarray  # float32 [T], mean absolute difference from the frame before
 
 
 def evaluate(data: AnomalySet, embedder: Embedder) -> Outcome:
@@ -56,17 +42,15 @@ def evaluate(data: AnomalySet, embedder: Embedder) -> Outcome:
     model = embedder.model
     if not isinstance(model, RuntimeModel):
         raise UsageError(f"{model.name} has no early feature maps to make cells of")
-    encoder = GraphCells(model)
-    tell = embedder.on_progress
-    projection = _projection(encoder, data)
-    videos = {}
-    paths = [*data.training, *(video.path for video in data.tests)]
-    for number, path in enumerate(paths, start=1):
-        videos[path] = _read(path, encoder, data.frame_rate, projection)
-        tell("videos", number, len(paths))
-    labels = [_labels(len(videos[video.path].cells), video.abnormal) for video in data.tests]
-    training = [videos[path] for path in data.training]
-    tests = [videos[video.path] for video in data.tests]
+    training, tests = read_scene(
+        model,
+        data.training,
+        [video.path for video in data.tests],
+        data.frame_rate,
+        cache=embedder.folder,
+        tell=lambda done, total: embedder.on_progress("videos", done, total),
+    )
+    labels = [_labels(len(seen.cells), video.abnormal) for seen, video in zip(tests, data.tests, strict=True)]
     rows: dict[str, Figures] = {}
     by_seed = [_by_prediction(training, tests, data.frame_rate, seed, embedder) for seed in range(SEEDS)]
     for name in by_seed[0]:
@@ -115,40 +99,6 @@ def _labels(count: int, abnormal: Sequence[tuple[int, int]]) -> np.ndarray:
     return labels
 
 
-def _frames(path: Path, side: int, rate: float) -> Iterator[np.ndarray]:
-    """All frames of a video, uint8 [T, side, side, 3], a few seconds at a time."""
-    request = DecodeRequest(
-        path,
-        image_size=side,
-        sampling=rate,
-        frames_per_window=max(1, round(2 * rate)),
-        thumbnails=False,
-        hash_content=False,
-    )
-    for window in decode_windows(request):
-        yield window.frames
-
-
-def _projection(encoder: GraphCells, data: AnomalySet) -> Projection:
-    """Principal directions of training cells."""
-    sample = []
-    for path in data.training:
-        frames = np.concatenate(list(_frames(path, encoder.image_size, 1.0)))
-        cells = encoder.encode(frames[:: max(1, len(frames) // _FITTED_FRAMES)])
-        sample.append(cells.reshape(-1, cells.shape[-1])[::7])
-    return fit_projection(sample, CHANNELS, np.random.default_rng(0))
-
-
-def _read(path: Path, encoder: GraphCells, rate: float, projection: Projection) -> SceneVideo:
-    cells, grey = [], []
-    for frames in _frames(path, encoder.image_size, rate):
-        cells.append(projection.states(encoder.encode(frames)).astype(np.float16))
-        grey.append(frames[:, ::GREY_SIDE, ::GREY_SIDE].mean(axis=3))
-    pictures = np.concatenate(grey)
-    changes = np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2))
-    return SceneVideo(np.concatenate(cells), np.concatenate([changes[:1], changes]).astype(np.float32))
-
-
 def _by_prediction(
     training: Sequence[SceneVideo], tests: Sequence[SceneVideo], rate: float, seed: int, embedder: Embedder
 ) -> Mapping[str, list[np.ndarray]]:
@@ -160,10 +110,12 @@ def _by_prediction(
 
     module = train_scene([video.cells for video in training], settings, on_progress=tell)
     scores: dict[str, list[np.ndarray]] = {}
-    for video in tests:
-        for name, values in _scores(module, video.cells, settings.lag).items():
-            scores.setdefault(name, []).append(values)
-    return scores
+    usual: dict[str, list[np.ndarray]] = {}
+    for found, videos in ((usual, training[::4]), (scores, tests)):
+        for video in videos:
+            for name, values in _scores(module, video.cells, settings.lag).items():
+                found.setdefault(name, []).append(values)
+    return {name: _logarithms(values, usual[name]) for name, values in scores.items()}
 
 
 def _scores(module: SceneDynamics, cells: np.ndarray, lag: int) -> dict[str, np.ndarray]:
@@ -181,6 +133,12 @@ def _scores(module: SceneDynamics, cells: np.ndarray, lag: int) -> dict[str, np.
     return {name: _from_lag(torch.cat(parts).numpy(), lag) for name, parts in found.items()}
 
 
+def _logarithms(scores: Sequence[np.ndarray], usual: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Logarithms of scores, from the median of those of training frames on: below it all frames are alike."""
+    floor = max(float(np.median(np.concatenate(usual))), 1e-6)
+    return [np.log(np.maximum(one, floor)) for one in scores]
+
+
 def _from_lag(scores: np.ndarray, lag: int) -> np.ndarray:
     """Scores of all frames; the first `lag`, which nothing predicts, repeat the first that there is."""
     return np.concatenate([np.repeat(scores[:1], lag), scores])
@@ -195,8 +153,12 @@ def _baselines(
         [_coarse(video.cells, lag, change=change) for video in training] for change in (False, True)
     )
     return {
-        "difference of frames": [video.pixel_change for video in tests],
-        "difference of whole frames' features": [_whole_change(video.cells, lag) for video in tests],
+        "difference of frames": _logarithms(
+            [video.pixel_change for video in tests], [video.pixel_change for video in training]
+        ),
+        "difference of whole frames' features": _logarithms(
+            *([_whole_change(video.cells, lag) for video in videos] for videos in (tests, training))
+        ),
         "nearest whole training frame": _nearest_frame(training, tests),
         "nearest training cell": _nearest(
             still, [_coarse(video.cells, lag, change=False) for video in tests]

@@ -75,7 +75,6 @@ def as_channels(cells: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(cells, np.float32)).permute(0, 3, 1, 2)
 
 
-@torch.no_grad()
 def _measure_scales(
     module: SceneDynamics, videos: Sequence[np.ndarray], lag: int, random: np.random.Generator
 ) -> None:
@@ -86,6 +85,4 @@ def _measure_scales(
         rows = random.integers(0, len(video) - lag, share)
         befores.append(as_channels(video[rows]))
         afters.append(as_channels(video[rows + lag]))
-    before, after = torch.cat(befores), torch.cat(afters)
-    module.scale.copy_(before.std(dim=(0, 2, 3)).clamp(min=1e-4)[:, None, None])
-    module.change_scale.copy_((after - before).std(dim=(0, 2, 3)).clamp(min=1e-4)[:, None, None])
+    module.measure_scales(torch.cat(befores), torch.cat(afters))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -14,11 +15,17 @@ TILES = 2  # per side
 
 
 class CellEncoder(nn.Module):
-    """The first stages of an EfficientNet-Lite tower over the tiles of a picture."""
+    """The first stages of an EfficientNet-Lite tower over the tiles of a picture.
 
-    def __init__(self, tower: Tower) -> None:
+    Args:
+        tower: whose stages.
+        tile_size: pixels per side of a tile; the tower sees them all, whatever size it was trained with.
+    """
+
+    def __init__(self, tower: Tower, *, tile_size: int) -> None:
         super().__init__()
-        self.normalise = tower.normalise
+        self.normalise = copy.deepcopy(tower.normalise)
+        self.normalise.image_size = tile_size
         network: Any = tower.network  # a network of timm, whose parts have no types
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.blocks = nn.Sequential(*list(network.blocks)[: CELL_STAGE + 1])

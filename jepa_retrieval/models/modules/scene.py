@@ -59,6 +59,12 @@ class SceneDynamics(nn.Module):
         """What happened, in the unit of what is predicted: [B, C, G, G]."""
         return (after - before) / self.change_scale
 
+    @torch.no_grad()
+    def measure_scales(self, before: Tensor, after: Tensor) -> None:
+        """Take the standard deviations of cells and of their changes, [B, C, G, G] each, per channel."""
+        self.scale.copy_(before.std(dim=(0, 2, 3)).clamp(min=1e-4)[:, None, None])
+        self.change_scale.copy_((after - before).std(dim=(0, 2, 3)).clamp(min=1e-4)[:, None, None])
+
     def loss(self, before: Tensor, after: Tensor) -> Tensor:
         """Negative log likelihood of the changes under independent normal distributions, without its constant."""
         change, deviation = self(before)

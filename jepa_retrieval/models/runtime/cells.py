@@ -30,8 +30,8 @@ class GraphCells:
 
         self._graph = cached_graph(
             "cells",
-            f"cells {fingerprint_of_x_encoder(model.config)}",
-            build=lambda: _module(model),
+            f"cells of whole tiles {fingerprint_of_x_encoder(model.config)}",
+            build=lambda: _module(model, section.image_size),
             inputs={"frames": ((-1, self.image_size, self.image_size, 3), "uint8")},
             reduced_precision=False,
         )
@@ -41,7 +41,7 @@ class GraphCells:
         return in_batches(self._graph, frames, batch_size=BATCH)
 
 
-def _module(model: RuntimeModel):  # type: ignore[no-untyped-def]  # PyTorch is imported only here
+def _module(model: RuntimeModel, tile_size: int):  # type: ignore[no-untyped-def]  # PyTorch is imported only here
     from jepa_retrieval.models.modules.cells import CellEncoder
     from jepa_retrieval.models.modules.efficientnet_lite import EfficientNetLite, Tower
 
@@ -49,4 +49,4 @@ def _module(model: RuntimeModel):  # type: ignore[no-untyped-def]  # PyTorch is 
     assert isinstance(x_encoder, EfficientNetLite)
     tower = x_encoder.towers[-1]
     assert isinstance(tower, Tower)
-    return CellEncoder(tower)
+    return CellEncoder(tower, tile_size=tile_size)

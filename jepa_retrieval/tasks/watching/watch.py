@@ -25,6 +25,7 @@ from jepa_retrieval.tasks.watching.shifts import (
     StreamedWindow,
     StreamInterval,
 )
+from jepa_retrieval.tasks.watching.surprises import StreamSurprise, SurpriseOptions, SurpriseWatch
 
 MAX_RATE = 60.0  # windows a second
 UNIFORM_RATE = 1.0  # decodes a second that selective decoding is compared with
@@ -43,6 +44,7 @@ class WatchOptions:
         prompt: the query X_Q; None for the model's own.
         alerts: sentences to report when they become true.
         alert_confidence: minimum confidence to fire an alert, 0 to 1.
+        surprise: report what the scene did not lead one to expect; None: do not.
         pictures: whether sentences carry a JPEG.
         seconds: of the stream to watch; None for all of it.
         live, timeout, give_up: see `StreamRequest`.
@@ -54,6 +56,7 @@ class WatchOptions:
     prompt: str | None = None
     alerts: Sequence[str] = ()
     alert_confidence: float = DEFAULT_CONFIDENCE
+    surprise: SurpriseOptions | None = None
     pictures: bool = False
     seconds: float | None = None
     live: bool | None = None
@@ -101,6 +104,7 @@ class WatchCounters:
     seconds: float = 0.0  # of the stream
     decodes: int = 0
     alerts: int = 0
+    surprises: int = 0
     losses: int = 0  # of the connection
     lag: float = 0.0  # seconds behind a live stream
     max_lag: float = 0.0
@@ -118,7 +122,7 @@ class WatchCounters:
         return self.seconds * UNIFORM_RATE / self.decodes if self.decodes else 0.0
 
 
-WatchEvent = Described | Observed | Alert | Lost | Returned
+WatchEvent = Described | Observed | Alert | StreamSurprise | Lost | Returned
 
 
 class Watcher:
@@ -147,6 +151,10 @@ class Watcher:
             give_up=options.give_up,
             seconds=options.seconds,
         )
+        self.surprises: SurpriseWatch | None = None
+        if options.surprise is not None:
+            self.surprises = SurpriseWatch(model, source.name, options.rate, options.surprise)
+            self._request = self.surprises.request(self._request)
         self._segmenter = OnlineSegmenter(options.rate, options.shifts)
         self._alerts = AlertWatch(options.alerts, model, confidence=options.alert_confidence)
         self.warnings = self._alerts.warnings  # why an alert may mean little, one sentence each
@@ -171,6 +179,8 @@ class Watcher:
                     self.counters.losses += 1
                     yield from self._decode(self._segmenter.gap())
                     self._alerts.gap()
+                    if self.surprises is not None:
+                        self.surprises.gap()
                 yield item
             yield from self.finish()
         self.counters.elapsed = time.monotonic() - began
@@ -181,7 +191,9 @@ class Watcher:
         return self._request.source.name
 
     def finish(self) -> Iterator[Described]:
-        """Decode the open interval: at the end, and when watching was interrupted."""
+        """Decode the open interval, and keep what was learnt: at the end, and when watching was interrupted."""
+        if self.surprises is not None:
+            self.surprises.save()
         yield from self._decode(self._segmenter.finish())
 
     @property
@@ -194,7 +206,8 @@ class Watcher:
             self.counters.max_lag = max(self.counters.max_lag, self.counters.lag)
 
     def _take(self, windows: list[MediaWindow]) -> Iterator[WatchEvent]:
-        embeddings = self._encoder.encode(windows).embeddings
+        seen = windows if self.surprises is None else [self.surprises.small(window) for window in windows]
+        embeddings = self._encoder.encode(seen).embeddings
         for window, embedding in zip(windows, embeddings, strict=True):
             start, end = window.start or 0.0, window.end or 0.0
             self.counters.windows += 1
@@ -204,6 +217,10 @@ class Watcher:
             for alert in self._alerts.push(start, end, embedding):
                 self.counters.alerts += 1
                 yield alert
+            if self.surprises is not None:
+                for surprise in self.surprises.push(window):
+                    self.counters.surprises += 1
+                    yield surprise
             yield from self._decode(intervals)
 
     def _decode(self, intervals: list[StreamInterval]) -> Iterator[Described]:

@@ -9,7 +9,9 @@ from benchmarks.datasets.files import DataSetError
 from benchmarks.datasets.ucsd import load
 from benchmarks.published import anomaly
 from benchmarks.shared.embedder import Embedder
+from benchmarks.shared.scene_videos import SceneVideo, read_scene
 from jepa_retrieval.models import load_model
+from jepa_retrieval.models.runtime.model import RuntimeModel
 from tests.media_factory import GREEN, RED, make_video
 
 
@@ -57,6 +59,34 @@ def test_every_row_of_the_table(scene: Path, tmp_path: Path, monkeypatch: pytest
     assert len(outcome.rows) == 8 and outcome.value == outcome.rows["surprise"]["scaled"]
     # The second colour is far from every training frame for as long as it lasts.
     assert outcome.rows["nearest whole training frame"]["unscaled"] > 90
+
+
+def test_cells_are_cached(scene: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = load_model("nano")
+    assert isinstance(model, RuntimeModel)
+    training, tests = [scene / "train/01.mp4"], [scene / "test/01.mp4"]
+    told: list[tuple[int, int]] = []
+
+    def read() -> tuple[list[SceneVideo], list[SceneVideo]]:
+        return read_scene(
+            model, training, tests, 10.0, cache=tmp_path / "cache", tell=lambda *n: told.append(n)
+        )
+
+    first = read()
+    kept = sorted((tmp_path / "cache").rglob("*.npz"))
+    times = [path.stat().st_mtime_ns for path in kept]
+    again = read()
+    assert told == [(1, 2), (2, 2)] * 2 and [path.stat().st_mtime_ns for path in kept] == times
+    np.testing.assert_array_equal(first[1][0].cells, again[1][0].cells)
+    kept[0].write_bytes(b"cut off")
+    mended = read()
+    assert "the video is encoded again" in caplog.text
+    np.testing.assert_array_equal(first[0][0].cells, mended[0][0].cells)
+
+
+def test_scores_below_what_is_usual_are_all_alike() -> None:
+    (found,) = anomaly._logarithms([np.array([0.5, 1.0, 2.0, 8.0])], [np.array([1.0, 2.0, 9.0])])
+    np.testing.assert_allclose(found, np.log([2.0, 2.0, 2.0, 8.0]))
 
 
 def test_scaling_per_video_changes_the_joined_curve_only() -> None:

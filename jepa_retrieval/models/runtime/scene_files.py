@@ -1,0 +1,77 @@
+"""What was learnt of a scene on disk: one safetensors file with the network, the projection and the normal scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from indexes.files import write_atomically
+from jepa_retrieval.errors import ModelError
+from jepa_retrieval.models.checkpoints import open_safetensors
+from jepa_retrieval.models.dynamics_files import Projection
+from jepa_retrieval.models.modules.scene import SceneDynamics
+from jepa_retrieval.models.runtime.scene import SceneKnowledge
+from jepa_retrieval.text_files import parse_json
+
+FORMAT_VERSION = 1
+_PROJECTION = ("projection.mean", "projection.scale", "projection.basis")
+_SCORES = "scores"
+
+
+def save_scene(path: Path, knowledge: SceneKnowledge, *, fingerprint: str, rate: float) -> None:
+    """Write what was learnt; the file appears whole or not at all.
+
+    Args:
+        path: the file.
+        knowledge: what was learnt.
+        fingerprint: of the X-Encoder that makes the cells.
+        rate: windows per second: at another rate, other changes are normal.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from safetensors.numpy import save
+
+    tensors = {name: tensor.numpy() for name, tensor in knowledge.module.state_dict().items()}
+    projection = knowledge.projection
+    values = (projection.mean, projection.scale, projection.basis)
+    tensors |= dict(zip(_PROJECTION, values, strict=True))
+    tensors[_SCORES] = np.array(knowledge.scores, np.float32)
+    described = {
+        "format_version": FORMAT_VERSION,
+        "fingerprint": fingerprint,
+        "rate": rate,
+        "learnt": knowledge.learnt,
+    }
+    write_atomically(path, save(tensors, metadata={"scene": json.dumps(described)}), durable=False)
+
+
+def load_scene(path: Path, *, fingerprint: str, rate: float) -> SceneKnowledge | None:
+    """What was learnt; None if it was of other cells or at another rate.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not one of a scene.
+    """
+    with open_safetensors(path, "np") as file:
+        text = (file.metadata() or {}).get("scene")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    if text is None:
+        raise ModelError(f"{path}: does not say what is normal in a scene")
+    described = parse_json(text, where=str(path), error=ModelError)
+    if not isinstance(described, dict) or described.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{path}: what it says of a scene has an unknown format; delete it to learn anew")
+    if (described.get("fingerprint"), described.get("rate")) != (fingerprint, rate):
+        return None
+    try:
+        mean, scale, basis = (tensors.pop(name).astype(np.float32) for name in _PROJECTION)
+        scores = [float(score) for score in tensors.pop(_SCORES)]
+        module = SceneDynamics(basis.shape[1])
+        module.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+        return SceneKnowledge(module.eval(), Projection(mean, scale, basis), scores, int(described["learnt"]))
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise ModelError(
+            f"{path}: what it says of a scene is damaged; delete it to learn anew ({type(error).__name__})"
+        ) from error
