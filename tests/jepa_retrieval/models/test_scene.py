@@ -27,7 +27,7 @@ def learner() -> SceneLearner:
     learner = SceneLearner(PAIRS)
     random = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scene, "MIN_STEPS", 2 * PAIRS)
+        patch.setattr(scene, "MIN_STEPS", PAIRS)
         while not learner.ready:
             assert learner.push(pair(random)) is None
     return learner
