@@ -15,6 +15,7 @@ from jepa_retrieval.serving.schemas.tasks import Choice
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.searching.moments import Moment
+from jepa_retrieval.tasks.searching.options import SENSES
 
 MEDIA_COLUMNS = (
     "media_id", "path", "kind", "state", "error", "duration", "width", "height", "frame_rate", "codec", "size",
@@ -68,6 +69,9 @@ def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
         confidence=None if moment.confidence is None else round(moment.confidence, 4),
         rank=rank,
         caption=moment.caption,
+        found_by=[sense for sense in SENSES if sense in moment.found_by],
+        said=None if moment.said is None else clean(moment.said),
+        written=None if moment.written is None else clean(moment.written),
         offline=moment.offline,
         thumbnail_url=thumbnail_url(media_id, moment.start, moment.end),
     )

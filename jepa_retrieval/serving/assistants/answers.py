@@ -23,6 +23,8 @@ class FoundMoment(BaseModel):
     confidence: float | None = Field(description="How likely it is what was looked for, 0 to 1.")
     score: float
     caption: str | None
+    said: str | None = Field(description="What is said there that answers the query.")
+    written: str | None = Field(description="What is written in the picture that answers it.")
 
 
 class FoundMoments(BaseModel):

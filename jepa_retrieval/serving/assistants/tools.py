@@ -89,13 +89,16 @@ class Tools:
 
     async def search_moments(
         self,
-        query: Annotated[str, Field(description="What the moment shows, as a caption would say it.")],
+        query: Annotated[
+            str,
+            Field(description="What it shows, as a caption would say it, or words that are said or written."),
+        ],
         top_k: Annotated[int, Field(ge=1, le=100)] = 10,
         filter: Filter = None,
         min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0,
         cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None,
     ) -> FoundMoments:
-        """Find moments in videos, and photographs, by what they show."""
+        """Find moments in videos, and photographs, by what they show, and what is said and written in them."""
         request = SearchRequest(
             query=query, top_k=top_k, filter=filter, min_confidence=min_confidence, cursor=cursor
         )

@@ -54,6 +54,14 @@ export function interval(start, end) {
   return `${clock(start)}–${clock(Math.ceil(end - 1e-6))}`;
 }
 
+/**
+ * The words that answer the query, as a hit shows them: said: “…”.
+ * @param {{ said?: string | null, written?: string | null }} hit
+ */
+export function wordsOf({ said, written }) {
+  return [said ? `said: “${said}”` : "", written ? `written: “${written}”` : ""].filter(Boolean);
+}
+
 /** @param {number | null} share */
 export function percent(share) {
   return share === null ? "" : `${Math.round(share * 100)} %`;

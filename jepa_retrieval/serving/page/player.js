@@ -2,7 +2,7 @@
 
 import { media, scores } from "./api.js";
 import { loadCaptions, showCaption } from "./captions.js";
-import { byId, clock, element, fileName, interval, percent, sayProblem } from "./dom.js";
+import { byId, clock, element, fileName, interval, percent, sayProblem, wordsOf } from "./dom.js";
 import { onQuery, requestTerms } from "./query.js";
 import { likeLess, likeMore } from "./results.js";
 import { setUpStrip, showScores, showTime } from "./strip.js";
@@ -61,7 +61,7 @@ export async function openHit(chosen) {
   byId("player-name", HTMLElement).textContent = fileName(chosen.path);
   byId("player-name", HTMLElement).title = chosen.path;
   byId("player-problem", HTMLElement).textContent = "";
-  byId("player-caption", HTMLElement).textContent = chosen.caption ?? "";
+  byId("player-caption", HTMLElement).textContent = wordsOf(chosen)[0] ?? chosen.caption ?? "";
   stage.replaceChildren();
   byId("close-player", HTMLElement).focus({ preventScroll: true });
   panel.scrollIntoView({ block: "nearest" });
@@ -246,7 +246,7 @@ function momentButton(moment) {
       type: "button",
       click: () => {
         hit = moment;
-        byId("player-caption", HTMLElement).textContent = moment.caption ?? "";
+        byId("player-caption", HTMLElement).textContent = wordsOf(moment)[0] ?? moment.caption ?? "";
         seek(moment.start ?? 0);
       },
     },

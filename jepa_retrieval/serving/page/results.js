@@ -1,6 +1,6 @@
 // The hits: cards with picture, time, score and confidence; flat, or grouped by file.
 
-import { byId, element, fileName, interval, percent } from "./dom.js";
+import { byId, element, fileName, interval, percent, wordsOf } from "./dom.js";
 import { previewOnHover } from "./hover.js";
 import { addTerm, query } from "./query.js";
 
@@ -107,6 +107,7 @@ function card(hit) {
     open,
     element("span", { class: "name", title: hit.path }, name),
     facts(hit),
+    ...wordsOf(hit).map((words) => element("span", { class: "words" }, words)),
     hit.caption ? element("span", { class: "caption" }, hit.caption) : null,
     actions(hit, name),
   );

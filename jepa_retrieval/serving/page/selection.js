@@ -49,12 +49,12 @@ function showFormats() {
 /** @param {string} format */
 async function download(format) {
   const hits = selectedHits();
-  const moments = hits.map(({ media_id, start, end, score, confidence, caption }) => ({
+  const moments = hits.map(({ media_id, start, end, score, confidence, caption, said, written }) => ({
     media_id,
     score,
     ...(start === null || end === null ? {} : { start, end }),
     ...(confidence === null ? {} : { confidence }),
-    ...(caption ? { label: caption } : {}),
+    ...(said || written || caption ? { label: said || written || caption } : {}),
   }));
   const response = await send("/v1/export", { format, moments, title: described().slice(0, 200) });
   const url = URL.createObjectURL(await response.blob());

@@ -28,6 +28,8 @@ export interface Hit {
   confidence: number | null;
   rank: number;
   caption: string | null;
+  said?: string | null;
+  written?: string | null;
   offline: boolean;
   thumbnail_url: string;
 }

@@ -38,6 +38,7 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         where=body.filter,
         per_file=body.group_by == "file",
         min_confidence=body.min_confidence,
+        within=None if body.within is None else tuple(body.within),
     )
     commits = using.indexes.commits(body.indexes)
     asked = await using.queries.read(terms_of(body.query), commits, options)

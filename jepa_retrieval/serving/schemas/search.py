@@ -17,6 +17,7 @@ from jepa_retrieval.serving.schemas.common import (
     Text,
     example,
 )
+from jepa_retrieval.tasks.searching.options import Sense
 
 MAX_TERMS = 32
 MAX_TOP = 200
@@ -82,6 +83,9 @@ class SearchRequest(Received):
         default="moment", description="`file`: only the best moment of each file."
     )
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="Leave out less likely hits.")
+    within: Annotated[list[Sense], Field(min_length=1, max_length=3)] | None = Field(
+        default=None, description="What to search: pictures, speech, writing. null: all that an index has."
+    )
     indexes: IndexNames | None = None
     cursor: Cursor | None = None
 
@@ -112,6 +116,9 @@ class Hit(BaseModel):
     )
     rank: int = Field(description="From 1, over all pages.")
     caption: str | None = Field(description="A sentence, if the index keeps captions.")
+    found_by: list[Sense] = Field(description="What the query was found in.")
+    said: str | None = Field(description="The line that answers the query, if one does.")
+    written: str | None = Field(description="The lines in the picture that answer it, if some do.")
     offline: bool = Field(
         description="Whether the file is not there now, as on a disk that is not plugged in."
     )
@@ -146,6 +153,9 @@ class SearchResponse(BaseModel):
                             "confidence": 0.97,
                             "rank": 1,
                             "caption": None,
+                            "found_by": ["seen"],
+                            "said": None,
+                            "written": None,
                             "offline": False,
                             "thumbnail_url": "/v1/media/3/thumbnail?t=14.25",
                         }

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
+from indexes import ClipSpeech, ClipWriting
 from jepa_retrieval.library import Library
 from jepa_retrieval.serving.server import Server, allow_many_connections, listen
 from jepa_retrieval.serving.services import Services
@@ -88,3 +90,26 @@ def server(library: Path) -> Iterator[Running]:
 def client(server: Running) -> httpx.Client:
     """A client of that server."""
     return server.client
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of a photograph on which something is written, and a video in which something is said."""
+    folder = tmp_path_factory.mktemp("words")
+    shutil.copy(photograph("coffee.png"), folder)
+    shutil.copy(video("bikes.mp4"), folder)
+    library = Library.create(folder)
+    library.index()
+    with library.records.writer() as writer:
+        writer.keep_speech()
+        writer.keep_writing()
+        (clip,) = library.records.clips_of("coffee.png")
+        places = np.array([(0, 0, 0.9, *(0.1,) * 8)], np.float32)
+        writer.put_writing(
+            "coffee.png", {clip.clip_id: ClipWriting("Harbour <b>Coffee</b>", places, "reader")}
+        )
+        first, *_ = library.records.clips_of("bikes.mp4")
+        times = np.array([(0, 0.5, 1.0), (5, 1.0, 1.5)], np.float32)
+        writer.put_speech("bikes.mp4", {first.clip_id: ClipSpeech("good evening", times, "en", "a.srt")})
+    with serving(ServeSettings(indexes=[folder], port=0)) as running:
+        yield running
