@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,6 +84,8 @@ def train_on_index(
         UsageError: the index keeps no tokens, or has too few clips.
         IndexWriteError: the folder cannot be written.
     """
+    if not os.access(index.folder, os.W_OK):
+        raise IndexWriteError(f"cannot write to {index.folder}: {os.strerror(errno.EACCES)}")
     streams = [StateStream(one.path, one.times, one.states) for one in stored_states(index)]
     trained = train_dynamics(streams, settings, on_progress=on_progress)
     path = index.folder / DYNAMICS_FILE
@@ -96,8 +100,10 @@ def train_on_files(recipe: DynamicsRecipe, *, on_progress: OnProgress | None = N
     """Encode videos with a model's X-Encoder, train on them, and write `OUTPUT/dynamics.safetensors`.
 
     Raises:
-        UsageError: a path does not exist, or there are too few videos.
+        UsageError: a path does not exist, the output cannot be written, or there are too few videos.
     """
+    output = Path(recipe.output)
+    _make_folder(output)
     model = load_model(recipe.model)
     paths = _videos(recipe)
     streams, failed = [], []
@@ -116,14 +122,22 @@ def train_on_files(recipe: DynamicsRecipe, *, on_progress: OnProgress | None = N
         if on_progress is not None:
             on_progress(TrainProgress("tokens", "videos", number, len(paths)))
     trained = train_dynamics(streams, recipe.train, on_progress=on_progress)
-    output = Path(recipe.output)
     try:
-        output.mkdir(parents=True, exist_ok=True)
         save_dynamics(output / DYNAMICS_FILE, *trained[:4], fingerprint=fingerprint_of_states(model))
     except OSError as error:
         raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
     report = _report(output / DYNAMICS_FILE, streams, trained.calibration.windows, trained.skill)
     return replace(report, failed=tuple(failed))
+
+
+def _make_folder(output: Path) -> None:
+    """Make the folder of the result, before the work for it begins."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written ({error.strerror or error})") from error
+    if not os.access(output, os.W_OK):
+        raise UsageError(f"{output}: cannot be written ({os.strerror(errno.EACCES)})")
 
 
 def _videos(recipe: DynamicsRecipe) -> list[Path]:

@@ -17,7 +17,7 @@ from jepa_retrieval.models.checkpoints import open_safetensors
 from jepa_retrieval.models.config.dynamics import DynamicsConfig, weight_shapes
 from jepa_retrieval.models.fingerprint import digest_of_files
 from jepa_retrieval.settings import read_settings
-from jepa_retrieval.text_files import parse_json
+from jepa_retrieval.text_files import NOT_REGULAR, parse_json
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.modules.dynamics import Dynamics
@@ -124,6 +124,10 @@ def read_header(path: Path) -> DynamicsHeader:
     Raises:
         ModelError: the file is missing, damaged, or of a newer format.
     """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path}: {NOT_REGULAR}")
+    if path.exists() and path.stat().st_size > MAX_BYTES:
+        raise ModelError(f"{path}: not a dynamics model (it is larger than {MAX_BYTES >> 30} GB)")
     with open_safetensors(path, "np") as file:
         text = (file.metadata() or {}).get("dynamics")
     if text is None:
@@ -144,8 +148,6 @@ def read_whole(path: Path) -> DynamicsHeader:
     Raises:
         ModelError: as `read_header`, `read_projection` and `read_weights`.
     """
-    if path.exists() and path.stat().st_size > MAX_BYTES:
-        raise ModelError(f"{path}: not a dynamics model (it is larger than {MAX_BYTES >> 20} MB)")
     header = read_header(path)
     read_projection(header)
     read_weights(header)

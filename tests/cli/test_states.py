@@ -1,6 +1,7 @@
 """`jepa surprise`, `anticipate`, `plan` and `train dynamics` on real videos, with nano's own dynamics."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from tests.cli.conftest import Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
+from tests.unprivileged import unprivileged
 
 
 def test_surprise_of_a_file(jepa: Jepa, tmp_path: Path) -> None:
@@ -99,6 +101,9 @@ def test_a_file_is_looked_at_with_the_model_of_the_nearest_index(
         )
     checked = jepa("verify")
     assert "unusable dynamics" in checked.out and "jepa train dynamics --index" in checked.out
+    (tmp_path / ".jepa" / "dynamics.safetensors").unlink()
+    os.mkfifo(tmp_path / ".jepa" / "dynamics.safetensors")  # reading it would not end
+    assert "dynamics.safetensors: is not a regular file" in jepa("verify").out
 
 
 def test_plan(jepa: Jepa, library: Path) -> None:
@@ -137,6 +142,20 @@ def test_wrong_usage(jepa: Jepa, arguments: list[str], named: str) -> None:
 def test_a_small_index_has_too_little_to_learn_from(jepa: Jepa, library: Path) -> None:
     done = jepa("train", "dynamics", "--index", library)
     assert done.status == 2 and "at least 2 videos" in done.err
+
+
+def test_where_the_result_cannot_go_is_told_before_the_work(
+    jepa: Jepa, library: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "videos.toml"
+    recipe.write_text(f'media = ["{tmp_path / "missing"}"]\noutput = "videos.toml/out"\n')
+    done = jepa("train", "dynamics", recipe)
+    assert done.status == 2 and "videos.toml/out: cannot be written" in done.err
+    shutil.copytree(library / ".jepa", tmp_path / ".jepa")
+    (tmp_path / ".jepa").chmod(0o555)
+    command = [*unprivileged(), sys.executable, "-m", "cli.main", "train", "dynamics", "--index", tmp_path]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and f"cannot write to {tmp_path / '.jepa'}: " in refused.stderr
 
 
 def test_train_on_a_folder_of_videos(jepa: Jepa, tmp_path: Path) -> None:

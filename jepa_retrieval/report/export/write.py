@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _MAX_NAMED = 3
 _TEMPORARY = ".jepa-export-"
+_LOCK = "lock"
+_MIN_AGE = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,37 @@ def export_moments(
     unreadable = [item for item in placed if item.problem is not None and chosen.needs_files]
     left_out = [LeftOutMoment(item.moment, item.problem or "") for item in unreadable]
     edit = Edit(title, [item for item in placed if item not in unreadable])
-    with _named(target), tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as folder:
-        written = Path(folder) / f"export.{chosen.name}"
+    with _named(target), _folder_beside(target) as folder:
+        written = folder / f"export.{chosen.name}"
         left_out += chosen.write(edit, written)
         if len(left_out) == len(moments):
             raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
         written.replace(target)
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """A temporary folder, locked while it is in use; those of exports that were killed are deleted."""
+    from filelock import FileLock
+
+    _delete_abandoned(target.parent)
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as name:
+        folder = Path(name)
+        with FileLock(folder / _LOCK):
+            yield folder
+
+
+def _delete_abandoned(parent: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    for folder in parent.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError, Timeout):
+            # One that was just made may not have its lock yet.
+            if folder.is_symlink() or time.time() - folder.stat().st_mtime < _MIN_AGE:
+                continue
+            FileLock(folder / _LOCK, timeout=0).acquire().lock.release()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

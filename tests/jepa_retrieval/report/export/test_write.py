@@ -1,0 +1,44 @@
+"""The temporary folder of an export: what a killed export left is deleted, what another one uses is not."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from jepa_retrieval.library import Library
+from jepa_retrieval.report.export import ExportMoment, export_moments
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from filelock import FileLock\n"
+    "with FileLock(Path(sys.argv[1]) / 'lock'): print('held', flush=True); time.sleep(60)"
+)
+
+
+def made(path: Path, *, old: bool) -> Path:
+    """A folder as an export makes it, with half a clip in it."""
+    path.mkdir()
+    (path / "export.zip").write_bytes(b"half of it")
+    (path / "lock").touch()
+    if old:
+        os.utime(path, (time.time() - 3600,) * 2)
+    return path
+
+
+def test_only_what_a_killed_export_left_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    killed = made(out / ".jepa-export-killed", old=True)
+    new = made(out / ".jepa-export-new", old=False)
+    used = made(out / ".jepa-export-used", old=True)
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(used)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        moment = ExportMoment("a.mp4", "video", 0.0, 1.0)
+        export_moments(out / "a.csv", [moment], Library.create(tmp_path / "media"))
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert not killed.exists() and new.exists() and used.exists()
+    assert (out / "a.csv").read_text().count("a.mp4") == 1
