@@ -60,6 +60,8 @@ def explain(
     found = find_explanation(before, after, queries, loaded, prompt=prompt)
     for failure in found.failed:
         console.warning(f"{failure.path}: {failure.error}")
+    for failure in found.partial:
+        console.warning(f"{failure.path}: {failure.error}; the rest was compared")
     if json:
         console.result_json(
             {
@@ -72,7 +74,7 @@ def explain(
         )
     else:
         _print(found)
-    raise typer.Exit(1 if found.failed else 0)
+    raise typer.Exit(1 if found.failed or found.partial else 0)
 
 
 def _print(found: Explanation) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.library import DEFAULT_MODEL, Library, VideoQuery
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.tasks.asking.ask import Answers, AskOptions, ask
 from jepa_retrieval.tasks.asking.candidates import Candidate
 from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions, classify
@@ -108,7 +109,7 @@ def open_media(
             media.partial.extend(report.partial)
             warnings = report.warnings
             clip_sets.append(IndexedClips(unindexed.records))
-        encoded, unreadable = _encode(intervals, unindexed)
+        encoded, unreadable = _encode(intervals, unindexed, media.partial)
         failed += unreadable
         if len(encoded.intervals):
             clip_sets.append(encoded)
@@ -125,16 +126,22 @@ def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFail
     return f"{', '.join(named)}: no media files there"
 
 
-def _encode(intervals: Sequence[VideoQuery], library: Library) -> tuple[EncodedIntervals, list[FileFailure]]:
-    """The intervals that can be read, and the others with the reason."""
+def _encode(
+    intervals: Sequence[VideoQuery], library: Library, partial: list[FileFailure]
+) -> tuple[EncodedIntervals, list[FileFailure]]:
+    """The intervals that can be read, and the others with the reason; `partial` gets what of the first is missing."""
     prompt = library.records.manifest.prompt
     read, tokens, failed = [], [], []
     for path, start, end in intervals:
         try:
-            _, found = encode_interval(Path(path), library.model, prompt=prompt, start=start, end=end)
+            report = ReadReport()
+            _, found = encode_interval(
+                Path(path), library.model, prompt=prompt, start=start, end=end, report=report
+            )
         except UnreadableMediaError as error:
             failed.append(FileFailure(str(path), error.reason))
             continue
+        partial += [FileFailure(str(path), missing) for missing in report.partial]
         tokens.append(pool_tokens(found))
         read.append((library.media_root.to_text(Path(path)), start or 0.0, end))
     times = np.array([(start, end) for _, start, end in read], np.float64).reshape(-1, 2)  # None becomes NaN

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Jepa
+from tests.media_factory import make_video
 from tests.real_media import photograph, video
 
 
@@ -37,6 +38,20 @@ def test_a_candidate_that_cannot_be_read_is_named_and_the_rest_is_ranked(jepa: J
     assert "bad.mp4: is not" in done.err and "gone.mp4: no such file or folder" in done.err
     alone = jepa("explain", "--before", cat, "--after", cat, tmp_path / "bad.mp4")
     assert (alone.status, alone.out) == (2, "")
+
+
+def test_what_is_missing_of_a_cut_off_example_is_told(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    fast = {"container_options": {"movflags": "faststart"}, "gop": 25}
+    cut = make_video(tmp_path / "cut.mp4", seconds=16.0, **fast)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 6 // 10])
+    cat = photograph("chelsea.png")
+    done = jepa("explain", "--before", cat, "--after", cat, cut)
+    assert (done.status, len(done.out.splitlines())) == (1, 1)
+    assert f"{cut}: is cut off" in done.err and "the rest was compared" in done.err
+    found = jepa("search", "--video", cut, "--index", library, "--top", 1)
+    assert (found.status, len(found.out.splitlines())) == (0, 1) and f"{cut}: is cut off" in found.err
+    asked = jepa("ask", f"{cut}@0-", "Is it red?", "--index", library)
+    assert asked.status == 1 and "is cut off" in asked.err
 
 
 @pytest.mark.parametrize(

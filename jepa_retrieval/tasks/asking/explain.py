@@ -15,7 +15,7 @@ import numpy as np
 
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.media import MediaWindow, ReadReport
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.asking.candidates import softmax
 from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows, first_frame
@@ -46,6 +46,7 @@ class Explanation:
     elapsed_ms: float
     candidates: tuple[Explained, ...]
     failed: tuple[FileFailure, ...] = ()  # candidates that cannot be decoded, and why
+    partial: tuple[FileFailure, ...] = ()  # candidates that could be read in part, and what is missing
 
 
 def explain(
@@ -78,13 +79,17 @@ def explain(
     change, _ = encode_windows(
         [change_window(user_path(before), user_path(after), model)], model, prompt=query
     )
-    read, embeddings, failed = [], [], []
+    read, embeddings, failed, partial = [], [], [], []
     for path, start, end in queries:
         try:
-            embedding, _ = encode_interval(Path(path), model, prompt=query, start=start, end=end)
+            report = ReadReport()
+            embedding, _ = encode_interval(
+                Path(path), model, prompt=query, start=start, end=end, report=report
+            )
         except UnreadableMediaError as error:
             failed.append(FileFailure(str(path), error.reason))
             continue
+        partial += [FileFailure(str(path), missing) for missing in report.partial]
         read.append(VideoQuery(path, start, end))
         embeddings.append(embedding)
     if not read:
@@ -103,7 +108,9 @@ def explain(
         for rank, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
     ]
     elapsed = (time.perf_counter() - began) * 1000
-    return Explanation(str(before), str(after), model.name, elapsed, tuple(ranked), tuple(failed))
+    return Explanation(
+        str(before), str(after), model.name, elapsed, tuple(ranked), tuple(failed), tuple(partial)
+    )
 
 
 def change_window(before: Path, after: Path, model: Model) -> MediaWindow:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from jepa_retrieval.media import Decoder, DecodeRequest, MediaWindow, Sampling, decode_windows
+from jepa_retrieval.media import (
+    Decoder,
+    DecodeRequest,
+    MediaWindow,
+    ReadReport,
+    Sampling,
+    decode_windows,
+)
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder, fit_of
 from jepa_retrieval.times import check_interval
@@ -61,15 +68,17 @@ def encode_interval(
     prompt: str | None = None,
     start: float | None = None,
     end: float | None = None,
+    report: ReadReport | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A file, or an interval of it, as one clip: Ŝ_Y float32 [E], unit length, and S_V float32 [N, D].
 
-    Both are means over the file's windows, as a stored clip's are.
+    Both are means over the file's windows, as a stored clip's are. `report` gets, in `partial`, what is missing.
 
     Raises:
         UnreadableMediaError: the file cannot be decoded, or has no frame there.
     """
-    windows = decode_windows(decode_request(path, model, start=start, end=end, hash_content=False))
+    request = decode_request(path, model, start=start, end=end, hash_content=False)
+    windows = decode_windows(request, report=report)
     return encode_windows(windows, model, prompt=prompt)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from indexes import Index, MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
+from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.known_words import Knowledge, check_words
@@ -39,6 +40,7 @@ class EmbeddedQuery(NamedTuple):
     length: float  # of the terms' weighted sum before it was scaled to unit length
     terms: list[Term]  # positive texts joined, negative texts softened
     knowledge: Knowledge = Knowledge()  # how much of the texts the model knows
+    partial: tuple[str, ...] = ()  # what of its files could not be read, a sentence each
 
 
 class QueryEmbedder:
@@ -64,6 +66,7 @@ class QueryEmbedder:
         self._model = model
         self.media_root = media_root
         self._known: dict[Source, np.ndarray] = dict(known or {})
+        self._partial: dict[Source, str] = {}
 
     def embed_all(self, queries: Sequence[Query]) -> list[EmbeddedQuery]:
         """The same for many queries, their texts encoded together."""
@@ -84,7 +87,8 @@ class QueryEmbedder:
         terms = soften(terms)
         vector, length = compose(vectors, [term.weight for term in terms])
         texts = [term.source for term in query.terms if isinstance(term.source, str)]
-        return EmbeddedQuery(vector, length, terms, check_words(texts, self._model))
+        partial = (self._partial[term.source] for term in query.terms if term.source in self._partial)
+        return EmbeddedQuery(vector, length, terms, check_words(texts, self._model), tuple(partial))
 
     def _vector(self, source: Source) -> np.ndarray:
         known = self._known.get(source)
@@ -98,7 +102,11 @@ class QueryEmbedder:
         stored = None if isinstance(source, str) else self.as_indexed(source)
         if stored is not None:
             return stored
-        return embed_source(source, self._model, prompt=self._index.manifest.prompt)
+        report = ReadReport()
+        vector = embed_source(source, self._model, prompt=self._index.manifest.prompt, report=report)
+        if report.partial and not isinstance(source, str):
+            self._partial[source] = f"{source.path}: {'; '.join(report.partial)}"
+        return vector
 
     def as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:
         """The stored vector of a file that is indexed and unchanged, or offline; None for any other."""
@@ -178,10 +186,15 @@ def soften(terms: Sequence[Term]) -> list[Term]:
 
 
 def embed_source(
-    source: str | ImageQuery | VideoQuery, model: Model, *, prompt: str | None = None
+    source: str | ImageQuery | VideoQuery,
+    model: Model,
+    *,
+    prompt: str | None = None,
+    report: ReadReport | None = None,
 ) -> np.ndarray:
-    """A text, image or clip in the shared space: float32 [E], unit length."""
+    """A text, image or clip in the shared space: float32 [E], unit length; `report` as in `encode_interval`."""
     if isinstance(source, str):
         return model.y_encoder.encode([source])[0]
     start, end = (source.start, source.end) if isinstance(source, VideoQuery) else (None, None)
-    return encode_interval(Path(source.path), model, prompt=prompt, start=start, end=end)[0]
+    path = Path(source.path)
+    return encode_interval(path, model, prompt=prompt, start=start, end=end, report=report)[0]

@@ -161,7 +161,8 @@ def _result(
     hits = with_captions(ranked(moments), index)
     hits = [replace(hit, offline=is_offline(hit.path)) for hit in hits]
     elapsed = (time.perf_counter() - began) * 1000
-    return SearchResult(str(query), index.manifest.model, elapsed, hits, embedded.knowledge.warnings)
+    warnings = (*embedded.partial, *embedded.knowledge.warnings)
+    return SearchResult(str(query), index.manifest.model, elapsed, hits, warnings)
 
 
 def _candidates(
