@@ -82,7 +82,10 @@ def join_words(
         moments.append(joined)
     moments.sort(key=lambda moment: -order[id(moment)])
     if options.per_file:
-        moments = list({moment.path: moment for moment in reversed(moments)}.values())[::-1]
+        best: dict[str, Moment] = {}
+        for moment in moments:
+            best.setdefault(moment.path, moment)
+        moments = list(best.values())
     return moments[: options.top]
 
 

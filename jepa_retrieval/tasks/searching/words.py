@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from indexes.records import ClipHit
 
 # How likely lines with a share c of the query's words are what was looked for: MAX * c ** STEEPNESS. One word alone
-# is said and written of many things. Chosen with `python -m benchmarks.studies.speech_fusion`.
+# is said and written of many things. Compared by `python -m benchmarks.studies.word_fusion`.
 MAX_OF_PHRASE = 0.99
 MAX_OF_WORDS = 0.95
 MAX_OF_ONE_WORD = 0.6

@@ -75,8 +75,8 @@ def model() -> HandModel:
 def colour_model(monkeypatch: pytest.MonkeyPatch) -> ColourModel:
     """The model that libraries are made, indexed and searched with."""
     made = ColourModel()
-    for module in ("jepa_retrieval.library", "jepa_retrieval.tasks.indexing.update"):
-        monkeypatch.setattr(f"{module}.load_model", lambda name: made)
+    for module in ("library", "library_search", "tasks.indexing.update"):
+        monkeypatch.setattr(f"jepa_retrieval.{module}.load_model", lambda name: made)
     return made
 
 

@@ -100,6 +100,9 @@ def test_options_hold_for_speech_too(library: Library) -> None:
     assert [[hit.path for hit in result.hits] for result in found] == [["one.mp4"], ["two.mp4"]]
     per_file = library.search("red balloons harbour", per_file=True).hits
     assert len({hit.path for hit in per_file}) == len(per_file)
+    # Less likely moments of a file do not move it behind others.
+    every = [hit.path for hit in library.search("red balloons harbour", top=20).hits]
+    assert [hit.path for hit in per_file] == list(dict.fromkeys(every))
 
 
 def test_where_speech_cannot_be_searched_the_error_says_why(library: Library, tmp_path: Path) -> None:
