@@ -28,6 +28,7 @@ MIN_SHARE = 0.1  # of the median that the spread is at least: where all pairs ar
 FITTED_PAIRS = 16  # that the principal directions are fitted to
 BATCH = 4
 LEARNING_RATE = 3e-3
+DISTURBED = 5.0  # times the usual change of half of the cells: a change of most of the picture
 FOLLOWED = 60  # normal pairs after which the median and the spread are measured anew
 
 
@@ -39,6 +40,7 @@ class SceneKnowledge:
     projection: Projection
     scores: list[float]  # of normal pairs, the newest last
     learnt: int  # pairs that were learnt from
+    usual_change: float = 0.0  # the median change of a picture's cells, exceeded by one normal pair in ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class SceneLearner:
         self._drawn_from = 0  # pairs that the reservoir is a sample of
         self._optimizer: torch.optim.Optimizer | None = None
         self._scores: deque[float] = deque(known.scores if known else (), maxlen=MAX_SCORES)
+        self._changes: list[float] = []  # while learning: median changes of pictures' cells
         self._new_scores = 0
         self._median, self._spread = 0.0, 1.0
         self._measure()
@@ -96,13 +99,15 @@ class SceneLearner:
             return self._score(pair)
         self._keep(pair)
         if 2 * self._known.learnt >= self._pairs:  # the network of the first half is no measure
-            score, disturbed = self._surprise(pair)
-            if not disturbed:
-                self._scores.append(score)
+            score, change = self._surprise(pair)
+            self._scores.append(score)
+            self._changes.append(change)
         self._train()
         self._known.learnt += 1
         if self.ready:
             self._measure()
+            self._known.usual_change = float(np.quantile(self._changes, 0.9))
+            self._changes.clear()
             self._reservoir.clear()
         return None
 
@@ -155,14 +160,16 @@ class SceneLearner:
             self._optimizer.step()
         module.eval()
 
-    def _surprise(self, pair: np.ndarray) -> tuple[float, bool]:
+    def _surprise(self, pair: np.ndarray) -> tuple[float, float]:
+        """The picture's surprise, and the median change of its cells, of which normal pairs have a mean of 1."""
         assert self._known is not None
         maps = self._known.module.maps(_channels(pair[:1]), _channels(pair[1:]))
-        # Changes are in a unit in which the mean over the cells of normal pairs is 1.
-        return float(of_picture(maps.surprise)[0]), bool(maps.change.median() > 1.0)
+        return float(of_picture(maps.surprise)[0]), float(maps.change.median())
 
     def _score(self, pair: np.ndarray) -> PairScore:
-        score, disturbed = self._surprise(pair)
+        assert self._known is not None
+        score, change = self._surprise(pair)
+        disturbed = change > max(1.0, DISTURBED * self._known.usual_change)
         return PairScore((score - self._median) / self._spread, disturbed)
 
     def _measure(self) -> None:

@@ -45,6 +45,7 @@ def save_scene(path: Path, knowledge: SceneKnowledge, *, fingerprint: str, rate:
         "fingerprint": fingerprint,
         "rate": rate,
         "learnt": knowledge.learnt,
+        "usual_change": knowledge.usual_change,
     }
     write_atomically(path, save(tensors, metadata={"scene": json.dumps(described)}), durable=False)
 
@@ -70,7 +71,8 @@ def load_scene(path: Path, *, fingerprint: str, rate: float) -> SceneKnowledge |
         scores = [float(score) for score in tensors.pop(_SCORES)]
         module = SceneDynamics(basis.shape[1])
         module.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
-        return SceneKnowledge(module.eval(), Projection(mean, scale, basis), scores, int(described["learnt"]))
+        learnt, change = int(described["learnt"]), float(described["usual_change"])
+        return SceneKnowledge(module.eval(), Projection(mean, scale, basis), scores, learnt, change)
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise ModelError(
             f"{path}: what it says of a scene is damaged; delete it to learn anew ({type(error).__name__})"

@@ -34,7 +34,7 @@ MAX_LEARN = 7 * 86400.0
 PICTURES = 2  # of a window, which are compared
 SAVE_EVERY = 300.0  # seconds of the stream
 _RELEASE = 0.6  # share of the minimum z below which it must fall before the next alert
-_REST = 3  # windows after a cut in which no surprise begins
+_REST = 4  # windows after a cut in which no surprise begins
 _CALM = 20  # windows without surprise after which a scene that followed a cut counts as known
 _NEW_NORMAL = 600  # windows after which what goes on is no longer news but normal
 
@@ -93,7 +93,7 @@ class SurpriseGate:
         self._rest = _REST if score.disturbed else max(0, self._rest - 1)
         self._calm = 0 if high else self._calm + 1
         follows = bool(self._rest) and not score.disturbed
-        self._strange = (self._strange or (follows and high)) and self._calm < _CALM
+        self._strange = (self._strange or (follows and score.z >= self._min_z)) and self._calm < _CALM
         z = score.z if before is None else min(score.z, before.z)
         begins = z >= self._min_z and before is not None and not self._firing
         self._firing = self._firing + 1 if begins or (self._firing and high) else 0

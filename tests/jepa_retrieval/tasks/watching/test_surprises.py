@@ -50,7 +50,7 @@ def test_a_cut_to_another_scene_is_none_until_that_has_been_calm() -> None:
 
 
 def test_a_surprise_soon_after_a_cut_within_the_scene_is_found() -> None:
-    assert starts([0, 0, None, 0, 0, 0, 9, 9]) == [6]
+    assert starts([0, 0, None, 4, 0, 0, 0, 9, 9]) == [7]
 
 
 def test_what_comes_after_a_gap_is_not_compared_with_what_was_before() -> None:
