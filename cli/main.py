@@ -30,6 +30,7 @@ from cli import (
     models,
     optimize,
     plan,
+    plan_cluster,
     search,
     serve,
     status,
@@ -131,6 +132,7 @@ transcript.add_to(app)
 status.add_to(app)
 manage.add_to(app)
 optimize.add_to(app)
+plan_cluster.add_to(app)
 dedupe.add_to(app)
 export.add_to(app)
 app.add_typer(models.app, name="models")
