@@ -62,8 +62,9 @@ def plan_cluster(
     in time. Nothing is started.
 
     \b
-    Example:
+    Examples:
       jepa plan-cluster --hours 1e6 --within 3d
+      jepa plan-cluster --hours 2e6 --within 1w --cores 64 --mtbf 7d
     """
     from jepa_retrieval.tasks.indexing.cluster_plan import Collection, Faults, Prices
     from jepa_retrieval.tasks.indexing.cluster_plan import plan_cluster as plan
