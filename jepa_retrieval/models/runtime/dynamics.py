@@ -55,7 +55,7 @@ class DynamicsModel:
         gaps = np.diff(times, prepend=times[0]).astype(np.float32)
         ahead = np.diff(times).astype(np.float32)
         # Blocks that overlap: the first half of each is only context, but in the first block.
-        length, half = 2 * self.context, self.context
+        length, half = min(2 * self.context, count), self.context
         firsts = list(range(0, max(1, count - half), half))
         blocks = np.stack([_padded(states[:-1], first, length) for first in firsts])
         predicted = self._run(
