@@ -97,6 +97,7 @@ class Libraries:
             try:
                 library = Library.open(folder)
                 _ = library.model
+                library.records.count_clips()  # reads what a search reads
                 opened[name] = library
             except JepaError as error:
                 first = first or error
@@ -149,27 +150,18 @@ class Libraries:
         """
         began = time.perf_counter()
         query, chosen = Query.of(query), SearchOptions(**options)
-        vectors = self._vectors(query)
-        for member in self._members:
-            _ = member.library.null  # encodes texts where it is not stored: not in several threads
-        with ThreadPoolExecutor(min(MAX_THREADS, len(self._members))) as threads:
+        members, failed = self._ready()
+        with ThreadPoolExecutor(MAX_THREADS) as threads:
             answers = list(
                 threads.map(
                     lambda member, known: _answer(member, query, known, prompt, options),
-                    self._members,
-                    vectors,
+                    members,
+                    self._vectors(query, members),
                 )
             )
-        found = [
-            (member, answer)
-            for member, answer in zip(self._members, answers, strict=True)
-            if isinstance(answer, SearchResult)
-        ]
-        failed = [
-            (member, answer)
-            for member, answer in zip(self._members, answers, strict=True)
-            if isinstance(answer, JepaError)
-        ]
+        answered = list(zip(members, answers, strict=True))
+        found = [(member, answer) for member, answer in answered if isinstance(answer, SearchResult)]
+        failed += [(member, answer) for member, answer in answered if isinstance(answer, JepaError)]
         unanswered = [*self.unanswered, *(Unanswered(str(m.index.folder), str(e)) for m, e in failed)]
         if not found:
             sentences = {str(error) for _, error in failed}
@@ -190,7 +182,18 @@ class Libraries:
             unanswered=tuple(unanswered),
         )
 
-    def _vectors(self, query: Query) -> list[dict[Source, np.ndarray]]:
+    def _ready(self) -> tuple[list[_Member], list[tuple[_Member, JepaError]]]:
+        """The libraries that can be searched; those that cannot, with the reason."""
+        ready, failed = [], []
+        for member in self._members:
+            try:
+                _ = member.library.null  # encodes texts where it is not stored: not in several threads
+                ready.append(member)
+            except JepaError as error:
+                failed.append((member, error))
+        return ready, failed
+
+    def _vectors(self, query: Query, members: Sequence[_Member]) -> list[dict[Source, np.ndarray]]:
         """The query's sources in the space of each index; what several share is embedded once."""
         texts: dict[str, dict[Source, np.ndarray]] = {}
         files: dict[tuple[str, Source], np.ndarray] = {}
@@ -198,7 +201,7 @@ class Libraries:
         others = [term.source for term in query.terms if not isinstance(term.source, str)]
         homes = {source: self._home(source) for source in others}
         vectors = []
-        for member in self._members:
+        for member in members:
             manifest = member.index.manifest
             if manifest.model not in texts:
                 encoded = list(member.model.y_encoder.encode(wanted)) if wanted else []

@@ -66,6 +66,26 @@ def test_an_index_that_does_not_answer_is_named_and_the_rest_shown(
         assert f"{folder}" in done.err
 
 
+def test_an_index_whose_tables_and_vectors_are_damaged_is_named_too(
+    jepa: Jepa, library: Path, other: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(other, damaged)
+    index = damaged / ".jepa"
+    shutil.rmtree(index / "vectors")
+    for file in (index / "clips.lance").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+
+    for query in (["a cat"], ["--image", other / "chelsea.png"]):
+        done = jepa("search", *query, "--index", damaged, "--index", library, "--json")
+        assert done.status == 1
+        found = json.loads(done.out)
+        assert found["indexes"] == ["library"]
+        assert "photos/chelsea.png" in [hit["path"] for hit in found["hits"]]
+        assert f"{index} does not answer" in done.err
+
+
 def test_a_filter_that_one_index_has_no_column_for_is_that_indexs_failure(
     jepa: Jepa, library: Path, other: Path
 ) -> None:

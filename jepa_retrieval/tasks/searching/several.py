@@ -18,6 +18,8 @@ from jepa_retrieval.tasks.searching.query import MomentQuery, Query
 
 Origin = TypeVar("Origin")
 
+MIN_CONFIDENCE_OF_WORDS = 0.5  # of moments with words that come before those whose confidence is unknown
+
 
 class OneOfSeveral(Protocol):
     """What a search over several indexes needs of each."""
@@ -69,8 +71,8 @@ def merged(
 ) -> list[tuple[Origin, Moment]]:
     """The moments of several indexes, the most likely first; those of one index alone as they are.
 
-    An index that is too small for confidences makes all of them be merged by score. Where two indexes have the same
-    file, only the likelier of two moments that overlap is kept.
+    An index that is too small for confidences makes all of them be merged by score, after those whose words make them
+    likelier than not. Where two indexes have the same file, only the likelier of two moments that overlap is kept.
 
     Args:
         found: each index with its moments, best first.
@@ -81,7 +83,12 @@ def merged(
     if len(found) < 2:
         return together
     known = all(moment.confidence is not None for _, moment in together)
-    together.sort(key=lambda pair: (pair[1].confidence or 0.0 if known else 0.0, pair[1].score), reverse=True)
+
+    def likelihood(moment: Moment) -> float:
+        confidence = moment.confidence or 0.0
+        return confidence if known or (moment.words and confidence > MIN_CONFIDENCE_OF_WORDS) else 0.0
+
+    together.sort(key=lambda pair: (likelihood(pair[1]), pair[1].score), reverse=True)
     kept: list[tuple[Origin, Moment]] = []
     by_file: dict[str, list[tuple[Origin, Moment]]] = {}
     for origin, moment in together:
