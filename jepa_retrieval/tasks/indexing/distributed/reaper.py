@@ -29,7 +29,9 @@ class Reaper:
     def __enter__(self) -> Self:
         if sys.platform == "linux":
             pids = " ".join(map(str, sorted(_descendants(os.getpid()) - self._before)))
-            ends = f"kill -9 {pids} 2>/dev/null; sleep 1; rm -rf {shlex.quote(self._folder)}"
+            # Workers notice late that they are alone, and write their logs until then.
+            delete = f"for i in 1 2 3 4 5 6 7 8; do sleep 2; rm -rf {shlex.quote(self._folder)}; done"
+            ends = f"kill -9 {pids} 2>/dev/null; {delete}"
             self._shell = subprocess.Popen(
                 ["sh", "-c", f"cat >/dev/null; {ends}"], stdin=subprocess.PIPE, start_new_session=True
             )
