@@ -6,7 +6,9 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -74,7 +76,25 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[Any]:
     # The names of sockets in it are limited to 107 bytes, and $TMPDIR may be long.
     folder = "/tmp" if os.path.isdir("/tmp") else None  # noqa: PTH112
     logs = tempfile.mkdtemp(prefix="jepa-ray-", dir=folder) if address is None else None
-    reaper = nullcontext() if logs is None else Reaper(logs)
+    reaper = None if logs is None else Reaper(logs)
+    try:
+        with _signals_kept():
+            _connect(ray, address, logs, workers)
+        with reaper or nullcontext():
+            yield ray
+    except BaseException:
+        if (
+            reaper is not None and not ray.is_initialized()
+        ):  # Ray leaves what it had started when it is interrupted
+            reaper.end_now()
+        raise
+    finally:
+        ray.shutdown()
+        if logs is not None:
+            shutil.rmtree(logs, ignore_errors=True)
+
+
+def _connect(ray: Any, address: str | None, logs: str | None, workers: int | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if logs is not None:
@@ -88,13 +108,17 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[Any]:
         raise ClusterError(
             f"{where} cannot be used: {first[0] if first else type(error).__name__}"
         ) from error
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """What SIGTERM does stays as it is: Ray would print its own stack and abort."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        with reaper:
-            yield ray
+        yield
     finally:
-        ray.shutdown()
-        if logs is not None:
-            shutil.rmtree(logs, ignore_errors=True)
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _with_port(address: str) -> str:

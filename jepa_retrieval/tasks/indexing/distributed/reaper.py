@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +47,13 @@ class Reaper:
             self._shell.wait()
             if self._shell.stdin is not None:
                 self._shell.stdin.close()
+
+    def end_now(self) -> None:
+        """End what this process has started since the reaper was made."""
+        if sys.platform == "linux":
+            for pid in _descendants(os.getpid()) - self._before:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> set[int]:

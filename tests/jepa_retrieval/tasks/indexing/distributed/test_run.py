@@ -158,6 +158,30 @@ def test_a_driver_that_is_killed_leaves_whole_files_and_no_processes(media: Path
     assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.parametrize("wanted", [1, 3])  # of Ray's processes: the cluster is not there yet
+def test_a_driver_that_is_interrupted_while_its_cluster_starts_leaves_nothing(
+    media: Path, wanted: int
+) -> None:
+    command = [sys.executable, "-m", "cli.main", "index", str(media), "--distributed", "ray"]
+    folders = set(Path("/tmp").glob("jepa-ray-*"))
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    below: set[int] = set()
+    until = time.monotonic() + 60
+    while driver.poll() is None and len(below) < wanted and time.monotonic() < until:
+        time.sleep(0.02)
+        below = descendants(driver.pid)
+    (folder,) = set(Path("/tmp").glob("jepa-ray-*")) - folders
+    driver.send_signal(signal.SIGINT)
+    _, messages = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert "Interrupted" in messages
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+    assert not folder.exists()
+
+
 def descendants(pid: int) -> set[int]:
     """Processes that a process has started, and those that they have."""
     parents = {}
