@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from jepa_retrieval.models.parts import Model
 
 
-def open_library(given: Path | None) -> Library:
+def open_library(given: Path | str | None) -> Library:
     """Open the index given by --index or $JEPA_INDEX, else the nearest .jepa at or above the working directory."""
     from jepa_retrieval.library import Library
 
-    return Library.open(index_folder(given))
+    return Library.open(given if isinstance(given, str) else index_folder(given))
 
 
-def open_libraries(given: Sequence[Path]) -> Library | Libraries:
+def open_libraries(given: Sequence[Path | str]) -> Library | Libraries:
     """As `open_library`, for --index given any number of times; several indexes are opened as one.
 
     Raises:
         UsageError: an index is given twice.
         JepaError: none of them opens.
     """
-    chosen = chosen_indexes(given)
+    chosen = list(given) or [*chosen_indexes([])]
     if len(chosen) == 1:
         return open_library(chosen[0])
     from jepa_retrieval.libraries import Libraries

@@ -31,6 +31,7 @@ from cli import (
     optimize,
     plan,
     plan_cluster,
+    publish,
     search,
     serve,
     status,
@@ -134,6 +135,7 @@ manage.add_to(app)
 optimize.add_to(app)
 plan_cluster.add_to(app)
 dedupe.add_to(app)
+publish.add_to(app)
 export.add_to(app)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")

@@ -39,6 +39,23 @@ def indexes_option(about: str) -> Any:
     )
 
 
+def parse_place(text: str) -> Path | str:
+    """A folder as a path, the address of a published index as it is."""
+    from indexes.milvus.address import is_address
+
+    return text if is_address(text) else parse_path(text)
+
+
+PlacesOption = Annotated[
+    list[Any] | None,  # Path, or str for an address
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        parser=parse_place,
+        help="An index to search, or the address of a published one, such as milvus+http://HOST:19530. Repeatable. "
+        "Default: $JEPA_INDEX, else the nearest .jepa upwards.",
+    ),
+]
 IndexOption = Annotated[
     Path | None,
     typer.Option(

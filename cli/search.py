@@ -17,9 +17,9 @@ from cli.locate import open_libraries
 from cli.options import (
     DeviceOption,
     JsonOption,
+    PlacesOption,
     WhereOption,
     file_option,
-    indexes_option,
     text_option,
     top_option,
 )
@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
 def search(
     text: Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The text to search for.")] = None,
-    index: Annotated[list[Path] | None, indexes_option("An index to search.")] = None,
+    index: PlacesOption = None,
     image: Annotated[Path | None, file_option("Search by image.")] = None,
     video: Annotated[
         str | None,

@@ -131,6 +131,17 @@ def read_manifest(folder: Path) -> Manifest:
         raise IndexFormatError(f"{path} is damaged: {error}") from error
 
 
+def parse_manifest(content: dict[str, Any]) -> Manifest:
+    """A manifest of `dataclasses.asdict`, with `texts` as a list.
+
+    Raises:
+        ValueError: a field is missing or out of range.
+    """
+    if content.get("format_version") in _OLDER_FORMATS:
+        content = {name: value for name, value in content.items() if name != "texts"}
+    return _parse(Fields(content))
+
+
 def _parse(fields: Fields) -> Manifest:
     fields.check_names("format", *(field.name for field in dataclasses.fields(Manifest)))
     commit = fields.fields("commit")

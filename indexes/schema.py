@@ -72,6 +72,12 @@ def clip_filter_columns(columns: Sequence[str]) -> tuple[str, ...]:
     return (*CLIP_FILTER_COLUMNS, *(name for name in _TEXT_FILTER_COLUMNS if name in columns))
 
 
+def text_filter_columns(texts: Sequence[str]) -> list[str]:
+    """What a filter of clips may name of the columns for `texts`."""
+    fields = [field.name for text in texts for field in TEXT_COLUMNS[text]]
+    return [name for name in _TEXT_FILTER_COLUMNS if name in fields]
+
+
 @cache
 def clip_schema(embedding_size: int, texts: tuple[str, ...] = ()) -> pa.Schema:
     """Schema of the clips table for embeddings of `embedding_size` dimensions, with columns for `texts`."""

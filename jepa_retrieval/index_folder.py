@@ -10,6 +10,7 @@ from pathlib import Path
 from indexes import IndexWriteError
 from indexes.errors import JepaError
 from indexes.manifest import read_manifest
+from indexes.milvus.address import is_address
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import is_remote, url_of
@@ -39,7 +40,12 @@ def find_index(start: Path | str) -> Path | None:
     return None
 
 
-def require_distinct(folders: Sequence[Path]) -> None:
+def existing_place(place: Path | str) -> Path | str:
+    """`existing_index` of a folder; the address of a published index as it is."""
+    return str(place) if is_address(place) else existing_index(place)
+
+
+def require_distinct(folders: Sequence[Path | str]) -> None:
     """Refuse one index that is given twice, also by way of a link.
 
     Raises:
@@ -47,26 +53,30 @@ def require_distinct(folders: Sequence[Path]) -> None:
     """
     known: set[str] = set()
     for folder in folders:
-        real = os.path.realpath(folder)
+        real = str(folder) if is_address(folder) else os.path.realpath(folder)
         if real in known:
             raise UsageError(f"the index {folder} is given twice")
         known.add(real)
 
 
-def index_names(folders: Sequence[Path]) -> list[str]:
-    """A name for each index: that of its media folder, with a number where two are the same."""
+def index_names(folders: Sequence[Path | str]) -> list[str]:
+    """A name for each index: its address, or that of its media folder, with a number where two are the same."""
     names: list[str] = []
     for folder in folders:
-        stated = None
-        with contextlib.suppress(JepaError):
-            stated = read_manifest(folder).media_root
-        media = Path(stated) if stated else folder.parent
-        name = media.name.encode("utf-8", "replace").decode() or "media"
+        name = str(folder) if isinstance(folder, str) else _media_name(folder)
         taken, number = name, 2
         while taken in names:
             taken, number = f"{name} {number}", number + 1
         names.append(taken)
     return names
+
+
+def _media_name(folder: Path) -> str:
+    stated = None
+    with contextlib.suppress(JepaError):
+        stated = read_manifest(folder).media_root
+    media = Path(stated) if stated else folder.parent
+    return media.name.encode("utf-8", "replace").decode() or "media"
 
 
 def folders_of_new_index(media: Path | str, index: Path | str | None) -> tuple[Path, Path]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from indexes.errors import IndexStoreError
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UnreadableMediaError, UsageError
-from jepa_retrieval.index_folder import existing_index, index_names, require_distinct
+from jepa_retrieval.index_folder import existing_place, index_names, require_distinct
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder, embed_source, texts_of
 from jepa_retrieval.tasks.searching.moments import Moment, ranked
@@ -81,14 +81,14 @@ class Libraries:
 
     @classmethod
     def open(cls, folders: Sequence[Path | str]) -> Self:
-        """Open indexes by their folders, each as `Library.open` does; `unanswered` names those that do not open.
+        """Open indexes as `Library.open` does; `unanswered` names those that do not open.
 
         Raises:
             UsageError: an index is given twice.
             JepaError: none of them opens; the message says why.
         """
         given = as_paths("folders", folders)
-        found = [existing_index(folder) for folder in given]
+        found = [existing_place(folder) for folder in given]
         require_distinct(found)
         opened: dict[str, Library] = {}
         unanswered: list[Unanswered] = []

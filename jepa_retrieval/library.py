@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from indexes import Index, SearchSettings
+from indexes.milvus.address import is_address
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.index_folder import INDEX_NAME, existing_index, find_index, folders_of_new_index
 from jepa_retrieval.library_search import SearchableIndex
@@ -21,6 +22,7 @@ from jepa_retrieval.user_paths import absolute
 if TYPE_CHECKING:
     # Indexing brings in decoders, counting reads the tables: a text search must wait for neither.
     from indexes import IndexStats, Problem
+    from indexes.milvus.publish import OnProgress, PublishReport
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
@@ -50,7 +52,16 @@ class Library(SearchableIndex, StateVerbs):
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
-        """Open the index `folder`, or the one in `folder/.jepa`. Raises IndexNotFoundError if there is none."""
+        """Open the index `folder`, the one in `folder/.jepa`, or a published one by its address.
+
+        Raises:
+            IndexNotFoundError: there is none.
+            IndexStoreError: of a published one: packages are missing, or Milvus does not answer.
+        """
+        if is_address(folder):
+            from indexes.milvus.index import MilvusIndex
+
+            return cls(MilvusIndex.open(folder))
         return cls(Index.open(existing_index(folder)))
 
     @classmethod
@@ -235,6 +246,24 @@ class Library(SearchableIndex, StateVerbs):
         self._index.maintenance.optimize(settings=settings)
         self._index.refresh()
         self._calibrate_if_possible()
+
+    def publish(self, to: str, *, on_progress: OnProgress | None = None) -> PublishReport:
+        """Mirror the index to Milvus: what is new, changed and removed since it was published last is sent.
+
+        It can be interrupted at any time; the next call goes on.
+
+        Args:
+            to: an address, such as "milvus+http://HOST:19530" or "milvus+file:clips.db"; see docs/milvus.md.
+            on_progress: called with the number of clips that are done, and of all that have to be sent.
+
+        Raises:
+            IndexStoreError: it is no address, packages are missing, or Milvus does not answer.
+        """
+        from indexes.milvus.address import MilvusAddress
+        from indexes.milvus.publish import publish
+
+        self._index.refresh()
+        return publish(self._index, MilvusAddress.parse(to), on_progress=on_progress)
 
     def failures(self) -> list[FileFailure]:
         """Files that could not be indexed, and why."""
