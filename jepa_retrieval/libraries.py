@@ -254,7 +254,7 @@ def library_of(library: Library | Libraries, index: str | None) -> Library:
         library: what was searched.
         index: `Moment.index`.
     """
-    if isinstance(library, Library):
+    if not isinstance(library, Libraries):
         return library
     if index is None:
         raise UsageError("a moment of several indexes must name its index")

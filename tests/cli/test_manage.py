@@ -3,7 +3,9 @@
 import csv
 import importlib.metadata
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -152,8 +154,33 @@ def test_doctor(jepa: Jepa) -> None:
     found = json.loads(jepa("doctor", "--json").out)
     assert found["packages"]["numpy"] == importlib.metadata.version("numpy")
     assert found["cache"]["folder"]
-    assert set(found) == {"system", "packages", "faiss", "gpu", "openvino", "decoders", "cache", "problems"}
+    assert set(found) == {
+        "system",
+        "packages",
+        "extras",
+        "faiss",
+        "gpu",
+        "openvino",
+        "decoders",
+        "cache",
+        "problems",
+    }
     assert "numpy" in jepa("doctor").out
+
+
+def test_doctor_tells_which_extras_are_installed(jepa: Jepa, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = declared["optional-dependencies"]
+    for_developers = {"demo", "bench", "docs", "dev"}
+    assert set(doctor.EXTRAS) == set(extras) - for_developers
+    for extra, packages in doctor.EXTRAS.items():
+        assert set(packages) <= {re.split(r"[<>=;\[ ]", line)[0] for line in extras[extra]}
+
+    monkeypatch.setattr(doctor, "EXTRAS", {"some": ("numpy", "no-such-package"), "all": ("numpy",)})
+    assert json.loads(jepa("doctor", "--json").out)["extras"] == {
+        "some": "without no-such-package",
+        "all": "installed",
+    }
 
 
 def test_doctor_names_two_faiss_packages_at_once(jepa: Jepa, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,12 @@ def test_an_index_whose_tables_and_vectors_are_damaged_is_named_too(
         assert f"{index} does not answer" in done.err
 
 
+def test_a_missing_folder_does_not_take_the_name_of_the_library_around_it(jepa: Jepa, other: Path) -> None:
+    done = jepa("search", "a cat", "--index", other / "typo", "--index", other, "--json")
+    assert done.status == 1
+    assert json.loads(done.out)["indexes"] == ["other"]
+
+
 def test_a_filter_that_one_index_has_no_column_for_is_that_indexs_failure(
     jepa: Jepa, library: Path, other: Path
 ) -> None:

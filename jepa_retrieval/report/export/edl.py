@@ -52,9 +52,12 @@ def _problem(moment: PlacedMoment, edit: Edit) -> str | None:
         return "an EDL holds no photographs"
     rate = moment.timing.rate
     if rate != edit.rate:
-        return f"has {rate_text(rate)} frames per second, and an EDL has one frame rate, here {rate_text(edit.rate)}"
+        return (
+            f"the file has {rate_text(rate)} frames per second, "
+            f"but an EDL has only one frame rate, here {rate_text(edit.rate)}"
+        )
     if counted_rate(rate) > MAX_COUNTED_RATE:
-        return f"has {rate_text(rate)} frames per second, and timecode counts at most {MAX_COUNTED_RATE}"
+        return f"the file has {rate_text(rate)} frames per second, and timecode counts at most {MAX_COUNTED_RATE}"
     return None
 
 

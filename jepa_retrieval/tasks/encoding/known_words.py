@@ -92,8 +92,8 @@ def check_words(texts: Sequence[str], model: Model) -> Knowledge:
         return Knowledge()
     shown = ", ".join(repr(_shortened(text)) for text in list(unknown)[:3])
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-    taught = " and ".join(_NAMES.get(language, language) for language in model.languages)
-    reads = f": it was taught {taught}" if taught else ""
+    languages = " and ".join(_NAMES.get(language, language) for language in model.languages)
+    reads = f": it was trained on {languages}" if languages else ""
     return Knowledge(
         factor,
         (f"the model {model.name} does not know the words of {shown}{more}{reads}; results mean little",),

@@ -69,7 +69,7 @@ def test_what_an_edl_cannot_hold_is_named(library: Any, tmp_path: Path) -> None:
     report = export_moments(tmp_path / "a.edl", moments, library)
     assert report.moments == len(read(tmp_path / "a.edl")[1]) == 2
     assert {item.moment.path: item.reason for item in report.left_out} == {
-        "film.mkv": "has 23.976 frames per second, and an EDL has one frame rate, here 29.97",
+        "film.mkv": "the file has 23.976 frames per second, but an EDL has only one frame rate, here 29.97",
         "photo.jpg": "an EDL holds no photographs",
         "gone.mp4": "no such file or folder",
     }

@@ -45,7 +45,7 @@ def test_other_scripts_and_pictures_are_not(nano) -> None:
         assert known_share(text, nano) == 0.0, text
     knowledge = check_words(["a cat", "кошка"], nano)
     assert (knowledge.factor, len(knowledge.warnings)) == (0.0, 1)
-    assert "'кошка': it was taught English" in knowledge.warnings[0]
+    assert "'кошка': it was trained on English" in knowledge.warnings[0]
     assert "'a cat'" not in knowledge.warnings[0]
 
 
