@@ -24,6 +24,7 @@ COLUMNS = (
     "confidence",
     "label",
     "problem",
+    "index",  # where several were searched as one
 )
 
 
@@ -48,6 +49,7 @@ def _times(placed: PlacedMoment) -> dict[str, object]:
         "confidence": "" if moment.confidence is None else f"{moment.confidence:.4f}",
         "label": moment.label,
         "problem": placed.problem or "",
+        "index": moment.index or "",
     }
 
 

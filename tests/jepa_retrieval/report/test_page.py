@@ -23,6 +23,7 @@ class MadeLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.media_root = MediaRoot(folder)
+        self.media_folders = [folder]
 
     def resolve(self, path: str) -> Path:
         return self.media_root.to_path(path)
