@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.shared.common import print_table, save_result
+from benchmarks.shared.search_times import near, timed_searches
 from benchmarks.shared.synthetic_index import CLIPS_PER_FILE, fill_index
 from indexes import Index, arrays
 from jepa_retrieval.library import Library
@@ -52,17 +52,13 @@ def _filters(files: int) -> list[str]:
 
 def _row(index: Index, where: str, count: int) -> list[object]:
     ids, vectors = _passing(index, where)
-    queries = _queries(vectors, count)
-    index.search(queries[:1], k=TOP, where=where)
-    seconds, exact = [], 0
-    for query in queries:
-        began = time.perf_counter()
-        hits = index.search(query[None], k=TOP, where=where)[0]
-        seconds.append(time.perf_counter() - began)
+    random = np.random.default_rng(0)
+    queries = near(vectors[random.integers(len(vectors), size=count)], random)
+    found, milliseconds = timed_searches(index, queries, top=TOP, where=where)
+    exact = 0
+    for query, hits in zip(queries, found, strict=True):
         scores = vectors.astype(np.float32) @ query
-        best = ids[np.argsort(-scores)[:TOP]]
-        exact += set(best.tolist()) == {hit.clip_id for hit in hits}
-    milliseconds = np.array(seconds) * 1000
+        exact += set(ids[np.argsort(-scores)[:TOP]].tolist()) == hits
     figures = (np.median(milliseconds), np.percentile(milliseconds, 90), milliseconds.max())
     return [where, len(ids), f"{exact} of {count}", *(f"{value:.1f}" for value in figures)]
 
@@ -72,14 +68,6 @@ def _passing(index: Index, where: str) -> tuple[np.ndarray, np.ndarray]:
     batches = list(index.iter_clips(where=where, columns=["clip_id", "embedding"], batch_size=8192))
     ids = np.concatenate([batch["clip_id"].to_numpy() for batch in batches])
     return ids, np.concatenate([arrays.embeddings(batch) for batch in batches])
-
-
-def _queries(vectors: np.ndarray, count: int, *, noise: float = 0.03) -> np.ndarray:
-    """Queries close to clips that pass, so that there are near ties to get wrong."""
-    random = np.random.default_rng(0)
-    near = vectors[random.integers(len(vectors), size=count)].astype(np.float32)
-    near += noise * random.standard_normal(near.shape).astype(np.float32)
-    return near / np.linalg.norm(near, axis=1, keepdims=True)
 
 
 if __name__ == "__main__":

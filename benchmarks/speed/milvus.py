@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.shared.common import print_table, save_result
+from benchmarks.shared.search_times import near, timed_searches
 from benchmarks.shared.synthetic_index import fill_index
 from indexes import Index
 from jepa_retrieval.library import Library
@@ -41,7 +42,7 @@ def main() -> None:
         library.publish(address)
         again_in = time.perf_counter() - began
         published = Library.open(address)
-        queries = _queries(library.records, options.queries)
+        queries = near(library.records.sample(options.queries), np.random.default_rng(0))
         rows = [
             _row(title, index, library.records, queries, where)
             for where in (None, FILTER)
@@ -70,14 +71,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _row(title: str, index: Index, source: Index, queries: np.ndarray, where: str | None) -> list[object]:
-    index.search(queries[:1], k=TOP, where=where)
-    seconds, recall = [], 0.0
-    for query in queries:
-        began = time.perf_counter()
-        hits = index.search(query[None], k=TOP, where=where)[0]
-        seconds.append(time.perf_counter() - began)
-        recall += len({hit.clip_id for hit in hits} & _exact(source, query, where)) / TOP
-    milliseconds = np.array(seconds) * 1000
+    found, milliseconds = timed_searches(index, queries, top=TOP, where=where)
+    exact = [_exact(source, query, where) for query in queries]
+    recall = sum(len(hits & best) for hits, best in zip(found, exact, strict=True)) / TOP
     figures = (f"{np.median(milliseconds):.1f}", f"{np.percentile(milliseconds, 90):.1f}")
     return [title, where or "none", f"{recall / len(queries):.3f}", *figures]
 
@@ -93,14 +89,6 @@ def _exact(source: Index, query: np.ndarray, where: str | None) -> set[int]:
         _PASSING[where] = ids, source.embeddings(ids.tolist())
     ids, vectors = _PASSING[where]
     return set(ids[np.argsort(-(vectors @ query))[:TOP]].tolist())
-
-
-def _queries(index: Index, count: int, *, noise: float = 0.03) -> np.ndarray:
-    """Queries close to stored clips, float32 [count, E]."""
-    random = np.random.default_rng(0)
-    near = index.sample(count)
-    near = near + noise * random.standard_normal(near.shape).astype(np.float32)
-    return near / np.linalg.norm(near, axis=1, keepdims=True)
 
 
 if __name__ == "__main__":

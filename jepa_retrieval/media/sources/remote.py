@@ -6,7 +6,6 @@ Credentials are those that the store's own programs use, from the environment; n
 from __future__ import annotations
 
 import errno
-import io
 import threading
 import time
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.sources.seeking import SeekableFile
 from jepa_retrieval.source_paths import url_of
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def listing(path: Path) -> list[RemoteFile]:
     return sorted(files, key=lambda file: str(file.path))
 
 
-class RangeFile(io.RawIOBase):
+class RangeFile(SeekableFile):
     """A file elsewhere, open for reading; only the ranges that are asked for are fetched.
 
     Attributes:
@@ -111,35 +111,12 @@ class RangeFile(io.RawIOBase):
     """
 
     def __init__(self, file: RemoteFile) -> None:
-        path, size = file.path, file.size
+        super().__init__(file.path.name, file.size)
         self._file = file
-        self._system, self._name = _system(path)
-        self.name = path.name  # libav looks at it
+        self._system, self._name = _system(file.path)
         self.bytes_read = 0
-        self._size = size
-        self._at = 0
         self._next = -1  # the block after the last that was fetched
         self._ahead = 1
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise OSError(errno.EINVAL, "a position before the file")
-        self._at = base + offset
-        return self._at
 
     def readinto(self, buffer: Any) -> int:
         """Read up to a block; OSError if the store does not answer."""

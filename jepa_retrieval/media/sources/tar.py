@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import errno
-import io
 import tarfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from jepa_retrieval.media.sources.seeking import SeekableFile
 
-class SubFile(io.RawIOBase):
+
+class SubFile(SeekableFile):
     """A range of bytes of an open file, as a file of its own; closes that file with itself."""
 
     def __init__(self, file: BinaryIO, begin: int, size: int, name: str) -> None:
+        super().__init__(name, size)
         self._file = file
         self._begin = begin
-        self._size = size
-        self._at = 0
-        self.name = name
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte."""
-        at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
-        if at < 0:
-            raise OSError(errno.EINVAL, "a position before the file")
-        self._at = at
-        return at
 
     def readinto(self, buffer: Any) -> int:
         """Read what is there, up to the length of the buffer."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.models.speech import PREFIX, Recogniser
 from jepa_retrieval.tasks.encoding.listening import Heard, listen, scratch_folder, transcribe
 from jepa_retrieval.tasks.encoding.transcript import speech_of_clips
+from jepa_retrieval.tasks.indexing.clip_texts import OnFile, files_with_clips, one_ahead
 from jepa_retrieval.tasks.indexing.failures import FileFailure
-from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
     from indexes import Index, IndexWriter
@@ -29,9 +28,6 @@ class SpeechReport:
     files: int = 0  # whose speech is in the index now
     failed: list[FileFailure] = field(default_factory=list)  # not, or not wholly, heard
     guessed: list[FileFailure] = field(default_factory=list)  # heard, with a guess that may be wrong
-
-
-OnFile = Callable[[int, int, str], None]
 
 
 def add_speech(
@@ -58,7 +54,7 @@ def add_speech(
     index.refresh()
     files = _files_to_hear(index, media_root, other_than=recogniser.name if replace_other_models else None)
     report = SpeechReport()
-    for number, (text, heard) in enumerate(_hear(files, media_root)):
+    for number, (text, heard) in enumerate(one_ahead(_hear(files, media_root))):
         if on_file is not None:
             on_file(number, len(files), text)
         if isinstance(heard, UnreadableMediaError):
@@ -79,22 +75,14 @@ def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> 
     missing = "said is null"
     if other_than is not None:
         missing = f"({missing} or (said_by like '{PREFIX}%' and said_by <> {quote_text(other_than)}))"
-    batches = index.iter_clips(where=f"kind = 'video' and {missing}", columns=["path"], batch_size=4096)
-    paths = sorted({path for batch in batches for path in batch["path"].to_pylist()})
-    return {path: index.clips_of(path) for path in paths if exists(root.to_path(path))}
+    return files_with_clips(index, f"kind = 'video' and {missing}", root)
 
 
 def _hear(files: Iterable[str], root: MediaRoot) -> Iterator[tuple[str, Heard | UnreadableMediaError]]:
-    """What is read of each file; the next one is read while the caller works with this one."""
-    with scratch_folder() as folder, ThreadPoolExecutor(1) as reader:
-        waiting = None
+    """What is read of each file; at most two at a time are in use."""
+    with scratch_folder() as folder:
         for number, text in enumerate(files):
-            coming = (text, reader.submit(_listen, root.to_path(text), folder / f"sound{number % 2}"))
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = coming
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
+            yield text, _listen(root.to_path(text), folder / f"sound{number % 2}")
 
 
 def _listen(path: Path, scratch: Path) -> Heard | UnreadableMediaError:

@@ -23,12 +23,13 @@ from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
+from jepa_retrieval.tasks.indexing.clip_texts import OnFile
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
 from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
 from jepa_retrieval.tasks.indexing.run import IndexingRun
-from jepa_retrieval.tasks.indexing.speech import OnFile, add_speech
+from jepa_retrieval.tasks.indexing.speech import add_speech
 from jepa_retrieval.tasks.indexing.writing import add_writing
 from jepa_retrieval.user_paths import absolute, exists
 

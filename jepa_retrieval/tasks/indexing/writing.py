@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,8 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.changes import ChangedPictures
 from jepa_retrieval.models.writing import TextReader
 from jepa_retrieval.tasks.encoding.writing import ReadPicture, changed_pictures, writing_of_clips
+from jepa_retrieval.tasks.indexing.clip_texts import OnFile, files_with_clips, one_ahead
 from jepa_retrieval.tasks.indexing.failures import FileFailure
-from jepa_retrieval.tasks.indexing.speech import OnFile
-from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
     from indexes import Index, IndexWriter
@@ -51,10 +49,10 @@ def add_writing(
     writer.keep_writing()
     writer.commit()
     index.refresh()
-    files = _files_to_read(index, media_root)
+    files = files_with_clips(index, "written is null", media_root)
     report = WritingReport()
     pictures: list[ReadPicture] = []  # of the file that is being read
-    for text, portion in _ahead(_portions(files, media_root)):
+    for text, portion in one_ahead(_portions(files, media_root)):
         if on_file is not None:
             on_file(report.files + len(report.failed), len(files), text)
         if isinstance(portion, UnreadableMediaError):
@@ -69,13 +67,6 @@ def add_writing(
     return report
 
 
-def _files_to_read(index: Index, root: MediaRoot) -> dict[str, list[ClipHit]]:
-    """The clips of each file on disk whose writing is missing, by stored path."""
-    batches = index.iter_clips(where="written is null", columns=["path"], batch_size=4096)
-    paths = sorted({path for batch in batches for path in batch["path"].to_pylist()})
-    return {path: index.clips_of(path) for path in paths if exists(root.to_path(path))}
-
-
 def _portions(files: Mapping[str, Sequence[ClipHit]], root: MediaRoot) -> Iterator[_Portion]:
     for text, clips in files.items():
         try:
@@ -83,12 +74,3 @@ def _portions(files: Mapping[str, Sequence[ClipHit]], root: MediaRoot) -> Iterat
                 yield text, portion
         except UnreadableMediaError as error:
             yield text, error
-
-
-def _ahead(portions: Iterator[_Portion]) -> Iterator[_Portion]:
-    """The same; the next one is made while the caller works with this one."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, portions, None)
-        while (portion := coming.result()) is not None:
-            coming = thread.submit(next, portions, None)
-            yield portion

@@ -1,10 +1,5 @@
 """What is said in the videos of an index: real speech, real subtitles, and files that are damaged or killed over."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +8,7 @@ from indexes import Index
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.library import Library
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
+from tests.killed_indexing import kill_indexing
 from tests.media_factory import BLUE, RED
 from tests.spoken import make_spoken_video, needs_voice, say
 
@@ -96,14 +92,7 @@ def test_a_killed_run_loses_no_file_that_was_finished(tmp_path: Path) -> None:
         make_spoken_video(tmp_path / f"{number}.mp4", sound)
     library = Library.create(tmp_path)
     library.index()
-    command = [sys.executable, "-m", "cli.main", "index", str(tmp_path), "--speech"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
-    deadline = time.monotonic() + 60
-    while not Index.open(library.folder).keeps_speech and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_indexing(tmp_path, "--speech", has_begun=lambda: Index.open(library.folder).keeps_speech)
     stored = Library.open(tmp_path)
     before = sum(stored.transcript(f"{number}.mp4") is not None for number in range(4))
     assert stored.index(speech=True).spoken == 4 - before

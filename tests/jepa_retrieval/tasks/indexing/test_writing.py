@@ -1,10 +1,6 @@
 """What is written in the files of an index: read once, kept after kill -9, found by search."""
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +11,7 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.models.writing import TextReader, open_text_reader
 from jepa_retrieval.tasks.encoding.writing import lines_of_writing
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
+from tests.killed_indexing import kill_indexing
 from tests.signs import sign, sign_video
 
 pytest.importorskip("rapidocr", reason="the extra 'ocr' is not installed")
@@ -118,14 +115,7 @@ def test_a_killed_run_loses_no_file_that_was_finished(tmp_path: Path) -> None:
         sign_video(tmp_path / f"{number}.mp4", [HARBOUR])
     library = Library.create(tmp_path)
     library.index()
-    command = [sys.executable, "-m", "cli.main", "index", str(tmp_path), "--writing"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
-    deadline = time.monotonic() + 60
-    while not Index.open(library.folder).keeps_writing and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_indexing(tmp_path, "--writing", has_begun=lambda: Index.open(library.folder).keeps_writing)
     stored = Library.open(tmp_path)
     clips = stored.records.iter_clips(where="written is not null", columns=["path"])
     before = len({path for batch in clips for path in batch["path"].to_pylist()})
