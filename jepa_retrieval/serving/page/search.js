@@ -1,6 +1,6 @@
 // Runs the search, a page of hits at a time, and says what came of it.
 
-import { ProblemError, search as ask } from "./api.js";
+import { ProblemError, indexes, search as ask } from "./api.js";
 import { byId, count, element, percent, say, sayProblem } from "./dom.js";
 import { showFilterProblem } from "./filters.js";
 import { described, query, remember, requestBody, requestTerms } from "./query.js";
@@ -35,10 +35,26 @@ export async function search({ keep = false } = {}) {
     clearHits();
     showEmpty(null);
     say("");
+    await sayWhatIsThere();
     return;
   }
   await load(true);
 }
+
+/** Before the first search, say what can be searched. */
+async function sayWhatIsThere() {
+  try {
+    const { data } = await indexes();
+    const [videos, images] = [sum(data.map((one) => one.videos)), sum(data.map((one) => one.images))];
+    if (requestTerms().length || byId("status", HTMLElement).textContent) return; // something else was said meanwhile
+    say(`Search ${count(videos, "video")} and ${count(images, "photograph")} by meaning.`);
+  } catch (error) {
+    sayProblem(error);
+  }
+}
+
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 async function loadMore() {
   if (!cursor || running) return;

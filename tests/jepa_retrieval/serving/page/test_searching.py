@@ -1,6 +1,7 @@
 """Searching on the page: hits, terms, pictures, filters, saved searches."""
 
 import base64
+import re
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,12 @@ DROP = """async ([data, name, kind]) => {
 
 def picture(name: str) -> str:
     return base64.b64encode(photograph(name).read_bytes()).decode()
+
+
+def test_the_first_view_says_what_can_be_searched(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text(
+        re.compile(r"^Search \d+ videos and \d+ photographs by meaning\.$")
+    )
 
 
 def test_hits_have_pictures_scores_and_confidence(page: Page) -> None:
