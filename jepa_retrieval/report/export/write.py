@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, place
+from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, PlacedMoment, place
 from jepa_retrieval.report.export.registry import format_of
+from jepa_retrieval.source_paths import is_ordinary
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def export_moments(
     chosen = format_of(file, format)
     target = absolute(file)
     placed = place(moments, library)
-    unreadable = [item for item in placed if item.problem is not None and chosen.needs_files]
-    left_out = [LeftOutMoment(item.moment, item.problem or "") for item in unreadable]
-    edit = Edit(title, [item for item in placed if item not in unreadable])
+    problems = [_problem(item) if chosen.needs_files else None for item in placed]
+    pairs = list(zip(placed, problems, strict=True))
+    left_out = [LeftOutMoment(item.moment, problem) for item, problem in pairs if problem is not None]
+    edit = Edit(title, [item for item, problem in pairs if problem is None])
     with _named(target), _folder_beside(target) as folder:
         written = folder / f"export.{chosen.name}"
         left_out += chosen.write(edit, written)
@@ -71,6 +73,13 @@ def export_moments(
             raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
         written.replace(target)
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
+
+
+def _problem(placed: PlacedMoment) -> str | None:
+    """Why a format that needs the file of a moment cannot hold it."""
+    if placed.problem is None and not is_ordinary(placed.file):
+        return "it is in an archive or a store, not a file on disk"
+    return placed.problem
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
+import pytest
+
 from jepa_retrieval.library import Library
 from jepa_retrieval.report.export import ExportMoment, export_moments
+from tests.media_factory import make_picture, make_video
 
 HOLD = (
     "import sys, time; from pathlib import Path; from filelock import FileLock\n"
@@ -42,3 +46,23 @@ def test_only_what_a_killed_export_left_is_deleted(tmp_path: Path) -> None:
         holder.communicate()
     assert not killed.exists() and new.exists() and used.exists()
     assert (out / "a.csv").read_text().count("a.mp4") == 1
+
+
+@pytest.mark.parametrize("ending", ["zip", "otio", "fcpxml", "edl"])
+def test_moments_in_an_archive_are_left_out_by_name(tmp_path: Path, ending: str) -> None:
+    make_video(tmp_path / "a.mp4", seconds=2, fps=25)
+    make_picture(tmp_path / "b.png")
+    with tarfile.open(tmp_path / "s.tar", "w") as shard:
+        shard.add(tmp_path / "a.mp4", "in.mp4")
+        shard.add(tmp_path / "b.png", "in.png")
+    moments = [
+        ExportMoment("s.tar/in.mp4", "video", 0.0, 1.0),
+        ExportMoment("s.tar/in.png", "image"),
+        ExportMoment("a.mp4", "video", 0.0, 1.0),
+    ]
+    report = export_moments(tmp_path / f"out.{ending}", moments, Library.create(tmp_path))
+    assert report.moments == 1
+    assert [(one.moment.path, "archive" in one.reason) for one in report.left_out] == [
+        ("s.tar/in.mp4", True),
+        ("s.tar/in.png", True),
+    ]
