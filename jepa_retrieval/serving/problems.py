@@ -17,6 +17,7 @@ from starlette.responses import Response
 from indexes import FilterError
 from indexes.errors import ClipNotFoundError, FingerprintMismatchError, IndexLockedError
 from jepa_retrieval.errors import JepaError, ModelError, UnreadableMediaError, UsageError
+from jepa_retrieval.serving.schemas.common import FORMS
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,8 @@ def _hidden(request: Request, text: str) -> str:
 def _pointer(location: tuple[int | str, ...]) -> str:
     place, *rest = location
     if place == "body":
-        return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+        fields = [str(part) for part in rest if part not in FORMS]
+        return "/" + "/".join(field.replace("~", "~0").replace("/", "~1") for field in fields)
     return ".".join(map(str, rest)) or str(place)
 
 

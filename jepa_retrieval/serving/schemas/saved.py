@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jepa_retrieval.serving.schemas.common import Filter, IndexNames, Received, Text, example
-from jepa_retrieval.serving.schemas.search import Hit, Terms
+from jepa_retrieval.serving.schemas.common import Filter, IndexNames, Received, example
+from jepa_retrieval.serving.schemas.search import Hit, TextOrTerms
 
 MAX_NAME = 200  # characters
 
@@ -16,7 +16,7 @@ class SavedSearchRequest(Received):
     """A search to keep: its fields are those of a search."""
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
-    query: Text | Terms
+    query: TextOrTerms
     filter: Filter | None = None
     group_by: Literal["moment", "file"] = "moment"
     min_confidence: float = Field(

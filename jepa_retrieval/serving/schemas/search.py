@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from indexes.records import MediaKind
 from jepa_retrieval.serving.schemas.common import (
+    TERMS_FORM,
+    TEXT_FORM,
     Cursor,
     Filter,
     Id,
@@ -66,6 +68,10 @@ class Term(Received):
 
 
 Terms = Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS)]
+TextOrTerms = Annotated[
+    Annotated[Text, Tag(TEXT_FORM)] | Annotated[Terms, Tag(TERMS_FORM)],
+    Discriminator(lambda value: TERMS_FORM if isinstance(value, list) else TEXT_FORM),
+]
 
 
 def terms_of(query: str | list[Term]) -> list[Term]:
@@ -76,7 +82,7 @@ def terms_of(query: str | list[Term]) -> list[Term]:
 class SearchRequest(Received):
     """What to look for, and where."""
 
-    query: Text | Terms = Field(description="A text, or terms that are added up.")
+    query: TextOrTerms = Field(description="A text, or terms that are added up.")
     filter: Filter | None = None
     top_k: int = Field(default=20, ge=1, le=MAX_TOP, description="Hits on a page.")
     group_by: Literal["moment", "file"] = Field(
@@ -173,7 +179,7 @@ class SearchResponse(BaseModel):
 class ScoresRequest(Received):
     """What to compare each window of a file with."""
 
-    query: Text | Terms
+    query: TextOrTerms
     max_points: int = Field(
         default=2000, ge=1, le=20_000, description="Neighbouring windows are joined until no more are left."
     )

@@ -51,6 +51,26 @@ def test_a_boolean_is_no_number(server: Running, path: str, body: dict[str, Any]
 
 
 @pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ([{"text": "a", "weight": "1"}], "/query/0/weight"),
+        ([{"text": "a"}, {"text": "b", "wieght": 1}], "/query/1/wieght"),
+        ([{"clip_id": True}], "/query/0/clip_id"),
+        ([{"text": "a", "clip_id": 1}], "/query/0"),
+        (["a"], "/query/0"),
+        ([], "/query"),
+        ("", "/query"),
+        (5, "/query"),
+    ],
+)
+def test_an_error_in_a_query_points_to_its_place(server: Running, query: Any, pointer: str) -> None:
+    answer = server.client.post("/v1/search", json={"query": query})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert answer.json()["detail"].startswith(f"{pointer}: ")
+
+
+@pytest.mark.parametrize(
     ("path", "body", "said"),
     [
         ("/v1/surprise", {"media_id": 0, "filter": "duration > 1"}, "index and filter"),
