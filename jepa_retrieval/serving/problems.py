@@ -17,7 +17,7 @@ from starlette.responses import Response
 from indexes import FilterError
 from indexes.errors import ClipNotFoundError, FingerprintMismatchError, IndexLockedError
 from jepa_retrieval.errors import JepaError, ModelError, UnreadableMediaError, UsageError
-from jepa_retrieval.serving.schemas.common import FORMS
+from jepa_retrieval.serving.forms import FORMS
 
 logger = logging.getLogger(__name__)
 

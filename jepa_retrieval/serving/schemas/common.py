@@ -12,12 +12,6 @@ MAX_TEXT = 2000  # characters
 MAX_FILTER = 4000  # characters
 MAX_SECONDS = 1e9
 
-# Forms of one field that are told apart by their type, so that an error speaks of the form that was meant. Pydantic
-# has them in the place of an error; a pointer leaves them out.
-TEXT_FORM = "<text>"
-TERMS_FORM = "<terms>"
-FORMS = (TEXT_FORM, TERMS_FORM)
-
 
 class Received(BaseModel):
     """A body that a client sends: unknown fields are errors, so that a misspelt one is not ignored.

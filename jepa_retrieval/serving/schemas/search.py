@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from indexes.records import MediaKind
+from jepa_retrieval.serving.forms import TERMS_FORM, TEXT_FORM
 from jepa_retrieval.serving.schemas.common import (
-    TERMS_FORM,
-    TEXT_FORM,
     Cursor,
     Filter,
     Id,
