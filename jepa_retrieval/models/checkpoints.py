@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.settings import shown
@@ -161,6 +163,11 @@ def _names_of_safetensors(path: Path) -> list[str]:
 def _read_safetensors(path: Path, wanted: Mapping[str, str]) -> dict[str, torch.Tensor]:
     with open_safetensors(path, "pt") as file:
         return {new: file.get_tensor(old) for new, old in wanted.items()}
+
+
+def not_finite(tensors: Mapping[str, np.ndarray]) -> str | None:
+    """The name of the first tensor that holds a value that is not finite; None if there is none."""
+    return next((name for name, values in tensors.items() if not np.isfinite(values).all()), None)
 
 
 @contextmanager

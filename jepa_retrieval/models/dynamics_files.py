@@ -13,7 +13,7 @@ import numpy as np
 
 from indexes.files import write_atomically
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.checkpoints import open_safetensors
+from jepa_retrieval.models.checkpoints import not_finite, open_safetensors
 from jepa_retrieval.models.config.dynamics import DynamicsConfig, weight_shapes
 from jepa_retrieval.models.fingerprint import digest_of_files
 from jepa_retrieval.settings import read_settings
@@ -100,15 +100,18 @@ def save_dynamics(
     """Write a dynamics model, in half precision; the file appears whole or not at all.
 
     Raises:
+        ModelError: a value is not finite in half precision.
         OSError: the folder cannot be written.
     """
     from safetensors.numpy import save
 
-    tensors = {
-        name: tensor.detach().cpu().numpy().astype(np.float16) for name, tensor in module.state_dict().items()
-    }
     values = (projection.mean, projection.scale, projection.basis)
-    tensors |= dict(zip(_PROJECTION, (value.astype(np.float16) for value in values), strict=True))
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+    arrays |= dict(zip(_PROJECTION, values, strict=True))
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        tensors = {name: array.astype(np.float16) for name, array in arrays.items()}
+    if (name := not_finite(tensors)) is not None:
+        raise ModelError(f"{path}: not written: {name} of the dynamics model has values that are not finite")
     described = {
         "format_version": FORMAT_VERSION,
         "fingerprint": fingerprint,
@@ -195,6 +198,7 @@ def read_projection(header: DynamicsHeader) -> Projection:
     size, states = header.config.token_size, header.config.state_size
     if mean.shape != (size,) or scale.shape != (size,) or basis.shape != (size, states):
         raise ModelError(f"{header.path}: damaged dynamics model (its projection has another size)")
+    _require_finite(header.path, dict(zip(_PROJECTION, (mean, scale, basis), strict=True)))
     return Projection(mean, scale.clip(min=1e-4), basis)
 
 
@@ -210,4 +214,10 @@ def read_weights(header: DynamicsHeader) -> dict[str, np.ndarray]:
     expected = weight_shapes(header.config)
     if {name: value.shape for name, value in weights.items()} != expected:
         raise ModelError(f"{header.path}: damaged dynamics model (its weights do not fit its settings)")
+    _require_finite(header.path, weights)
     return weights
+
+
+def _require_finite(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    if (name := not_finite(tensors)) is not None:
+        raise ModelError(f"{path}: damaged dynamics model ({name} has values that are not finite)")

@@ -1,6 +1,8 @@
 """The dynamics: the NumPy network is the PyTorch one, and files are what was saved."""
 
 import dataclasses
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from jepa_retrieval.models.dynamics_files import (
     Projection,
     read_header,
     read_projection,
+    read_whole,
     save_dynamics,
 )
 from jepa_retrieval.models.modules.dynamics import Dynamics
@@ -130,6 +133,26 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         dynamics.ahead(np.zeros((2, 6), np.float32), np.arange(2.0), 1.0)
     with pytest.raises(ModelError, match=r"no\.safetensors"):
         read_header(tmp_path / "no.safetensors")
+
+
+def test_values_that_are_not_finite_are_neither_read_nor_written(tmp_path: Path) -> None:
+    path = saved(tmp_path / "d.safetensors")
+    good = path.read_bytes()
+    (size,) = struct.unpack("<Q", good[:8])
+    for name, field in json.loads(good[8 : 8 + size]).items():
+        if name != "__metadata__":
+            begin = 8 + size + field["data_offsets"][0]
+            path.write_bytes(good[:begin] + b"\xff\xff" + good[begin + 2 :])
+            with pytest.raises(ModelError, match=rf"d\.safetensors: damaged dynamics model \({name} has"):
+                read_whole(path)
+    path.write_bytes(good)
+    for value in (float("nan"), 1e6):  # the second is infinite in half precision
+        broken = module()
+        with torch.no_grad():
+            broken.error.bias.fill_(value)
+        with pytest.raises(ModelError, match=r"not written: error\.bias"):
+            saved(path, broken)
+    assert path.read_bytes() == good
 
 
 def test_cuts_stay_and_flashes_return() -> None:
