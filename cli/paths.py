@@ -7,7 +7,7 @@ from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.user_paths import exists, is_existing_file, user_path
+from jepa_retrieval.user_paths import exists, is_existing_file, link_target, user_path
 
 
 def parse_path(text: str) -> Path:
@@ -37,9 +37,13 @@ def require_writable(path: Path) -> Path:
     """`path`, if a file can be written there. Checked before the work whose results it is to hold.
 
     Raises:
-        UsageError: its folder does not exist or cannot be written, or a folder or a read-only file is there.
+        UsageError: its folder does not exist or cannot be written, or a folder or a read-only file is there. A
+            symbolic link is followed.
     """
-    folder = path.parent
+    target = link_target(path)
+    folder = target.parent
+    if target.is_symlink():
+        raise UsageError(f"{path}: cannot be written: its symbolic link leads in a circle")
     if not folder.is_dir():
         raise UsageError(f"{path}: cannot be written: {folder}: {NO_SUCH_FILE}")
     if path.is_dir():

@@ -252,6 +252,8 @@ def _run(watcher: Watcher, output: Output) -> bool:
             output.command.wait()
         if watcher.counters.windows:
             console.note(summary(watcher.counters))
+            if watcher.surprises is not None and (unfinished := watcher.surprises.unfinished):
+                console.warning(f"{watcher.source_name}: {unfinished}")
         if missing := watcher.counters.stream.partial:
             console.warning(f"{watcher.source_name}: {missing}")
     return interrupted

@@ -48,6 +48,11 @@ def absolute(path: Path | str) -> Path:
     return Path(os.path.abspath(user_path(path)))
 
 
+def link_target(path: Path) -> Path:
+    """Where a file that is written at `path` goes: if a symbolic link is there, to what it points to."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def is_existing_file(path: Path | str) -> bool:
     """Whether there is a file at `path`. False for a text that is no possible path, such as a long sentence."""
     return os.path.isfile(path)  # noqa: PTH113 - unlike Path.is_file, it does not raise for a name that is too long

@@ -76,6 +76,39 @@ def test_what_never_happened_before_is_reported_once(
     assert "Continues with what was learnt of this scene" in again.err and surprises(again.out) == []
 
 
+def test_a_scene_of_another_rate_is_refused_and_kept(
+    jepa: Jepa, options: list[object], tmp_path: Path
+) -> None:
+    path = write_scene(tmp_path / "a.mp4")
+    (tmp_path / "kept").mkdir()
+    kept = tmp_path / "kept" / "scene.safetensors"
+    link = tmp_path / "scene.safetensors"  # the file of `options`
+    link.symlink_to(kept)
+    short = jepa("watch", path, *options, "--for", 12)
+    assert short.status == 0, short.err
+    assert "takes 18 s of the stream, of which 12 s were seen: no surprise could be reported" in short.err
+    assert link.is_symlink() and kept.is_file()
+    before = kept.read_bytes()
+    refused = jepa("watch", path, *options, "--rate", 4)
+    assert (refused.status, refused.out) == (2, "")
+    assert f"{link}: was learnt at 2 windows per second, not at 4" in refused.err
+    assert kept.read_bytes() == before
+
+
+def test_a_scene_is_not_kept_behind_a_link_that_leads_nowhere(
+    jepa: Jepa, options: list[object], tmp_path: Path
+) -> None:
+    link = tmp_path / "scene.safetensors"
+    link.symlink_to(tmp_path / "gone" / "scene.safetensors")
+    done = jepa("watch", "a.mp4", *options)
+    assert (done.status, "cannot be written" in done.err) == (2, True)
+    link.unlink()
+    link.symlink_to(link)
+    done = jepa("watch", "a.mp4", *options)
+    assert (done.status, "leads in a circle" in done.err) == (2, True)
+    assert link.is_symlink()
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

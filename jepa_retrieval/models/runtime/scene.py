@@ -61,7 +61,7 @@ class SceneLearner:
     """
 
     def __init__(self, pairs: int, *, known: SceneKnowledge | None = None, seed: int = 0) -> None:
-        self._pairs = max(pairs, FITTED_PAIRS + MIN_SCORES)
+        self.pairs = max(pairs, FITTED_PAIRS + MIN_SCORES)  # that are learnt from
         self._random = np.random.default_rng(seed)
         self._seed = seed
         self._known = known
@@ -78,7 +78,12 @@ class SceneLearner:
     @property
     def ready(self) -> bool:
         """Whether learning is over."""
-        return self._known is not None and self._known.learnt >= self._pairs
+        return self._known is not None and self._known.learnt >= self.pairs
+
+    @property
+    def learnt(self) -> int:
+        """Pairs that were taken to learn from, with those of earlier runs."""
+        return len(self._first) if self._known is None else self._known.learnt
 
     @property
     def knowledge(self) -> SceneKnowledge | None:
@@ -98,7 +103,7 @@ class SceneLearner:
         if self.ready:
             return self._score(pair)
         self._keep(pair)
-        if 2 * self._known.learnt >= self._pairs:  # the network of the first half is no measure
+        if 2 * self._known.learnt >= self.pairs:  # the network of the first half is no measure
             score, change = self._surprise(pair)
             self._scores.append(score)
             self._changes.append(change)
@@ -145,11 +150,11 @@ class SceneLearner:
         module = known.module.train()
         if self._optimizer is None:
             self._optimizer = torch.optim.AdamW(module.parameters(), LEARNING_RATE, weight_decay=0.01)
-        done = known.learnt / self._pairs
+        done = known.learnt / self.pairs
         rate = LEARNING_RATE * min(1.0, 10 * done) * 0.5 * (1 + math.cos(math.pi * done))
         for group in self._optimizer.param_groups:
             group["lr"] = max(rate, 1e-5)
-        for _ in range(min(MAX_STEPS_PER_PAIR, math.ceil(MIN_STEPS / self._pairs))):
+        for _ in range(min(MAX_STEPS_PER_PAIR, math.ceil(MIN_STEPS / self.pairs))):
             rows = self._random.integers(len(self._reservoir), size=BATCH)
             drawn = np.stack([self._reservoir[row] for row in rows])
             with torch.autocast("cpu", torch.bfloat16):

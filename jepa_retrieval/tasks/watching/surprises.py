@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.reasons import reason
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.media.types import MediaWindow
 from jepa_retrieval.models.cache import cache_root
 from jepa_retrieval.models.fingerprint import fingerprint_of_x_encoder
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.user_paths import link_target
 
 if TYPE_CHECKING:
     from jepa_retrieval.models.runtime.scene import PairScore
@@ -121,7 +122,7 @@ class SurpriseWatch:
         options: how.
 
     Raises:
-        UsageError: the model has no early feature maps.
+        UsageError: the model has no early feature maps, or the scene was learnt with another one or at another rate.
         ModelError: the file of the scene is damaged.
     """
 
@@ -143,8 +144,6 @@ class SurpriseWatch:
         known = None
         if self.path.is_file():
             known = load_scene(self.path, fingerprint=self._fingerprint, rate=rate)
-            if known is None:
-                logger.warning("%s is of another model or another rate; the scene is learnt anew", self.path)
         self._learner = SceneLearner(round(options.learn * rate), known=known)
         self.continued = self._learner.ready
         self._saved_at: float | None = None
@@ -153,6 +152,18 @@ class SurpriseWatch:
     def learning(self) -> bool:
         """Whether nothing is reported yet."""
         return not self._learner.ready
+
+    @property
+    def unfinished(self) -> str:
+        """How far learning is, in one sentence; empty when it is over."""
+        if not self.learning:
+            return ""
+        learnt, wanted = self._learner.learnt / self._rate, self._learner.pairs / self._rate
+        sentence = (
+            f"learning what is normal takes {wanted:g} s of the stream, of which {learnt:g} s were seen: no surprise "
+            "could be reported"
+        )
+        return f"{sentence}; the next run goes on with {self.path}" if self._learner.knowledge else sentence
 
     def request(self, request: StreamRequest) -> StreamRequest:
         """The same stream with the pictures that are compared."""
@@ -193,7 +204,9 @@ class SurpriseWatch:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_scene(self.path, knowledge, fingerprint=self._fingerprint, rate=self._rate)
+            save_scene(link_target(self.path), knowledge, fingerprint=self._fingerprint, rate=self._rate)
+        except ModelError as error:
+            logger.warning("%s", error)
         except OSError as error:
             logger.warning("%s: what was learnt of the scene cannot be kept (%s)", self.path, reason(error))
 

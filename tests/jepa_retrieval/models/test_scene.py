@@ -1,11 +1,15 @@
 """What is normal in a scene: learnt from pairs of made-up cells, kept in a file, and what differs scores high."""
 
+import dataclasses
+import json
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jepa_retrieval.errors import ModelError
+from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.runtime import scene
 from jepa_retrieval.models.runtime.scene import RESERVOIR, SceneKnowledge, SceneLearner, principal
 from jepa_retrieval.models.runtime.scene_files import load_scene, save_scene
@@ -76,8 +80,10 @@ def test_what_is_kept_gives_the_same_scores(learner: SceneLearner, tmp_path: Pat
     assert again.ready
     one = pair(np.random.default_rng(3))
     assert again.push(one) == learner.push(one)
-    assert load_scene(path, fingerprint="abc", rate=4.0) is None
-    assert load_scene(path, fingerprint="other", rate=2.0) is None
+    with pytest.raises(UsageError, match=r"a\.safetensors: was learnt at 2 windows per second, not at 4;"):
+        load_scene(path, fingerprint="abc", rate=4.0)
+    with pytest.raises(UsageError, match="was learnt with another model"):
+        load_scene(path, fingerprint="other", rate=2.0)
 
 
 def test_damaged_files_are_named(learner: SceneLearner, tmp_path: Path) -> None:
@@ -92,6 +98,34 @@ def test_damaged_files_are_named(learner: SceneLearner, tmp_path: Path) -> None:
     save_scene(path, wrong, fingerprint="abc", rate=2.0)
     with pytest.raises(ModelError, match="damaged; delete it"):
         load_scene(path, fingerprint="abc", rate=2.0)
+
+
+def test_values_that_are_not_finite_are_neither_read_nor_written(
+    learner: SceneLearner, tmp_path: Path
+) -> None:
+    known = learner.knowledge
+    assert known is not None
+    path = tmp_path / "a.safetensors"
+    save_scene(path, known, fingerprint="abc", rate=2.0)
+    good = path.read_bytes()
+    (size,) = struct.unpack("<Q", good[:8])
+    for name, field in json.loads(good[8 : 8 + size]).items():
+        if name == "__metadata__" or not field["dtype"].startswith("F"):
+            continue
+        begin = 8 + size + field["data_offsets"][0]
+        path.write_bytes(good[:begin] + b"\xff" * 4 + good[begin + 4 :])
+        with pytest.raises(
+            ModelError, match=r"a\.safetensors: what it says of a scene is damaged; delete it"
+        ):
+            load_scene(path, fingerprint="abc", rate=2.0)
+    path.write_bytes(good)
+    for damaged in (
+        dataclasses.replace(known, scores=[*known.scores, math.nan]),
+        dataclasses.replace(known, usual_change=math.inf),
+    ):
+        with pytest.raises(ModelError, match=r"not written: .* values that are not finite"):
+            save_scene(path, damaged, fingerprint="abc", rate=2.0)
+    assert path.read_bytes() == good
 
 
 def test_normal_scores_are_followed(learner: SceneLearner) -> None:
