@@ -7,6 +7,7 @@ them; what reads files goes through `jepa_retrieval.media.sources`.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def shard_of(path: Path | str) -> Path | None:
     if f"{SHARD_SUFFIX}/" not in str(path):
         return None
     archives = (parent for parent in Path(path).parents if parent.suffix == SHARD_SUFFIX)
-    return next((archive for archive in archives if is_remote(archive) or archive.is_file()), None)
+    return next((archive for archive in archives if is_remote(archive) or os.path.isfile(archive)), None)  # noqa: PTH113 - raises for no name
 
 
 def is_ordinary(path: Path | str) -> bool:

@@ -36,6 +36,11 @@ LeftOutReason = Literal[
     "system folder",
     "linked folder",
     "special file",  # a pipe, a socket or a device
+    # Members of shards:
+    "link",
+    "sparse file",
+    "unsafe name",  # it leads out of the shard, or nowhere
+    "duplicate name",  # of two with one name the first
 ]
 
 
@@ -180,6 +185,8 @@ class _Walker:
                 if isinstance(about, Exception):
                     reason = os_reason(about) if isinstance(about, OSError) else str(about)
                     yield ScanProblem(listed.path, reason)
+                elif isinstance(about, str):
+                    self.left_out.append(LeftOut(listed.path, about))
                 elif (why := self._reason_of_listed(listed)) is not None:
                     self.left_out.append(LeftOut(listed.path, why))
                 else:

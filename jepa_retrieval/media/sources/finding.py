@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from jepa_retrieval.media.sources import manifest, remote
-from jepa_retrieval.media.sources.opening import Status, open_binary, shard_members, status
+from jepa_retrieval.media.sources.opening import Status, open_binary, read_shard, status
+from jepa_retrieval.media.sources.tar import MemberReason
 from jepa_retrieval.source_paths import SHARD_SUFFIX, is_remote
 
 _AT_ONCE = 16  # requests about the files of a manifest
@@ -21,7 +24,7 @@ class Listed:
 
     path: Path
     name: str  # relative to the source; "" if the source names this file itself
-    status: Status | Exception  # OSError or UsageError: why it cannot be looked at
+    status: Status | Exception | MemberReason  # OSError or UsageError: why it cannot be looked at
 
 
 def is_source(root: Path) -> bool:
@@ -37,14 +40,25 @@ def find(root: Path) -> Iterator[Listed]:
         UsageError: a package for it is not installed.
     """
     if root.suffix == SHARD_SUFFIX:
-        for name, (_, size, mtime_ns) in shard_members(root).items():
-            yield Listed(root / name, name, Status(size, mtime_ns))
+        yield from _of_shard(root)
     elif root.suffix in manifest.SUFFIXES:
         yield from _of_manifest(root)
     else:
         for file in remote.listing(root):
             name = "" if file.path == root else file.path.relative_to(root).as_posix()
             yield Listed(file.path, name, Status(file.size, file.mtime_ns, file.tag))
+
+
+def _of_shard(path: Path) -> Iterator[Listed]:
+    shard = read_shard(path)
+    for name, (_, size, mtime_ns) in shard.files.items():
+        yield Listed(path / name, name, Status(size, mtime_ns))
+    for name, reason in shard.left_out:
+        yield Listed(path / name, name, reason)
+    for name in shard.too_long:
+        yield Listed(path / name, name, OSError(errno.ENAMETOOLONG, "its name is too long"))
+    if shard.damage:
+        yield Listed(path, "", ValueError(shard.damage))
 
 
 def _of_manifest(path: Path) -> Iterator[Listed]:
@@ -61,6 +75,9 @@ def _of_manifest(path: Path) -> Iterator[Listed]:
 
 def _look(path: Path) -> Status | Exception:
     try:
-        return status(path)
+        about = status(path)
     except Exception as error:
         return error
+    if not (stat.S_ISREG(about.mode) or stat.S_ISDIR(about.mode)):
+        return OSError(errno.EINVAL, "is not a regular file")
+    return about

@@ -58,7 +58,7 @@ def open_binary(path: Path) -> BinaryIO:
         )
     if is_remote(path):
         return cast(BinaryIO, BufferedReader(remote.RangeFile(remote.describe(path)), _BUFFER))
-    return path.open("rb")
+    return _open_regular(path)
 
 
 def is_there(path: Path) -> bool:
@@ -85,15 +85,30 @@ def contents(path: Path) -> Iterator[mmap.mmap | bytes]:
             yield opened.read()
 
 
-def shard_members(path: Path) -> tar.Members:
-    """The files in a shard; errors as of `tar.members`."""
+def read_shard(path: Path) -> tar.Shard:
+    """What a shard holds; errors as of `tar.read_shard`."""
     whole = status(path)
-    return tar.members(path, whole.size, whole.mtime_ns, open_binary)
+    return tar.read_shard(path, whole.size, whole.mtime_ns, open_binary)
 
 
 def _member(path: Path, shard: Path, whole: Status) -> tuple[int, int, int]:
     name = path.relative_to(shard).as_posix()
-    found = tar.members(shard, whole.size, whole.mtime_ns, open_binary)
-    if name not in found:
+    found = tar.read_shard(shard, whole.size, whole.mtime_ns, open_binary)
+    if name not in found.files:
+        if found.damage:  # the file may lie in what could not be read
+            raise OSError(errno.EBADMSG, f"its shard is {found.damage}")
         raise FileNotFoundError(errno.ENOENT, "no such file in the shard")
-    return found[name]
+    return found.files[name]
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file on disk; a pipe or a device, which may never end, is refused without waiting for a writer."""
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - Path.open has no opener
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "is not a regular file")
+    return file
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

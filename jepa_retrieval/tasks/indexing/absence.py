@@ -17,12 +17,13 @@ from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.media import LeftOut, ScanProblem, is_there
-from jepa_retrieval.source_paths import is_ordinary, is_remote, shard_of
+from jepa_retrieval.source_paths import SHARD_SUFFIX, is_ordinary, is_remote, shard_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 
 NOT_THERE = NO_SUCH_FILE
 EMPTY = "the folder is empty"
 HOLDS_NONE = "the folder holds none of the files that the index has there"
+SHARD_HOLDS_NONE = "the shard holds none of the files that the index has there"
 
 # Where desktops make a folder for each disk that is plugged in, and remove it afterwards (udisks, macOS).
 MOUNT_FOLDERS = ("/media", "/media/*", "/run/media/*", "/mnt", "/Volumes")
@@ -118,7 +119,11 @@ def _why_absent(root: Path, *, holds_known: bool) -> str | None:
         return None if holds_known else HOLDS_NONE
     if not os.path.lexists(root):
         return NOT_THERE
-    if holds_known or not root.is_dir():
+    if holds_known:
+        return None
+    if root.suffix == SHARD_SUFFIX and root.is_file():  # overwritten with zeros it is an empty one
+        return SHARD_HOLDS_NONE
+    if not root.is_dir():
         return None
     return EMPTY if _is_empty(root) else HOLDS_NONE
 
