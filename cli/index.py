@@ -234,7 +234,7 @@ def index(
         report = run.once(library, retry_failed=retry_failed, **again)
         if watcher is not None:
             run.forever(library, watcher)
-    except JepaError:
+    except Exception:
         if not run.keeps_index:
             target.delete_if_empty(library)
         raise

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from indexes.untrusted import parse_json
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.source_paths import is_url, path_of
+from jepa_retrieval.source_paths import is_remote, is_url, path_of
+from jepa_retrieval.user_paths import user_path
 
 SUFFIXES = (".jsonl", ".ndjson")
 FIELDS = (
@@ -31,8 +34,15 @@ def entries(file: BinaryIO, folder: Path) -> Iterator[tuple[int, Path | str]]:
         file: the manifest, open.
         folder: what relative paths in it are relative to.
     """
-    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), start=1):
-        if line.strip():
+    for number in itertools.count(1):
+        line = file.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            return
+        if len(line) > MAX_LINE_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_LINE_BYTES)
+            yield number, f"is longer than {MAX_LINE_BYTES:,} bytes"
+        elif line.strip():
             try:
                 yield number, _path(line, folder)
             except (UsageError, ValueError) as error:
@@ -41,15 +51,24 @@ def entries(file: BinaryIO, folder: Path) -> Iterator[tuple[int, Path | str]]:
 
 def _path(line: bytes, folder: Path) -> Path:
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except ValueError as error:
         raise ValueError("is not JSON") from error
     if isinstance(value, dict):
         value = next((value[name] for name in FIELDS if isinstance(value.get(name), str)), None)
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"names no file: it needs one of {', '.join(FIELDS)}")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise ValueError("is not valid Unicode") from None
     if is_url(value):
         return path_of(value)
     if "://" in value:
         raise ValueError(f"{value.partition('://')[0]}:// cannot be read")
-    return folder / value
+    if is_remote(folder):
+        return folder / value
+    try:
+        return user_path(folder / value)  # for its check of the length
+    except UsageError as error:
+        raise ValueError("names a file whose name is too long") from error

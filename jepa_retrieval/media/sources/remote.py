@@ -23,11 +23,14 @@ T = TypeVar("T")
 
 _ATTEMPTS = 6
 _FIRST_DELAY = 0.2  # seconds; doubled with each attempt
+_MAX_WAIT = 60.0  # seconds after which a request that fails is not repeated; one alone may take minutes
 _BLOCK = 2**18  # bytes of a request where the file is read here and there
 _MAX_BLOCKS = 32  # of one request where it is read on and on
 _KEPT_BLOCKS = 64  # of all files
 _RECENT_SECONDS = 2.0  # for which what a store says of a file is not asked for again
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, UsageError)
+_NO_SUCH_FILE = (404, 410)  # HTTP
+_FORBIDDEN = (401, 403)
 _TAGS = (
     "ETag",
     "etag",
@@ -174,29 +177,50 @@ def _system(path: Path) -> tuple[Any, str]:
 
 def _patiently(request: Callable[[], T]) -> T:
     """Ask a store, again and again if it fails; what it answers with is an OSError without addresses or headers."""
+    began = time.monotonic()
     for attempt in range(_ATTEMPTS):
         try:
             return request()
-        except _FINAL as error:
-            raise _plain(error) from None
-        except Exception as error:  # stores raise errors of their own libraries
-            if "Credentials" in type(error).__name__ or "NoAuth" in type(error).__name__:
-                raise OSError(errno.EACCES, "there are no credentials for it in the environment") from None
-            status = getattr(error, "status", None)
-            if status in (401, 403):
-                raise PermissionError(errno.EACCES, "permission denied") from None
-            if attempt == _ATTEMPTS - 1:
-                raise OSError(errno.EIO, f"the store does not answer ({type(error).__name__})") from None
+        except Exception as raised:  # stores raise errors of their own libraries
+            error = _cause(raised)
+            if (final := _final(error)) is not None:
+                raise final from None
+            if attempt == _ATTEMPTS - 1 or time.monotonic() - began > _MAX_WAIT:
+                raise OSError(errno.EHOSTUNREACH, _no_answer(error)) from None
         time.sleep(_FIRST_DELAY * 2**attempt)
     raise AssertionError  # the last attempt returns or raises
 
 
-def _plain(error: Exception) -> Exception:
-    if isinstance(error, FileNotFoundError):
+def _cause(error: Exception) -> Exception:
+    """The error itself; where fsspec calls every failure of a web server a FileNotFoundError, that failure."""
+    cause = error.__cause__
+    of_web = isinstance(cause, TimeoutError) or type(cause).__module__.startswith("aiohttp")
+    hidden = isinstance(error, FileNotFoundError) and of_web and isinstance(cause, Exception)
+    return cause if hidden else error  # type: ignore[return-value]
+
+
+def _final(error: Exception) -> Exception | None:
+    """The error to raise if asking again would not help; None if it may."""
+    status = getattr(error, "status", None)
+    if isinstance(error, FileNotFoundError) or status in _NO_SUCH_FILE:
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or status in _FORBIDDEN:
         return PermissionError(errno.EACCES, "permission denied")
-    return error
+    if isinstance(error, _FINAL):
+        return error
+    if "Credentials" in type(error).__name__ or "NoAuth" in type(error).__name__:
+        # Not EACCES, whose usual words would say less.
+        return OSError(errno.EHOSTUNREACH, "there are no credentials for it in the environment")
+    return None
+
+
+def _no_answer(error: Exception) -> str:
+    """Why a store gives no answer; without addresses or headers."""
+    if isinstance(status := getattr(error, "status", None), int):
+        return f"the server answers with an error ({status})"
+    if isinstance(error, OSError) or "Connect" in type(error).__name__:
+        return "cannot be reached: its server does not answer, or does not exist"
+    return f"the store does not answer ({type(error).__name__})"
 
 
 def _file(path: Path, found: dict[str, Any]) -> RemoteFile:

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import socket
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 from indexes import Index
-from jepa_retrieval.media.sources import remote
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media import content_hash
+from jepa_retrieval.media.sources import manifest, remote
 from jepa_retrieval.source_paths import path_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.health import find_problems
@@ -127,6 +130,45 @@ def test_a_manifest_names_files_and_its_bad_lines_are_told(media: Path, tmp_path
     assert "list.jsonl" not in index.known_files()
 
 
+def test_a_manifest_made_to_do_harm_costs_its_bad_lines_only(media: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "zero.mp4").symlink_to("/dev/zero")
+    long = manifest.MAX_LINE_BYTES
+    lines = [
+        '"media/a.png"',
+        '"/dev/zero"',
+        '"pipe.mp4"',
+        '"zero.mp4"',
+        "[" * 100_000,
+        '"\\ud800.mp4"',
+        '"' + "a" * 5000 + '.mp4"',
+        " " * long + '"media/b.webp"',
+        "x" * 2 * long + '"media/b.webp"',
+        '"media/c.mp4"',
+    ]
+    (tmp_path / "list.jsonl").write_text("\n".join(lines))
+    index = new_index(tmp_path / "index")
+    report = run(index, tmp_path / "list.jsonl", tmp_path)
+    assert report.indexed == 2
+    assert {(failure.path, failure.error.partition(" b")[0]) for failure in report.failed} == {
+        ("/dev/zero", "is not a regular file"),
+        ("pipe.mp4", "is not a regular file"),
+        ("zero.mp4", "is not a regular file"),
+        ("list.jsonl", "line 5 is not JSON"),
+        ("list.jsonl", "line 6 is not valid Unicode"),
+        ("list.jsonl", "line 7 names a file whose name is too long"),
+        ("list.jsonl", f"line 8 is longer than {long:,}"),
+        ("list.jsonl", f"line 9 is longer than {long:,}"),
+    }
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "/dev/zero"])
+def test_what_never_ends_has_no_content_hash(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(UnreadableMediaError, match="is not a regular file"):
+        content_hash(tmp_path / name)
+
+
 def test_a_bucket_gives_what_a_folder_gives_though_requests_fail(
     bucket: S3Server, media: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +236,44 @@ def test_a_file_on_a_web_server_is_read(media: Path, tmp_path: Path) -> None:
     assert report.indexed == 2
     assert [(f.path, f.error) for f in report.failed] == [(f"{address}/no.mp4", "no such file or folder")]
     assert set(index.known_files()) == {f"{address}/{name}" for name in ("a.png", "c.mp4", "no.mp4")}
+
+
+def test_a_web_server_that_fails_is_asked_again_and_one_that_is_down_is_told(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(remote, "_FIRST_DELAY", 0.001)
+    failures = {"a.png": 2 * 3, "down.png": 10**6}  # fsspec sends HEAD, then GET
+
+    class FailingHandler(QuietHandler):
+        def send_head(self) -> object:
+            name = self.path.lstrip("/")
+            if failures.get(name, 0) > 0:
+                failures[name] -= 1
+                self.send_error(503)
+                return None
+            if name == "secret.png":
+                self.send_error(403)
+                return None
+            return super().send_head()
+
+    handler = functools.partial(FailingHandler, directory=str(media))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}"
+        lines = [f'"{address}/{name}"\n' for name in ("a.png", "down.png", "secret.png")]
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))  # nobody listens there
+            lines.append(f'"http://127.0.0.1:{unused.getsockname()[1]}/x.png"\n')
+            (tmp_path / "list.jsonl").write_text("".join(lines))
+            report = run(new_index(tmp_path / "index"), tmp_path / "list.jsonl", tmp_path)
+        web.shutdown()
+    assert report.indexed == 1
+    assert {(failure.path.rpartition("/")[2], failure.error) for failure in report.failed} == {
+        ("down.png", "the server answers with an error (503)"),
+        ("secret.png", "permission denied"),
+        ("x.png", "cannot be reached: its server does not answer, or does not exist"),
+    }
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
