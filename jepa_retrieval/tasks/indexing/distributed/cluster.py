@@ -14,12 +14,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from indexes.reasons import reason
 from jepa_retrieval.errors import ClusterError, UsageError
+from jepa_retrieval.tasks.indexing.distributed.head import require_head, with_port
 from jepa_retrieval.tasks.indexing.distributed.reaper import Reaper
 
 MAX_CPUS_PER_WORKER = 2  # of a worker without a GPU: more workers are faster than larger ones
 MAX_CPUS_PER_GPU = 16  # that decode for one GPU
-DEFAULT_PORT = 6379
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,12 @@ def _connect(ray: Any, address: str | None, logs: str | None, workers: int | Non
             cores = max(os.cpu_count() or 1, workers or 1)
             ray.init(num_cpus=cores, include_dashboard=False, _temp_dir=logs, **quiet)
         else:
-            ray.init(address=_with_port(str(address)), runtime_env=_environment(), **quiet)
+            head = with_port(str(address))
+            require_head(head)
+            ray.init(address=head, runtime_env=_environment(), **quiet)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
-        raise ClusterError(
-            f"{where} cannot be used: {first[0] if first else type(error).__name__}"
-        ) from error
+        raise ClusterError(f"{where} cannot be used: {reason(error)}") from error
 
 
 @contextmanager
@@ -119,15 +119,6 @@ def _signals_kept() -> Iterator[None]:
     finally:
         if before is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-
-
-def _with_port(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    return (
-        address
-        if address == "auto" or "://" in address or (host and port.isdigit())
-        else f"{address}:{DEFAULT_PORT}"
-    )
 
 
 def _environment() -> dict[str, dict[str, str]]:

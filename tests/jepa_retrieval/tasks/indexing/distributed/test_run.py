@@ -15,6 +15,7 @@ import pytest
 from jepa_retrieval.errors import ClusterError, UsageError
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.indexing.distributed import cluster
+from jepa_retrieval.tasks.indexing.distributed.head import require_head
 from jepa_retrieval.tasks.indexing.report import IndexProgress
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_picture, make_video
 
@@ -196,6 +197,10 @@ def descendants(pid: int) -> set[int]:
         found |= new
         new = {child for child, parent in parents.items() if parent in new} - found
     return found - {pid}
+
+
+def test_the_head_of_a_cluster_is_found(workers: None) -> None:
+    require_head(ray.get_runtime_context().gcs_address)
 
 
 def test_what_is_missing_is_said_in_one_sentence(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
