@@ -14,6 +14,9 @@ from jepa_retrieval.errors import UsageError
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|d|w)", re.ASCII)
 _HOURS = {"h": 1.0, "d": 24.0, "w": 168.0}
+MIN_HOURS = 0.01  # of a time for a run
+MAX_HOURS = 1e9
+MAX_PRICE = 1e6
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,20 +24,30 @@ def add_to(app: typer.Typer) -> None:
     app.command("plan-cluster")(plan_cluster)
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, *, option: str = "") -> float:
     """The hours in `12h`, `3d` or `2w`.
 
+    Args:
+        option: that errors name.
+
     Raises:
-        UsageError: it is none of these, or 0.
+        UsageError: it is none of these, or outside `MIN_HOURS` to `MAX_HOURS`.
     """
+    named = f"{option}: " if option else ""
+    shown = console.shortened(text, 100)
     found = _DURATION.fullmatch(text.strip())
     if found is None or not float(found[1]):
-        raise UsageError(f"'{text}' is not a time for a run: use hours, days or weeks, such as 12h, 3d or 2w")
-    return float(found[1]) * _HOURS[found[2]]
+        raise UsageError(
+            f"{named}'{shown}' is not a time for a run: use hours, days or weeks, such as 12h, 3d or 2w"
+        )
+    hours = float(found[1]) * _HOURS[found[2]]
+    if not MIN_HOURS <= hours <= MAX_HOURS:
+        raise UsageError(f"{named}'{shown}' must be at least {MIN_HOURS:g}h and at most {MAX_HOURS:,.0f}h")
+    return hours
 
 
 def plan_cluster(
-    hours: Annotated[float, typer.Option(min=1, max=1e9, metavar="N", help="Hours of video.")],
+    hours: Annotated[float, typer.Option(min=1, max=MAX_HOURS, metavar="N", help="Hours of video.")],
     within: Annotated[str, typer.Option(metavar="TIME", help="Time that indexing may take: 12h, 3d, 2w.")],
     cores: Annotated[int, typer.Option(min=2, max=1024, metavar="N", help="Cores of a machine.")] = 16,
     shard_files: Annotated[int, typer.Option(min=1, max=10**6, metavar="N", help="Files of a shard.")] = 500,
@@ -49,10 +62,11 @@ def plan_cluster(
         str, typer.Option(metavar="TIME", help="Mean time between two failures of one machine.")
     ] = "30d",
     core_price: Annotated[
-        float, typer.Option(min=0, metavar="PRICE", help="Price of a core for an hour.")
+        float, typer.Option(min=0, max=MAX_PRICE, metavar="PRICE", help="Price of a core for an hour.")
     ] = 0.04,
     disk_price: Annotated[
-        float, typer.Option(min=0, metavar="PRICE", help="Price of a gigabyte of disk for a month.")
+        float,
+        typer.Option(min=0, max=MAX_PRICE, metavar="PRICE", help="Price of a gigabyte of disk for a month."),
     ] = 0.08,
     json: JsonOption = False,
 ) -> None:
@@ -71,10 +85,10 @@ def plan_cluster(
 
     collection = Collection(
         hours=hours,
-        within=parse_duration(within),
+        within=parse_duration(within, option="--within"),
         cores=cores,
         shard_hours=shard_files * file_minutes / 60,
-        faults=Faults(slow_share=slow, machine_mtbf=parse_duration(mtbf)),
+        faults=Faults(slow_share=slow, machine_mtbf=parse_duration(mtbf, option="--mtbf")),
         prices=Prices(core_price, disk_price),
     )
     try:

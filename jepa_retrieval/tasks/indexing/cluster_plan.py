@@ -106,7 +106,8 @@ def plan_cluster(collection: Collection) -> ClusterPlan:
     """The fewest machines with which the simulated run ends in time.
 
     Raises:
-        ValueError: one shard alone takes longer than the run may.
+        ValueError: one shard alone takes longer than the run may, or than machines work without a failure; or the
+            collection has so many that those that are simulated as one do.
     """
     costs = collection.costs
     core_hours = collection.hours * (costs.decode + costs.encode) / 3600
@@ -114,9 +115,7 @@ def plan_cluster(collection: Collection) -> ClusterPlan:
     too_few, enough = 0, first
     while (run := simulate(collection, enough)).hours > collection.within:
         if enough > 64 * first:
-            raise ValueError(
-                "a shard takes longer than the whole run may: use smaller shards, or allow more time"
-            )
+            raise ValueError(_too_long(collection))
         too_few, enough = enough, 2 * enough
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
@@ -149,15 +148,16 @@ def simulate(collection: Collection, machines: int, *, seed: int = 0) -> Simulat
     """
     random_numbers = random.Random(seed)
     costs, faults = collection.costs, collection.faults
-    count = max(1, math.ceil(collection.hours / collection.shard_hours))
-    grouped = max(1, math.ceil(count / MAX_SIMULATED_SHARDS))
+    count, grouped = _shards(collection)
     shards = math.ceil(count / grouped)
     usual = collection.hours / shards * (costs.decode + costs.encode) / 3600 / CORES_PER_WORKER
     workers = machines * max(1, collection.cores // CORES_PER_WORKER)
     # Machines fail at random: the time to a worker's next failure has an exponential distribution.
     rate = 1 / faults.machine_mtbf
     if usual * faults.slow_factor > MAX_SHARD_MTBFS * faults.machine_mtbf:
-        raise ValueError("a shard takes longer than machines work without a failure: use smaller shards")
+        if _worker_hours(collection, slow=True) > MAX_SHARD_MTBFS * faults.machine_mtbf:
+            raise ValueError("a shard takes longer than machines work without a failure: use smaller shards")
+        raise ValueError(_too_coarse(collection, "machines work without a failure"))
     free = [(0.0, worker) for worker in range(min(workers, shards))]
     waiting, end, busy, lost, retries = shards, 0.0, 0.0, 0.0, 0
     while waiting:
@@ -175,3 +175,37 @@ def simulate(collection: Collection, machines: int, *, seed: int = 0) -> Simulat
         end = max(end, now + takes)
         heapq.heappush(free, (now + takes, worker))
     return Simulated(end, busy, lost, retries)
+
+
+def _shards(collection: Collection) -> tuple[int, int]:
+    """How many shards a collection has, and how many of them are simulated as one."""
+    count = max(1, math.ceil(collection.hours / collection.shard_hours))
+    return count, max(1, math.ceil(count / MAX_SIMULATED_SHARDS))
+
+
+def _worker_hours(collection: Collection, *, slow: bool) -> float:
+    """What a worker takes for one shard."""
+    costs, video = collection.costs, min(collection.shard_hours, collection.hours)
+    return (
+        video
+        * (costs.decode + costs.encode)
+        / 3600
+        / CORES_PER_WORKER
+        * (collection.faults.slow_factor if slow else 1.0)
+    )
+
+
+def _too_long(collection: Collection) -> str:
+    """Why no number of machines ends in time."""
+    takes = _worker_hours(collection, slow=collection.faults.slow_share > 0)
+    if _shards(collection)[1] > 1 and takes <= collection.within:
+        return _too_coarse(collection, "the whole run may")
+    return "a shard takes longer than the whole run may: use smaller shards, or allow more time"
+
+
+def _too_coarse(collection: Collection, what: str) -> str:
+    count, grouped = _shards(collection)
+    return (
+        f"the run is too large to be simulated: of its {count:,} shards {grouped:,} are simulated as one, "
+        f"which takes longer than {what}: plan a part of the collection, and multiply the machines"
+    )
