@@ -160,17 +160,22 @@ def simulate(collection: Collection, machines: int, *, seed: int = 0) -> Simulat
         raise ValueError(_too_coarse(collection, "machines work without a failure"))
     free = [(0.0, worker) for worker in range(min(workers, shards))]
     waiting, end, busy, lost, retries = shards, 0.0, 0.0, 0.0, 0
-    while waiting:
+    again: list[float] = []  # when shards were lost that are to be begun again
+    while waiting or again:
         now, worker = heapq.heappop(free)
+        if waiting:
+            waiting -= 1
+        else:
+            now = max(now, heapq.heappop(again))
         slow = random_numbers.random() < faults.slow_share
         takes = usual * random_numbers.uniform(0.8, 1.2) * (faults.slow_factor if slow else 1.0)
         until_failure = random_numbers.expovariate(rate)
         if until_failure < takes:
             lost += until_failure + faults.restart
             retries += 1
+            heapq.heappush(again, now + until_failure)
             heapq.heappush(free, (now + until_failure + faults.restart, worker))
             continue
-        waiting -= 1
         busy += takes
         end = max(end, now + takes)
         heapq.heappush(free, (now + takes, worker))
@@ -186,13 +191,8 @@ def _shards(collection: Collection) -> tuple[int, int]:
 def _worker_hours(collection: Collection, *, slow: bool) -> float:
     """What a worker takes for one shard."""
     costs, video = collection.costs, min(collection.shard_hours, collection.hours)
-    return (
-        video
-        * (costs.decode + costs.encode)
-        / 3600
-        / CORES_PER_WORKER
-        * (collection.faults.slow_factor if slow else 1.0)
-    )
+    usual = video * (costs.decode + costs.encode) / 3600 / CORES_PER_WORKER
+    return usual * (collection.faults.slow_factor if slow else 1.0)
 
 
 def _too_long(collection: Collection) -> str:
