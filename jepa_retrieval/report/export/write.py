@@ -15,7 +15,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, PlacedMoment, place
 from jepa_retrieval.report.export.registry import format_of
 from jepa_retrieval.source_paths import is_ordinary
-from jepa_retrieval.user_paths import absolute
+from jepa_retrieval.user_paths import absolute, link_target
 
 if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
@@ -47,6 +47,8 @@ def export_moments(
 ) -> ExportReport:
     """Write moments to a file, one after the other in their order. An existing file is replaced once all is written.
 
+    A symbolic link stays, and the file that it points to is replaced.
+
     Args:
         file: where to; its ending says the format.
         moments: what to write, such as `[ExportMoment.of(hit) for hit in library.search("a dog").hits]`.
@@ -66,12 +68,12 @@ def export_moments(
     pairs = list(zip(placed, problems, strict=True))
     left_out = [LeftOutMoment(item.moment, problem) for item, problem in pairs if problem is not None]
     edit = Edit(title, [item for item, problem in pairs if problem is None])
-    with _named(target), _folder_beside(target) as folder:
+    with _named(target), _folder_beside(link_target(target)) as folder:
         written = folder / f"export.{chosen.name}"
         left_out += chosen.write(edit, written)
         if len(left_out) == len(moments):
             raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
-        written.replace(target)
+        written.replace(link_target(target))
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
 
 

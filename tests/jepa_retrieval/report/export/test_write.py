@@ -48,6 +48,18 @@ def test_only_what_a_killed_export_left_is_deleted(tmp_path: Path) -> None:
     assert (out / "a.csv").read_text().count("a.mp4") == 1
 
 
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    for name in ("media", "out"):
+        (tmp_path / name).mkdir()
+    target, link = tmp_path / "out" / "a.csv", tmp_path / "a.csv"
+    target.write_text("old")
+    link.symlink_to(target)
+    moment = ExportMoment("a.mp4", "video", 0.0, 1.0)
+    report = export_moments(link, [moment], Library.create(tmp_path / "media"))
+    assert report.file == link and link.is_symlink()
+    assert target.read_text().count("a.mp4") == 1
+
+
 @pytest.mark.parametrize("ending", ["zip", "otio", "fcpxml", "edl"])
 def test_moments_in_an_archive_are_left_out_by_name(tmp_path: Path, ending: str) -> None:
     make_video(tmp_path / "a.mp4", seconds=2, fps=25)
