@@ -15,7 +15,9 @@ from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.kinds import looks_like_media
 from jepa_retrieval.media.patterns import Patterns, RootPatterns
 from jepa_retrieval.media.reasons import os_reason
+from jepa_retrieval.media.sources import opening
 from jepa_retrieval.media.sources.finding import Listed, find, is_source
+from jepa_retrieval.media.sources.opening import is_there
 from jepa_retrieval.media.suffixes import (
     AUDIO_SUFFIXES,
     MEDIA_SUFFIXES,
@@ -23,7 +25,7 @@ from jepa_retrieval.media.suffixes import (
     TYPESCRIPT_SUFFIXES,
 )
 from jepa_retrieval.media.system_folders import is_system_folder
-from jepa_retrieval.source_paths import is_remote
+from jepa_retrieval.source_paths import is_remote, shard_of
 
 INDEX_FOLDER = ".jepa"  # never searched for media
 
@@ -123,7 +125,7 @@ def scan(
     roots = as_paths("roots", roots)
     absolute = [os.path.abspath(root) for root in roots]
     for given, root in zip(roots, absolute, strict=True):
-        if not is_remote(root) and not os.path.lexists(root):
+        if not is_remote(root) and not is_there(Path(root)):
             raise UsageError(f"{given}: {NO_SUCH_FILE}")
     walker = _Walker(
         Patterns(include),
@@ -160,6 +162,10 @@ class _Walker:
                 yield from self._walk_source(Path(root))
                 continue
             try:
+                if shard_of(root) is not None:
+                    about = opening.status(Path(root))
+                    yield FoundFile(Path(root), about.size, about.mtime_ns)
+                    continue
                 status = Path(root).stat()
             except OSError as error:
                 yield ScanProblem(Path(root), os_reason(error))

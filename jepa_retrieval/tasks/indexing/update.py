@@ -206,15 +206,23 @@ class IndexUpdate:
         """Files of an index that a scan of the roots may not find, and that are there to be embedded again."""
         plan = self.plan(old, embed_all=True)
         deleted = set(plan.gone)
-        known = [self.media_root.to_path(text) for text in old.known_files() if text not in deleted]
-        present = [path for path in known if exists(path)]
-        if len(present) < len(known) and not self.options.prune:
-            first = next(path for path in known if not exists(path))
+        known = [text for text in old.known_files() if text not in deleted]
+        damaged = tuple(
+            self.media_root.prefix(problem.path) for problem in plan.problems if is_source(problem.path)
+        )
+        paths = {text: self.media_root.to_path(text) for text in known}
+        lost = {
+            text: path
+            for text, path in paths.items()
+            if not exists(path)
+            or (text not in plan.embed and f"{self.media_root.full(text)}/".startswith(damaged))
+        }
+        if lost and not self.options.prune:
             raise UsageError(
-                f"{len(known) - len(present)} files of the index are not there, such as {first}, and would be lost: "
-                "bring them back, or drop them with --prune"
+                f"{len(lost)} files of the index are not there, such as {next(iter(lost.values()))}, and would be "
+                "lost: bring them back, or drop them with --prune"
             )
-        return present
+        return [path for text, path in paths.items() if text not in lost]
 
     def _left_out_files(self, plan: Plan) -> list[LeftOutFile]:
         return [LeftOutFile(self.media_root.text_of_file(item.path), item.reason) for item in plan.left_out]

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from indexes import Index
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import ScanProblem, is_there, scan
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing import update
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.report import IndexReport
 from jepa_retrieval.tasks.indexing.update import IndexUpdate
@@ -128,6 +130,20 @@ def test_of_a_damaged_shard_the_good_members_are_indexed_and_the_rest_is_told(
     report = run(index, shard)
     assert [failure.error.partition(";")[0] for failure in report.failed] == [DAMAGES[damage]]
     assert (report.indexed, set(index.known_files())) == (1, {"s.tar/0.png"})
+
+
+def test_an_index_of_a_shard_can_be_rebuilt_but_not_while_members_cannot_be_read(
+    shard: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(index, shard)
+    monkeypatch.setattr(update, "load_model", lambda _: ColourModel())
+    rebuild = IndexUpdate([shard], IndexOptions(), MediaRoot(shard.parent)).rebuild
+    fresh, report = rebuild(index, model=None, prompt=None)
+    assert (report.indexed, report.failed) == (3, [])
+    flip_second_header(shard)
+    with pytest.raises(UsageError, match=r"2 files of the index are not there, such as .*[12]\.png"):
+        rebuild(fresh, model=None, prompt=None)
+    assert len(Index.open(index.folder).known_files()) == 3
 
 
 def pax(records: bytes) -> bytes:
