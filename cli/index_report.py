@@ -46,11 +46,11 @@ def print_plan(plan: Plan, *, json: bool) -> None:
 def print_report(report: IndexReport, *, json: bool, one_line: bool, kept: bool = True) -> None:
     """Print what a run did: problems and notes to standard error, the summary to standard output.
 
-    `kept`: whether the index stays, so that `jepa status` can list the rest of a long list; else `--json` does.
+    `kept`: whether the index stays, so that `jepa status` can list the rest of a long list.
     """
     for failures in (report.failed, report.partial, report.warnings, report.unheard, report.unread):
         failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
-    _print_failures(report, kept=kept)
+    _print_failures(report, MAX_FAILURES_SHOWN if kept else len(report.failed))
     _print_warnings(report)
     _print_kept(report)
     _print_left_out(report, kept=kept)
@@ -119,20 +119,19 @@ def _summary_line(report: IndexReport) -> str:
     return f"{', '.join(parts)}; {console.count(report.clips, 'clip')} in the index."
 
 
-def _print_failures(report: IndexReport, *, kept: bool) -> None:
+def _print_failures(report: IndexReport, shown: int) -> None:
     for failures, what, option in (
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
         (report.unheard, "without speech, or with a part of it", ""),
         (report.unread, "in which writing could not be looked for", ""),
     ):
-        for failure in failures[:MAX_FAILURES_SHOWN]:
+        for failure in failures[:shown]:
             partial = "; indexed in part" if failures is report.partial else ""
             console.warning(f"{failure.path}: {failure.error}{partial}")
-        if len(failures) > MAX_FAILURES_SHOWN:
-            more = len(failures) - MAX_FAILURES_SHOWN
-            by_status = f"; 'jepa status {option}' lists them" if option else ""
-            listed = by_status if kept else "; --json lists them"
+        if len(failures) > shown:
+            more = len(failures) - shown
+            listed = f"; 'jepa status {option}' lists them" if option else ""
             console.warning(f"{console.count(more, 'more file')} {what}{listed}")
 
 
