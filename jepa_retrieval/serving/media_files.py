@@ -6,9 +6,12 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from jepa_retrieval.media.sources.opening import place_in_shard
 from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.serving.served import Commit
+from jepa_retrieval.source_paths import is_remote, shard_of
 
 
 class MediaFiles:
@@ -19,13 +22,26 @@ class MediaFiles:
         self._allowed = [Path(os.path.realpath(folder)) for folder in allowed]
 
     def readable(self, commit: Commit, path: str) -> Path:
-        """Where the file of a stored path really lies: a path without symbolic links.
+        """Where the file of a stored path really lies: a path without symbolic links, maybe into an archive.
 
         Raises:
             ProblemError: it is not there (404), or it or a link leads out of the allowed folders (403).
         """
+        stated = commit.media_root.to_path(path)
+        if is_remote(stated):
+            raise ProblemError(404, "the file lies in a store elsewhere, from which the server reads nothing")
+        shard = _shard_of(stated)
+        if shard is None:
+            return self._real(commit, stated)
+        archive = self._real(commit, shard)
+        file = archive / stated.relative_to(shard)
+        if not _is_in_archive(file):
+            raise ProblemError(404, "the file is not in its archive now, or the archive cannot be read")
+        return file
+
+    def _real(self, commit: Commit, stated: Path) -> Path:
         try:
-            real = Path(os.path.realpath(commit.media_root.to_path(path), strict=True))
+            real = Path(os.path.realpath(stated, strict=True))
             status = real.stat()
         except (OSError, ValueError):
             raise ProblemError(404, "the file is not there now; its disk may be missing") from None
@@ -55,7 +71,47 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def open_regular(path: Path) -> int:
+class OpenedFile(NamedTuple):
+    """A file that is being read: on its own, or a range of bytes of an archive."""
+
+    descriptor: int
+    begin: int  # first byte
+    size: int  # bytes
+    mtime_ns: int
+
+
+def open_readable(path: Path) -> OpenedFile:
+    """Open what `MediaFiles.readable` has found; the descriptor must be closed.
+
+    Raises:
+        ProblemError: it has been replaced by something else since, or may not be read.
+    """
+    try:
+        place = place_in_shard(path)
+    except OSError:
+        raise ProblemError(404, "the file is not in its archive any more") from None
+    descriptor = _open_regular(path if place is None else place.shard)
+    status = os.fstat(descriptor)
+    if place is None:
+        return OpenedFile(descriptor, 0, status.st_size, status.st_mtime_ns)
+    return OpenedFile(descriptor, place.begin, place.size, status.st_mtime_ns)
+
+
+def _shard_of(path: Path) -> Path | None:
+    try:
+        return shard_of(path)
+    except (OSError, ValueError):  # a name that no file has
+        return None
+
+
+def _is_in_archive(path: Path) -> bool:
+    try:
+        return place_in_shard(path) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _open_regular(path: Path) -> int:
     """Open a file that `MediaFiles.readable` has found, for reading; a file descriptor.
 
     Raises:

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from jepa_retrieval.serving.media_files import open_regular
+from jepa_retrieval.serving.media_files import OpenedFile, open_readable
 from jepa_retrieval.serving.problems import problem_response
 
 _CHUNK = 256 * 2**10
@@ -70,20 +70,19 @@ class FileStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file, a range of it, or that it has not changed."""
-        descriptor = await anyio.to_thread.run_sync(open_regular, self._path)
+        file = await anyio.to_thread.run_sync(open_readable, self._path)
         try:
-            await self._send(scope, receive, send, descriptor)
+            await self._send(scope, receive, send, file)
         finally:
-            os.close(descriptor)
+            os.close(file.descriptor)
 
-    async def _send(self, scope: Scope, receive: Receive, send: Send, descriptor: int) -> None:
-        status = os.fstat(descriptor)
+    async def _send(self, scope: Scope, receive: Receive, send: Send, file: OpenedFile) -> None:
         asked = Headers(scope=scope)
-        etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        etag = f'"{file.mtime_ns:x}-{file.begin + file.size:x}-{file.size:x}"'
         headers = {
             **_HEADERS,
             "etag": etag,
-            "last-modified": email.utils.formatdate(status.st_mtime, usegmt=True),
+            "last-modified": email.utils.formatdate(file.mtime_ns / 1e9, usegmt=True),
             "content-type": self.media_type or "application/octet-stream",
         }
         if etag in [part.strip() for part in asked.get("if-none-match", "").split(",")]:
@@ -93,22 +92,22 @@ class FileStream(Response):
         condition = asked.get("if-range")
         wanted = asked.get("range") if condition in (None, etag) else None
         try:
-            part = parse_range(wanted, status.st_size)
+            part = parse_range(wanted, file.size)
         except UnsatisfiableRangeError:
-            headers = {"content-range": f"bytes */{status.st_size}"}
+            headers = {"content-range": f"bytes */{file.size}"}
             await problem_response(416, "the range begins after the end of the file", headers=headers)(
                 scope, receive, send
             )
             return
-        start, stop = part or (0, status.st_size)
+        start, stop = part or (0, file.size)
         headers["content-length"] = str(stop - start)
         if part is not None:
-            headers["content-range"] = f"bytes {start}-{stop - 1}/{status.st_size}"
+            headers["content-range"] = f"bytes {start}-{stop - 1}/{file.size}"
         await _start(send, 200 if part is None else 206, headers)
         if scope["method"] == "HEAD":
             stop = start
         while start < stop:
-            chunk = await anyio.to_thread.run_sync(_read, descriptor, start, min(_CHUNK, stop - start))
+            chunk = await anyio.to_thread.run_sync(_read, file, start, min(_CHUNK, stop - start))
             if not chunk:
                 raise OSError(f"{self._path}: became shorter while it was sent")
             start += len(chunk)
@@ -121,8 +120,9 @@ async def _start(send: Send, status: int, headers: dict[str, str]) -> None:
     await send({"type": "http.response.start", "status": status, "headers": raw})
 
 
-def _read(descriptor: int, start: int, length: int) -> bytes:
+def _read(file: OpenedFile, start: int, length: int) -> bytes:
+    at = file.begin + start
     if hasattr(os, "pread"):
-        return os.pread(descriptor, length, start)
-    os.lseek(descriptor, start, os.SEEK_SET)  # one reader only
-    return os.read(descriptor, length)
+        return os.pread(file.descriptor, length, at)
+    os.lseek(file.descriptor, at, os.SEEK_SET)  # one reader only
+    return os.read(file.descriptor, length)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.sources import remote, tar
@@ -59,6 +59,21 @@ def open_binary(path: Path) -> BinaryIO:
     if is_remote(path):
         return cast(BinaryIO, BufferedReader(remote.RangeFile(remote.describe(path)), _BUFFER))
     return _open_regular(path)
+
+
+class Place(NamedTuple):
+    """Where the bytes of a file in a shard are."""
+
+    shard: Path
+    begin: int  # first byte
+    size: int  # bytes
+    mtime_ns: int
+
+
+def place_in_shard(path: Path) -> Place | None:
+    """Where a file lies in its shard; None of a file in none. Errors as of `status`."""
+    shard = shard_of(path)
+    return None if shard is None else Place(shard, *_member(path, shard, status(shard)))
 
 
 def is_there(path: Path) -> bool:

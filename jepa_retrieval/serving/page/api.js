@@ -76,6 +76,22 @@ export function send(path, body, signal) {
   return request(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
+/**
+ * Why the server does not give a file, as a sentence.
+ * @param {string} path
+ */
+export async function whyNot(path) {
+  const headers = new AbortController();
+  try {
+    await request(path, { signal: headers.signal });
+    return "the browser does not play it.";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    headers.abort(); // the rest need not be sent
+  }
+}
+
 /** @param {string} path */
 export function remove(path) {
   return request(path, { method: "DELETE" });

@@ -1,7 +1,7 @@
 // The query box: the text, and the other terms as chips with weights; pictures are dropped, pasted or chosen.
 
 import { byId, element, say, sayProblem } from "./dom.js";
-import { addTerm, change, onQuery, query, textTerm } from "./query.js";
+import { addTerm, change, isSearched, onQuery, query, textTerm } from "./query.js";
 
 /** @import { ShownTerm } from "./types" */
 
@@ -23,6 +23,8 @@ export function setUpChips(search) {
       change({ terms: query.terms.slice(0, -1) });
     }
   });
+  // The cross in the field empties it: the hits of its text go, too.
+  input.addEventListener("search", () => !input.value && !isSearched() && search());
   onQuery(() => show(search));
   setUpPictures(search);
 }

@@ -16,7 +16,7 @@ const KEYS = [
   ["j, l", "10 seconds back or forward"],
   [", .", "one second back or forward"],
   ["← → on the strip", "5 seconds back or forward"],
-  ["Esc", "close the player"],
+  ["Esc", "leave the search field; close the player"],
   ["?", "this list"],
 ];
 
@@ -31,7 +31,10 @@ export function setUpKeys() {
     if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     const at = /** @type {HTMLElement} */ (event.target);
     if (at.matches("textarea, select, input:not([type=checkbox])")) {
-      if (event.key === "Escape") at.blur();
+      if (event.key === "Escape") {
+        event.preventDefault(); // browsers empty the field
+        at.blur();
+      }
       if (at.id === "query" && actInQuery(event.key, /** @type {HTMLInputElement} */ (at))) event.preventDefault();
       return;
     }

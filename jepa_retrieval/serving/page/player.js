@@ -1,9 +1,9 @@
 // The player: a file at a moment, with the score strip below it and its other moments.
 
-import { media, scores } from "./api.js";
+import { media, scores, whyNot } from "./api.js";
 import { loadCaptions, showCaption } from "./captions.js";
 import { byId, clock, element, fileName, interval, percent, sayProblem, wordsOf } from "./dom.js";
-import { onQuery, requestTerms } from "./query.js";
+import { onSearch, searchedTerms } from "./query.js";
 import { likeLess, likeMore } from "./results.js";
 import { setUpStrip, showScores, showTime } from "./strip.js";
 
@@ -39,7 +39,7 @@ export function setUpPlayer() {
   byId("full", HTMLElement).addEventListener("click", () => void stage.requestFullscreen().catch(sayProblem));
   byId("player-more", HTMLElement).addEventListener("click", () => hit && likeMore(hit));
   byId("player-less", HTMLElement).addEventListener("click", () => hit && likeLess(hit));
-  onQuery(() => item && void showStrip());
+  onSearch(() => item && void showStrip());
 }
 
 /** The file that is open. */
@@ -97,7 +97,7 @@ function showPicture(found) {
     src: found.plays_natively ? found.file_url : preview,
     alt: found.path,
     error: () => {
-      if (picture.src.includes("/preview")) cannotShow();
+      if (picture.src.includes("/preview")) void cannotShow(found);
       else picture.src = preview;
     },
   });
@@ -121,7 +121,7 @@ function showVideo(found, start) {
   made.addEventListener("click", togglePlay);
   made.addEventListener("error", () => {
     if (made !== video || !made.getAttribute("src")) return;
-    if (transcoded) cannotShow();
+    if (transcoded) void cannotShow(found);
     else transcode(start);
   });
   stage.replaceChildren(made);
@@ -153,9 +153,10 @@ function forgetVideo() {
   old.load();
 }
 
-function cannotShow() {
-  byId("player-problem", HTMLElement).textContent =
-    "This file cannot be shown: it is missing, damaged, or of a kind that cannot be decoded.";
+/** @param {MediaItem} found */
+async function cannotShow(found) {
+  const reason = await whyNot(found.preview_url);
+  if (item === found) byId("player-problem", HTMLElement).textContent = `This file cannot be shown: ${reason}`;
 }
 
 /** Seconds of the file. */
@@ -217,7 +218,7 @@ async function showStrip() {
   asking?.abort();
   const mine = (asking = new AbortController());
   const moments = byId("player-moments", HTMLElement);
-  const terms = requestTerms();
+  const terms = searchedTerms();
   if (!terms.length || shown.kind === "image") {
     showScores(null, length());
     moments.replaceChildren();

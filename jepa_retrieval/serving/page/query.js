@@ -8,12 +8,40 @@ const EMPTY = { text: "", terms: [], filter: "", group: "moment", confidence: 0 
 /** @type {Query} */
 export let query = { ...EMPTY };
 
+/** @type {Query} what the hits on the page answer */
+let searched = { ...EMPTY };
+
+/** @type {Set<() => void>} */
+const searchListeners = new Set();
+
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
 /** @param {() => void} listener called when the query has changed */
 export function onQuery(listener) {
   listeners.add(listener);
+}
+
+/** @param {() => void} listener called when another query is searched for */
+export function onSearch(listener) {
+  searchListeners.add(listener);
+}
+
+/** Whether the hits on the page are those of the query as it is now. */
+export function isSearched() {
+  return searched === query;
+}
+
+/** The query as it is now is searched for. */
+export function markSearched() {
+  if (isSearched()) return;
+  searched = query;
+  for (const listener of searchListeners) listener();
+}
+
+/** The terms of the last search, whatever has been typed since. */
+export function searchedTerms() {
+  return termsOf(searched);
 }
 
 /** @param {Partial<Query>} change */

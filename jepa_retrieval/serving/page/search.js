@@ -3,7 +3,7 @@
 import { ProblemError, indexes, search as ask } from "./api.js";
 import { byId, count, element, percent, say, sayProblem } from "./dom.js";
 import { showFilterProblem } from "./filters.js";
-import { described, query, remember, requestBody, requestTerms } from "./query.js";
+import { described, markSearched, query, remember, requestBody, requestTerms } from "./query.js";
 import { addHits, clearHits, shownHits } from "./results.js";
 
 const MIN_CONVINCING = 0.35; // a best hit that is less likely than this is called a poor one
@@ -27,6 +27,7 @@ export function setUpSearch() {
 /** @param {{ keep?: boolean }} [options] keep: leave the browser's history as it is */
 export async function search({ keep = false } = {}) {
   if (!keep) remember();
+  markSearched();
   running?.abort();
   cursor = null;
   more.hidden = true;

@@ -43,7 +43,11 @@ Filter = Annotated[
 ]
 IndexNames = Annotated[
     list[Annotated[str, Field(max_length=1000)]],
-    Field(max_length=100, description="Names of indexes, as /v1/indexes gives them; all without this."),
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Names of indexes, as /v1/indexes gives them; all without this.",
+    ),
 ]
 Cursor = Annotated[
     str,

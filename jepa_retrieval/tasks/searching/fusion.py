@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Clips that are fetched for every moment asked for: many hold the same line, or only some of the words.
 CLIPS_PER_MOMENT = 4
 MIN_CLIPS = 40
+
+# Takes embeddings of clips, float32 [n, E]; returns n probabilities, None where an index is too small for them.
+Likelihoods = Callable[[np.ndarray], Sequence[float | None]]
 
 _FINDERS = {"said": find_spoken, "written": find_written}
 
@@ -46,7 +49,13 @@ def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple
 
 
 def join_words(
-    index: Index, query: Query, vector: np.ndarray, seen: Sequence[Moment], options: SearchOptions
+    index: Index,
+    query: Query,
+    vector: np.ndarray,
+    seen: Sequence[Moment],
+    options: SearchOptions,
+    *,
+    likelihoods: Likelihoods,
 ) -> list[Moment]:
     """At most `top` moments by what is seen, said and written in them, the likeliest first.
 
@@ -57,6 +66,8 @@ def join_words(
         vector: its embedding, float32 [E].
         seen: moments by what is seen, best first.
         options: of the search.
+        likelihoods: how likely clips are by what is seen in them. With it a clip that is not among the moments of
+            `seen` has the same confidence as if more of them had been asked for.
 
     Raises:
         UsageError: as `senses_of`.
@@ -74,9 +85,11 @@ def join_words(
     confidences = [moment.confidence or 0.0 for moment in moments]
     order = dict(zip(map(id, moments), np.minimum.accumulate(confidences).tolist(), strict=True))
     clips = index.embeddings([found.clip.clip_id for found in words])
-    for found, cosine in zip(words, (clips @ vector).tolist(), strict=True):
+    cosines = (clips @ vector).tolist()
+    sights = likelihoods(clips) if moments and words else [None] * len(words)
+    for found, cosine, sight in zip(words, cosines, sights, strict=True):
         number = next((n for n, moment in enumerate(moments) if _overlap(moment, found)), None)
-        moment = _unseen(found.clip, cosine) if number is None else moments.pop(number)
+        moment = _unseen(found.clip, cosine, sight) if number is None else moments.pop(number)
         joined = _with_words(moment, found)
         order[id(joined)] = joined.confidence or 0.0
         moments.append(joined)
@@ -89,8 +102,10 @@ def join_words(
     return moments[: options.top]
 
 
-def _unseen(clip: ClipHit, cosine: float) -> Moment:
-    return Moment(0, cosine, None, clip.path, clip.kind, clip.start, clip.end, clip.clip_id, found_by=())
+def _unseen(clip: ClipHit, cosine: float, confidence: float | None) -> Moment:
+    return Moment(
+        0, cosine, confidence, clip.path, clip.kind, clip.start, clip.end, clip.clip_id, found_by=()
+    )
 
 
 def _overlap(moment: Moment, found: WordsFound) -> bool:

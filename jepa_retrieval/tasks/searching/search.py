@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -152,7 +153,14 @@ def _result(
 ) -> SearchResult:
     """The moments with their refined times and confidences."""
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
-    moments = join_words(index, query, embedded.vector, _calibrated(index, found, embedded, null), options)
+    moments = join_words(
+        index,
+        query,
+        embedded.vector,
+        _calibrated(index, found, embedded, null),
+        options,
+        likelihoods=partial(confidences, null, embedded),
+    )
     moments = [
         moment
         for moment in moments

@@ -1,6 +1,7 @@
 """Files, thumbnails and previews, through real HTTP."""
 
 import io
+import tarfile
 from pathlib import Path
 
 import av
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from jepa_retrieval.library import Library
 from jepa_retrieval.serving.ranges import UnsatisfiableRangeError, parse_range
-from tests.jepa_retrieval.serving.conftest import Running
+from jepa_retrieval.serving.settings import ServeSettings
+from tests.jepa_retrieval.serving.conftest import Running, serving
 
 
 def test_media_are_listed_page_by_page(client: httpx.Client) -> None:
@@ -168,6 +171,39 @@ def test_a_file_that_cannot_be_shown_says_why(server: Running) -> None:
     assert (damaged.status_code, beyond.status_code, turned_round.status_code) == (422, 422, 422)
     assert "video" in damaged.json()["detail"]
     assert "frame" in beyond.json()["detail"]
+
+
+def test_files_in_an_archive_are_served_from_where_they_lie_in_it(library: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    archives = [folder / "a.tar", folder / "b.tar"]
+    for path, film in zip(archives, ("old.avi", "turned.mkv"), strict=True):
+        with tarfile.open(path, "w") as archive:
+            archive.add(library / film, f"films/{film}")
+            archive.add(library / "rocket.jpg", "rocket.jpg")
+    Library.create(folder).index(archives)
+    archives[1].rename(tmp_path / "b.tar")
+    archives[1].symlink_to(tmp_path / "b.tar")
+    content = (library / "rocket.jpg").read_bytes()
+
+    with serving(ServeSettings(indexes=[folder], port=0)) as running:
+        media, client = running.media(), running.client
+        photograph, film = media["a.tar/rocket.jpg"], media["a.tar/films/old.avi"]
+        whole = client.get(photograph["file_url"])
+        part = client.get(photograph["file_url"], headers={"Range": "bytes=-50"})
+        beyond = client.get(photograph["file_url"], headers={"Range": f"bytes={len(content)}-"})
+        preview = client.get(film["preview_url"], params={"start": 1, "end": 2})
+        outside = client.get(media["b.tar/films/turned.mkv"]["file_url"])
+        archives[0].write_bytes(b"no archive any more")
+        gone = client.get(photograph["file_url"])
+
+    assert (whole.content, whole.headers["content-type"]) == (content, "image/jpeg")
+    assert (part.status_code, part.content, beyond.status_code) == (206, content[-50:], 416)
+    assert preview.status_code == 200
+    with av.open(io.BytesIO(preview.content)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+    assert outside.status_code == 403
+    assert gone.status_code == 404 and "archive" in gone.json()["detail"]
 
 
 def test_a_preview_ends_when_the_client_goes(server: Running) -> None:

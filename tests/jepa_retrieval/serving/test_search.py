@@ -119,6 +119,7 @@ def test_what_is_no_filter_is_a_problem_that_names_the_columns(client: httpx.Cli
         {"query": [{"image_url": "data:image/png;base64,####"}]},
         {"query": [{"image_url": "data:image/png;base64,bm8gcGljdHVyZQ=="}]},
         {"query": "a", "indexes": ["another"]},
+        {"query": "a", "indexes": []},
         {"query": "a\0b"},
     ],
 )

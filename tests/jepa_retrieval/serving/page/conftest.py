@@ -16,7 +16,7 @@ from tests.jepa_retrieval.serving.conftest import serving
 from tests.media_factory import RED, make_picture, make_video
 from tests.real_media import copy_media, video
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "photos/<img src=x onerror=document.title='hostile'>.png"
 
 WAIT_SECONDS = 10

@@ -45,6 +45,21 @@ def test_hits_have_pictures_scores_and_confidence(page: Page) -> None:
     expect(page.locator("#verdict")).to_be_empty()
 
 
+def test_escape_leaves_the_search_field_and_its_cross_empties_the_page(page: Page) -> None:
+    search(page, "a cat")
+    page.keyboard.press("Escape")
+    expect(page.locator("#query")).not_to_be_focused()
+    expect(page.locator("#query")).to_have_value("a cat")
+    page.locator("#query").evaluate(
+        """field => {
+          field.value = "";
+          for (const name of ["input", "search"]) field.dispatchEvent(new Event(name));
+        }"""
+    )
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("#status")).to_contain_text("by meaning")
+
+
 def test_a_name_with_html_is_text(page: Page) -> None:
     search(page, "a red square")
     assert HOSTILE in paths(page)

@@ -45,6 +45,19 @@ def test_a_hit_plays_at_its_moment_and_a_click_on_the_strip_seeks(page: Page) ->
     wait_until(page, f"Math.abs(({TIME}) - {first}) < 2.5")
 
 
+def test_the_strip_is_of_the_last_search_whatever_was_typed_since(page: Page) -> None:
+    only(page, "long.mp4")
+    page.locator(".card .open").first.click()
+    expect(page.locator("#player-moments button").first).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("searchbox").fill("red")
+    with page.expect_response("**/scores") as answer:
+        page.keyboard.press("Enter")
+    assert answer.value.request.post_data_json["query"] == [{"text": "red", "weight": 1}]
+    assert len([url for url in asked if url.endswith("/scores")]) == 1
+
+
 def test_what_browsers_cannot_play_is_transcoded_and_seekable(page: Page) -> None:
     page.goto("/?q=bicycles&filter=path+%3D+'videos/old.avi'")
     page.locator(".card .open").first.click()

@@ -51,6 +51,13 @@ def test_what_is_seen_and_said_is_one_moment(library: Library) -> None:
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
 
 
+def test_a_confidence_does_not_depend_on_how_many_moments_were_asked_for(library: Library) -> None:
+    for text in ("welcome, harbour", "fly, moon", "cafe, closed"):
+        many = {hit.clip_id: hit for hit in library.search(text, top=20).hits}
+        (best,) = library.search(text, top=1).hits
+        assert best.said and best.confidence == pytest.approx(many[best.clip_id].confidence, abs=1e-6)
+
+
 def test_pictures_keep_their_order_where_nothing_was_said(library: Library) -> None:
     seen = library.search("blue", within=["seen"]).hits
     assert library.search("blue").hits == seen
