@@ -77,7 +77,7 @@ def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[
     library = None if folder is None else Library.open(folder)
     if library is not None and model in (None, library.records.manifest.model):
         return library.model, library.records
-    if library is not None and index is not None and not _is_from_environment(index):
+    if library is not None and index is not None and not is_from_environment(index):
         raise UsageError(
             f"--index {index} was made with the model {library.records.manifest.model}, not with --model {model}: "
             "give one of the two"
@@ -96,13 +96,14 @@ def index_folder(given: Path | None) -> Path:
         return nearest_index()
     folder = existing_index(given)
     if not is_index(folder):
-        variable = "$JEPA_INDEX: " if _is_from_environment(given) else ""
+        variable = "$JEPA_INDEX: " if is_from_environment(given) else ""
         why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
         raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
     return folder
 
 
-def _is_from_environment(given: Path) -> bool:
+def is_from_environment(given: Path) -> bool:
+    """Whether an index comes from $JEPA_INDEX, not from --index."""
     return os.environ.get("JEPA_INDEX") == str(given)
 
 

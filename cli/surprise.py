@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
-from cli.locate import model_and_index, open_library
+from cli.locate import is_from_environment, model_and_index, open_library
 from cli.options import (
     DeviceOption,
     DynamicsOption,
@@ -56,13 +56,15 @@ def surprise(
 
     Every window of FILE is compared with its prediction, or every clip of an index, from the stored tokens alone, so
     that nothing is decoded. z is a robust z-score within the file or the index. Cuts do not count as surprises;
-    --json lists them. Lines have z, time and path. If FILE is incomplete, a warning says what is missing, and the
+    --json lists them. With V-JEPA 2 in a folder as the Hugging Face hub has it, --model FOLDER lets its own predictor
+    foresee (docs/states.md). Lines have z, time and path. If FILE is incomplete, a warning says what is missing, and the
     exit status is 1.
 
     \b
     Examples:
       jepa surprise garden.mp4
       jepa surprise garden.mp4 --html surprises.html
+      jepa surprise garden.mp4 --model ~/models/vjepa2-vitl-fpc64-256
       jepa surprise --index ~/Videos --top 20
       jepa surprise --index ~/Videos --where "duration > 60" --json
     """
@@ -120,9 +122,19 @@ def _of_file(
     top: int,
     min_z: float,
 ) -> FileSurprise:
+    from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor, vjepa2_folder
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
     from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_file
 
+    folder = None if model is None else vjepa2_folder(model)
+    if folder is not None:
+        from jepa_retrieval.tasks.foreseeing.pretrained import surprise_by_predictor
+
+        given = {"--dynamics": dynamics, "--index": None if index and is_from_environment(index) else index}
+        for name, value in given.items():
+            if value is not None:
+                raise UsageError(f"{name} has no effect with --model {model}: V-JEPA 2 has its own predictor")
+        return surprise_by_predictor(file, PretrainedPredictor(folder), top=top, min_z=min_z)
     loaded, records = model_and_index(file, model, index)
     opened = open_dynamics(loaded, index=records, path=dynamics)
     return surprise_of_file(file, loaded, opened, top=top, min_z=min_z)

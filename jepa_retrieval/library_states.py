@@ -56,14 +56,34 @@ class StateVerbs:
         return surprise_of_index(self.records, dynamics, top=top, min_z=min_z, where=where)
 
     def surprise_of_file(
-        self: HasIndex, path: Path | str, *, top: int = 10, min_z: float = 3.0
+        self: HasIndex,
+        path: Path | str,
+        *,
+        top: int = 10,
+        min_z: float = 3.0,
+        predictor: Path | str | None = None,
     ) -> FileSurprise:
         """The intervals of a video, indexed or not, that the states before them did not lead one to expect.
+
+        Args:
+            path: the video.
+            top: at most so many intervals.
+            min_z: only windows with this robust z-score, within the file, or more.
+            predictor: a folder with V-JEPA 2 as the Hugging Face hub has it, whose own predictor is used; None: the
+                dynamics of this index or its model.
 
         Raises:
             UnreadableMediaError: the file cannot be decoded.
             UsageError: it is a picture, or there are no dynamics for this index.
+            ModelError: there is no V-JEPA 2 in the folder `predictor`, or its weights cannot be read.
         """
+        if predictor is not None:
+            from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor
+            from jepa_retrieval.tasks.foreseeing.pretrained import surprise_by_predictor
+            from jepa_retrieval.user_paths import user_path
+
+            opened = PretrainedPredictor(user_path(predictor))
+            return surprise_by_predictor(user_path(path), opened, top=top, min_z=min_z)
         from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
         from jepa_retrieval.tasks.foreseeing.surprise import surprise_of_file
         from jepa_retrieval.user_paths import user_path

@@ -14,6 +14,7 @@ from tests.cli.conftest import Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
 from tests.unprivileged import unprivileged
+from tests.vjepa2_checkpoint import tiny_vjepa2
 
 
 def test_surprise_of_a_file(jepa: Jepa, tmp_path: Path) -> None:
@@ -52,6 +53,17 @@ def test_surprise_of_an_index(jepa: Jepa, library: Path) -> None:
     }
     none = jepa("surprise", "--index", library, "--where", "kind = 'image'")
     assert (none.status, none.out) == (0, "")
+
+
+def test_surprise_by_the_predictor_of_vjepa2(jepa: Jepa, tmp_path: Path) -> None:
+    folder = tiny_vjepa2(tmp_path / "vjepa2")
+    clip = make_video(tmp_path / "a.mp4", seconds=3.0, fps=6)
+    done = jepa("surprise", clip, "--model", folder, "--min-z", "0", "--json")
+    assert (done.status, done.err) == (0, "")
+    document = json.loads(done.out)
+    assert document["model"] == f"local:{folder}" and len(document["curve"]) == 9
+    refused = jepa("surprise", clip, "--model", folder, "--dynamics", clip)
+    assert refused.status == 2 and "--dynamics has no effect with --model" in refused.err
 
 
 def test_anticipate(jepa: Jepa, library: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from indexes import Index
 from jepa_retrieval.arguments import as_count
 from jepa_retrieval.media.types import ReadReport
-from jepa_retrieval.models.cuts import distances, find_cuts
+from jepa_retrieval.models.cuts import Cuts, distances, find_cuts
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.tasks.foreseeing.states import DEFAULT_RATE, StoredStates, file_states, stored_states
@@ -137,31 +137,67 @@ def surprise_of_file(
     report = ReadReport()
     seen = file_states(path, model, dynamics.projection.states, rate=rate, report=report)
     scores = score_states(seen.states, seen.times, dynamics)
-    z = robust_z(scores.relative)
-    rows = _intervals(z, min_z)
+    return file_surprise(
+        path,
+        model.name,
+        seen.times,
+        scores.raw,
+        robust_z(scores.relative),
+        Cuts(scores.cuts, scores.flashes),
+        top=top,
+        min_z=min_z,
+        partial="; ".join(report.partial) or None,
+    )
+
+
+def file_surprise(
+    path: Path,
+    model: str,
+    times: np.ndarray,
+    raw: np.ndarray,
+    z: np.ndarray,
+    cuts: Cuts,
+    *,
+    top: int,
+    min_z: float,
+    partial: str | None,
+) -> FileSurprise:
+    """What W scored windows of a video show: neighbours that reach `min_z` are joined, the greatest come first.
+
+    Args:
+        path: the video.
+        model: its name.
+        times: float [W, 2], start and end of each window, seconds.
+        raw: float [W], NaN where nothing was predicted.
+        z: float [W].
+        cuts: rows.
+        top: at most so many intervals.
+        min_z: only windows with this z-score or more.
+        partial: what of the file could not be read.
+    """
     surprises = [
         Surprise(
             str(path),
-            _rounded(seen.times[rows_of[0], 0]),
-            _rounded(seen.times[rows_of[-1], 1]),
+            _rounded(times[rows[0], 0]),
+            _rounded(times[rows[-1], 1]),
             float(z[best]),
-            float(scores.raw[best]),
+            float(raw[best]),
         )
-        for rows_of in rows
-        for best in [max(rows_of, key=lambda row: float(z[row]))]
+        for rows in _intervals(z, min_z)
+        for best in [max(rows, key=lambda row: float(z[row]))]
     ]
-    starts = seen.times[:, 0]
+    starts = times[:, 0]
     return FileSurprise(
         str(path),
-        model.name,
+        model,
         sorted(surprises, key=lambda one: -one.z)[:top],
         [
             (_rounded(start), None if np.isnan(value) else float(value))
             for start, value in zip(starts, z, strict=True)
         ],
-        [_rounded(starts[row]) for row in scores.cuts],
-        [_rounded(starts[row]) for row in scores.flashes],
-        "; ".join(report.partial) or None,
+        [_rounded(starts[row]) for row in cuts.starts],
+        [_rounded(starts[row]) for row in cuts.flashes],
+        partial,
     )
 
 
