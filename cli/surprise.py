@@ -57,8 +57,8 @@ def surprise(
     Every window of FILE is compared with its prediction, or every clip of an index, from the stored tokens alone, so
     that nothing is decoded. z is a robust z-score within the file or the index. Cuts do not count as surprises;
     --json lists them. With V-JEPA 2 in a folder as the Hugging Face hub has it, --model FOLDER lets its own predictor
-    foresee (docs/states.md). Lines have z, time and path. If FILE is incomplete, a warning says what is missing, and the
-    exit status is 1.
+    foresee (docs/states.md). Lines have z, time and path. If FILE is incomplete, a warning says what is missing, and
+    the exit status is 1.
 
     \b
     Examples:
