@@ -57,13 +57,15 @@ def share_out(*, cpus: float, gpus: float, workers: int | None) -> Shares:
 def connected(address: str | None, *, workers: int | None) -> Iterator[Any]:
     """The module `ray`, connected to a cluster; a cluster that was started for it ends with the block.
 
+    A connection that this program has already is used, and stays.
+
     Args:
         address: "auto" for the cluster that this machine belongs to, a host with or without a port for another one;
             None starts one on this machine.
         workers: how many are wanted.
 
     Raises:
-        UsageError: Ray is not installed.
+        UsageError: Ray is not installed, or this program is connected to another cluster than the one wanted.
         ClusterError: there is no cluster, or it cannot be reached.
     """
     require_ray()
@@ -71,7 +73,8 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    if ray.is_initialized() and address is None:  # the caller's own connection stays
+    if ray.is_initialized():
+        _require_same(ray, address)
         yield ray
         return
     # The names of sockets in it are limited to 107 bytes, and $TMPDIR may be long.
@@ -93,6 +96,15 @@ def connected(address: str | None, *, workers: int | None) -> Iterator[Any]:
         ray.shutdown()
         if logs is not None:
             shutil.rmtree(logs, ignore_errors=True)
+
+
+def _require_same(ray: Any, address: str | None) -> None:
+    """Raise UsageError if the program is connected to another cluster than the one at `address`."""
+    here = ray.get_runtime_context().gcs_address
+    if address not in (None, "auto") and with_port(str(address)) != here:
+        raise UsageError(
+            f"this program is connected to the Ray cluster at {here}, not to {address}: call ray.shutdown() before"
+        )
 
 
 def _connect(ray: Any, address: str | None, logs: str | None, workers: int | None) -> None:

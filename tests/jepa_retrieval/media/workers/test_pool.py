@@ -44,6 +44,11 @@ def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(folder / "long.mp4", seconds=600, fps=4, size=(64, 48), gop=4, options=options)
 
 
+def long_request(path: Path) -> DecodeRequest:
+    """A request for far more than the queues hold: it cannot be read to the end before its first event is seen."""
+    return request(path, image_size=128, sampling=2.0)
+
+
 def request(path: Path, **options: object) -> DecodeRequest:
     return DecodeRequest(path, **{"image_size": SIZE, **options})  # type: ignore[arg-type]
 
@@ -127,7 +132,7 @@ def test_a_crash_costs_one_file(tmp_path: Path, long_video: Path) -> None:
     killed: set[int] = set()
     with DecodePool(workers=1) as pool:
         events = []
-        for event in pool.run([request(path) for path in (pictures[0], long_video, *pictures[1:])]):
+        for event in pool.run([request(pictures[0]), long_request(long_video), *map(request, pictures[1:])]):
             if isinstance(event, Probed | Decoded) and event.request.path == long_video:
                 killed.add(pool.pids[0])
                 os.kill(pool.pids[0], signal.SIGSEGV)  # whatever worker reads it, it dies
@@ -171,7 +176,7 @@ def test_a_hang_costs_one_file(tmp_path: Path, long_video: Path) -> None:
     picture = make_picture(tmp_path / "a.jpg")
     with DecodePool(workers=1, timeout=3) as pool:
         events = []
-        for event in pool.run([request(long_video), request(picture)]):
+        for event in pool.run([long_request(long_video), request(picture)]):
             if isinstance(event, Probed) and event.request.path == long_video:
                 os.kill(pool.pids[0], signal.SIGSTOP)
             events.append(event)
@@ -237,7 +242,7 @@ def test_a_file_that_vanishes_or_changes(tmp_path: Path, long_video: Path) -> No
         path.write_bytes(long_video.read_bytes())
     reasons = {}
     with DecodePool(workers=2) as pool:
-        for event in pool.run([request(gone, sampling=2.0), request(changed, sampling=2.0)]):
+        for event in pool.run([long_request(gone), long_request(changed)]):
             if isinstance(event, Probed):
                 if event.request.path == gone:
                     gone.unlink()
