@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexes import arrays
+from indexes import arrays, left_out
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.calibration import read_calibration
 from indexes.errors import IndexFormatError, IndexStoreError, NewerFormatError
 from indexes.files import abandoned_files
 from indexes.left_out import FILE_NAME as LEFT_OUT
-from indexes.left_out import load_left_out
+from indexes.left_out import NEXT_FILE_NAME as NEXT_LEFT_OUT
 from indexes.lock import is_locked
 from indexes.manifest import FILE_NAME as MANIFEST
 from indexes.manifest import read_manifest
@@ -206,6 +206,8 @@ def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:
         else:
             yield from _unused(folder, name, table)
     abandoned = [path.name for path in (*abandoned_files(folder), *abandoned_files(folder / VECTORS))]
+    if (folder / NEXT_LEFT_OUT).exists():
+        abandoned.append(NEXT_LEFT_OUT)
     if abandoned:
         detail = f"{len(abandoned)} temporary files of writers that died, the first is {abandoned[0]}"
         yield Problem("orphaned files", detail, OPTIMIZE)
@@ -264,7 +266,7 @@ def _calibration(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _left_out(snapshot: Snapshot) -> Iterator[Problem]:
     try:
-        load_left_out(snapshot.folder / LEFT_OUT, snapshot.manifest)
+        left_out.load(snapshot.folder, snapshot.manifest)
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

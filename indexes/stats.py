@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexes import left_out
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.files import bytes_below
 from indexes.left_out import FILE_NAME as LEFT_OUT
-from indexes.left_out import read_left_out
 from indexes.manifest import FILE_NAME
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build
@@ -74,7 +74,7 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         files_ok=states["ok"],
         files_partial=states["partial"],
         files_failed=states["failed"],
-        files_left_out=read_left_out(snapshot.folder, manifest).count,
+        files_left_out=left_out.read(snapshot.folder, manifest).count,
         videos=sum(file["kind"] == "video" for file in indexed),
         images=sum(file["kind"] == "image" for file in indexed),
         media_seconds=sum(file["duration"] or 0.0 for file in indexed),

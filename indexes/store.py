@@ -350,9 +350,9 @@ class Index:
 
     def left_out(self) -> LeftOut:
         """Files that runs did not index on purpose, and why; empty if nothing was left out or it is not known."""
-        from indexes.left_out import read_left_out
+        from indexes import left_out
 
-        return read_left_out(self.folder, self.manifest)
+        return left_out.read(self.folder, self.manifest)
 
     def stats(self) -> IndexStats:
         """Counts, and bytes on disk."""

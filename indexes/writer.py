@@ -15,10 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from indexes import left_out
 from indexes.arrays import check_filled
 from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
-from indexes.left_out import LeftOut, LeftOutFile, merge_left_out, read_left_out, write_left_out
+from indexes.left_out import LeftOut, LeftOutFile
 from indexes.lock import WriterLock
 from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, with_text, write_manifest
 from indexes.pending import PendingChanges
@@ -66,6 +67,7 @@ class IndexWriter:
                 self._tables = Tables(self._folder, self._manifest)
                 # A rollback makes new versions with the old content: readers and later writers should use them.
                 self._publish(self._commit.number)
+                left_out.settle(self._folder, self._manifest)
                 files = self._tables.media.rows("true", ["path", "media_id"])
                 check_filled(files, "path", "media_id")
                 self._known: dict[str, int] = dict(
@@ -235,8 +237,8 @@ class IndexWriter:
             below: paths of the files and folders that the run covered; entries elsewhere stay. None: everything.
         """
         self._check_usable()
-        stored = read_left_out(self._folder, self._manifest)
-        merged = merge_left_out(self._left_out or stored, files, below)
+        stored = left_out.read(self._folder, self._manifest)
+        merged = left_out.merge(self._left_out or stored, files, below)
         self._left_out = None if merged == stored else merged
 
     def commit(self) -> None:
@@ -250,15 +252,17 @@ class IndexWriter:
             with self._writing("commit"):
                 try:
                     self._pending.write(self._tables)
+                    if self._left_out is not None:
+                        left_out.prepare(self._folder, self._manifest, self._left_out)
                 except BaseException:
                     self._tables.delete_unused_files()
                     raise
                 self._publish(self._commit.number + 1)
-        self._pending = PendingChanges()
-        if self._left_out is not None:
+                left_out.settle(self._folder, self._manifest)
+        elif self._left_out is not None:
             with self._writing("store the list of left-out files"):
-                write_left_out(self._folder, self._manifest, self._left_out)
-            self._left_out = None
+                left_out.write(self._folder, self._manifest, self._left_out)
+        self._pending, self._left_out = PendingChanges(), None
 
     def build_vectors(self) -> None:
         """Commit, then rebuild the files for vector search.

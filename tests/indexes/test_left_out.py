@@ -1,10 +1,12 @@
 """The list of files that a run left out: stored with a commit, bounded, and never a reason to fail."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from indexes import Index, LeftOut, LeftOutFile, MediaRecord, left_out
+from indexes import Index, IndexWriteError, LeftOut, LeftOutFile, MediaRecord, left_out
 
 
 def listed(index):
@@ -103,4 +105,77 @@ def test_files_in_part_are_a_state_of_their_own(index, put):
     assert [record.is_indexed for record in index.known_files().values()].count(True) == 2
     assert len(index.clips_of("half.mp4")) == 2
     assert index.media(where="state = 'partial'")["path"].to_pylist() == ["half.mp4"]
+    assert index.verify() == []
+
+
+# Ends the process, as `kill -9` does, after one step of a commit.
+DIE = """
+import os, sys
+from indexes import ClipRecord, Index, LeftOutFile, MediaRecord, left_out, writer
+import numpy as np
+
+folder, step = sys.argv[1:]
+place = writer if step == "write_manifest" else left_out
+real = getattr(place, step)
+
+def die(*arguments, **options):
+    real(*arguments, **options)
+    os._exit(9)
+
+with Index.open(folder).writer() as writing:
+    writing.put(MediaRecord("new.mp4", 1, 1), [ClipRecord(0.0, 1.0, np.eye(16, dtype=np.float32)[0])])
+    writing.replace_left_out([LeftOutFile("new.xyz", "unknown")])
+    setattr(place, step, die)
+"""
+
+
+@pytest.mark.parametrize("step", ["prepare", "write_manifest", "settle"])
+def test_the_list_is_that_of_the_commit_wherever_its_writer_is_killed(index, put, step):
+    with index.writer() as writer:
+        put(writer, "old.mp4")
+        writer.replace_left_out([LeftOutFile("old.xyz", "unknown")])
+    command = [sys.executable, "-c", DIE, str(index.folder), step]
+    assert subprocess.run(command, check=False).returncode == 9
+    index.refresh()
+    committed = "new.mp4" in index.known_files()
+    assert committed == (step != "prepare")
+    right = [("new.xyz" if committed else "old.xyz", "unknown")]
+    assert listed(index) == right
+    assert {problem.what for problem in index.verify()} <= {
+        *("unfinished write", "orphaned files", "stale vector index"),
+    }
+    with index.writer() as writer:  # clears up
+        assert listed(index) == right
+        writer.remove(["new.mp4"])
+    assert listed(index) == right
+    assert not (index.folder / left_out.NEXT_FILE_NAME).exists()
+    assert index.verify() == []
+
+
+def test_a_list_of_an_older_program_is_read(index):
+    with index.writer() as writer:
+        writer.replace_left_out([LeftOutFile("a", "b")])
+    path = index.folder / left_out.FILE_NAME
+    header, *rows = path.read_text().splitlines()
+    older = {name: value for name, value in json.loads(header).items() if name != "commit"}
+    path.write_text("\n".join([json.dumps(older), *rows, ""]))
+    assert listed(index) == [("a", "b")]
+
+
+def test_a_list_that_cannot_be_prepared_leaves_the_commit_undone(index, put, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with index.writer() as writer:
+        put(writer, "a.mp4")
+        writer.replace_left_out([LeftOutFile("b", "unknown")])
+        with monkeypatch.context() as patch:
+            patch.setattr(left_out, "prepare", full)
+            with pytest.raises(IndexWriteError, match="No space left"):
+                writer.commit()
+    assert listed(index) == []
+    assert not index.known_files()
+    with index.writer() as writer:
+        put(writer, "a.mp4")
+    assert list(index.known_files()) == ["a.mp4"]
     assert index.verify() == []
