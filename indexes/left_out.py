@@ -2,9 +2,9 @@
 
 The list only informs; searches do not use it. It changes together with the commit that it belongs to: before the
 manifest is replaced it is written as `left_out.next.jsonl`, with the number of the coming commit, and it counts once
-the manifest has reached that number. Then it takes the place of the old list. A writer that dies in between leaves the
-old list with the old commit, or the new one with the new commit. The first line is a header, each further line one
-file. An index without the list is valid.
+the manifest has reached that number. Then it takes the place of the old list. A writer that dies in between leaves
+the old list with the old commit, or the new one with the new commit. The first line is a header, each further line
+one file. An index without the list is valid.
 """
 
 from __future__ import annotations

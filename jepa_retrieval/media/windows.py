@@ -75,7 +75,9 @@ def _read_picture(
     with PictureFile(request.path, raw=raw) as file:
         aspect = file.width / file.height
         if file.is_animated:
-            frames = sample_animation(file.path, file.image, request, report=report, on_tick=on_tick)
+            frames = sample_animation(
+                file.path, file.image, request, transfer=file.transfer, report=report, on_tick=on_tick
+            )
             for time, picture in frames:
                 yield Frame(time, picture, aspect)
             return
@@ -85,6 +87,7 @@ def _read_picture(
             file.image,
             size,
             orientation=file.orientation,
+            transfer=file.transfer,
             report=report,
             resampling=resampling_of(request.fit),
             exact=request.fit.mode != "squeeze",

@@ -14,7 +14,6 @@ from PIL import Image
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit
 from jepa_retrieval.media.pictures.delays import read_delays
-from jepa_retrieval.media.pictures.hdr import hdr_transfer
 from jepa_retrieval.media.pictures.opening import own_limit
 from jepa_retrieval.media.pictures.still import decode_reason, scale
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
@@ -46,15 +45,22 @@ def timing(path: Path, image: Image.Image, *, on_tick: Tick | None = None) -> Ti
 
 
 def sample_animation(
-    path: Path, image: Image.Image, request: DecodeRequest, *, report: ReadReport, on_tick: Tick | None = None
+    path: Path,
+    image: Image.Image,
+    request: DecodeRequest,
+    *,
+    transfer: int | None,
+    report: ReadReport,
+    on_tick: Tick | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield (time, uint8 [h, w, 3]) of the frames that `request` asks for; an interval works as in a video.
+
+    `transfer` is the `hdr_transfer` of the picture.
 
     Raises:
         UnreadableMediaError: the first frame is damaged.
     """
     start, end = request.start or 0.0, math.inf if request.end is None else request.end
-    transfer = hdr_transfer(image)  # read from the file, so once and not for each frame
     picker: SlotPicker[np.ndarray] = SlotPicker(SamplingPlan.of(request), start)
     on_screen: tuple[float, np.ndarray] | None = None
     found = False

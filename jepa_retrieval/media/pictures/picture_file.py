@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from jepa_retrieval.media.pictures.animation import timing
+from jepa_retrieval.media.pictures.hdr import hdr_transfer
 from jepa_retrieval.media.pictures.opening import (
     clockwise,
     displayed_size,
@@ -26,6 +27,7 @@ class PictureFile:
         path: the file.
         image: what Pillow has opened; of a RAW photograph its preview.
         orientation: the EXIF orientation that is still to be applied, 1 to 8.
+        transfer: its `hdr_transfer`.
         width: in pixels as shown.
         height: in pixels as shown.
         is_animated: whether it is to be treated as a video.
@@ -43,9 +45,11 @@ class PictureFile:
         self._raw = raw
         if raw:
             self.image, self.orientation = open_preview(path)
+            self.transfer = hdr_transfer(self.image)
             self._stated = self.orientation
         else:
             self.image = open_picture(path)
+            self.transfer = hdr_transfer(self.image)  # first of all: to look for EXIF may decode a PNG
             self._stated = stated_orientation(self.image) or 1
             self.orientation = (
                 1 if self.image.format == "TIFF" else self._stated

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.frame_fit import Fit
-from jepa_retrieval.media.pictures.hdr import hdr_transfer, shown
+from jepa_retrieval.media.pictures.hdr import shown
 from jepa_retrieval.media.pictures.opening import open_picture, own_limit
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
@@ -44,6 +44,7 @@ def read_picture(
     size: tuple[int, int],
     *,
     orientation: int,
+    transfer: int | None,
     report: ReadReport,
     resampling: Image.Resampling = Image.Resampling.BICUBIC,
     exact: bool = False,
@@ -57,6 +58,7 @@ def read_picture(
         image: opened, not yet decoded.
         size: width and height to scale to, as shown, pixels.
         orientation: the EXIF orientation to apply.
+        transfer: the `hdr_transfer` of the picture.
         report: says if the picture is cut off.
         resampling: Pillow's filter.
         exact: scale in one step, as other programs do it, from more pixels of a JPEG.
@@ -64,7 +66,7 @@ def read_picture(
     Raises:
         UnreadableMediaError: its data is damaged.
     """
-    full_height, transfer = image.height, hdr_transfer(image)
+    full_height = image.height
     stored = size if orientation < _FIRST_TURNED else (size[1], size[0])
     enough = _EXACT_PIXELS if exact else 1
     try:

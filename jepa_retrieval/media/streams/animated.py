@@ -55,7 +55,8 @@ def animation_windows(request: StreamRequest, counters: StreamCounters) -> Itera
             raise UnreadableMediaError(path, STILL)
         counters.connections += 1
         aspect = file.width / file.height
-        for time, picture in sample_animation(path, file.image, wanted, report=report):
+        frames = sample_animation(path, file.image, wanted, transfer=file.transfer, report=report)
+        for time, picture in frames:
             yield from windows.add(time, picture, aspect)
     end = report.duration or 0.0
     yield from windows.close(end if request.seconds is None else min(end, request.seconds))

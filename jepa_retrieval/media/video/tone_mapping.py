@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-_PQ, _HLG = 16, 18  # AVColorTransferCharacteristic: SMPTE ST 2084, ARIB STD-B67
+PQ, HLG = 16, 18  # AVColorTransferCharacteristic: SMPTE ST 2084, ARIB STD-B67
 _WHITE = 203.0  # cd/m² of reference white, BT.2408, table 1
 _PEAK = 1000.0  # cd/m²: what most is mastered for; brighter light is shown as white
 _PQ_MAX = 10_000.0  # cd/m²
@@ -27,7 +27,7 @@ _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020 primar
 
 def is_hdr(transfer: int) -> bool:
     """Whether a frame with this AVColorTransferCharacteristic has a high dynamic range."""
-    return transfer in (_PQ, _HLG)
+    return transfer in (PQ, HLG)
 
 
 def to_sdr(signal: np.ndarray, transfer: int) -> np.ndarray:
@@ -41,7 +41,7 @@ def to_sdr(signal: np.ndarray, transfer: int) -> np.ndarray:
         uint8 [H, W, 3], sRGB.
     """
     light = _light_table(transfer)[signal]  # float32, in units of the peak
-    if transfer == _HLG:
+    if transfer == HLG:
         luminance = light @ _LUMINANCE
         light *= _look_up(_system_gamma(), luminance)[..., None]
     brightest = light.max(axis=-1)
@@ -63,7 +63,7 @@ def _grid() -> np.ndarray:
 def _light_table(transfer: int) -> np.ndarray:
     """Light of each 16-bit signal, float32 [65536], in units of the peak: of the display (PQ) or the scene (HLG)."""
     signal = np.linspace(0.0, 1.0, 2**16)
-    if transfer == _PQ:
+    if transfer == PQ:
         return np.minimum(_pq_light(signal) / _PEAK, 1.0).astype(np.float32)
     # the inverse of the OETF, BT.2100, table 5
     a, b, c = 0.17883277, 0.28466892, 0.55991073

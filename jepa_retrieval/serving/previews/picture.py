@@ -29,7 +29,14 @@ def convert(request: PreviewRequest) -> bytes:
     with PictureFile(request.file, raw=reader_of(request.file) == "raw") as file:
         scale = min(1.0, request.height / max(file.width, file.height))
         size = max(1, round(file.width * scale)), max(1, round(file.height * scale))
-        pixels = read_picture(file.path, file.image, size, orientation=file.orientation, report=ReadReport())
+        pixels = read_picture(
+            file.path,
+            file.image,
+            size,
+            orientation=file.orientation,
+            transfer=file.transfer,
+            report=ReadReport(),
+        )
     return _encoded(pixels, request.format)
 
 

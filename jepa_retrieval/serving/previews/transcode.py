@@ -130,7 +130,8 @@ def _animation(request: PreviewRequest) -> Iterator[Picture]:
             end=request.end,
         )
         wanted = fitted(file.width, file.height, request.height)
-        for time, picture in sample_animation(file.path, file.image, decode, report=ReadReport()):
+        frames = sample_animation(file.path, file.image, decode, transfer=file.transfer, report=ReadReport())
+        for time, picture in frames:
             yield max(0.0, time - request.start), _resized(picture, wanted)
 
 
