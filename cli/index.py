@@ -219,10 +219,10 @@ def index(
     target = Target.choose(paths, index_dir, model=model, prompt=prompt)
     if dry_run:
         with target.opened_for_planning() as library:
-            planned = library.index(paths, dry_run=True, rebuild=rebuild, **run.options).planned
-        assert planned is not None  # a dry run always plans
-        print_plan(planned, json=json)
-        return
+            report = library.index(paths, dry_run=True, rebuild=rebuild, **run.options)
+        assert report.planned is not None  # a dry run always plans
+        print_plan(report, report.planned, json=json)
+        raise typer.Exit(1 if report.failed or report.absent else 0)
     if speech_model is not None:
         fetch_speech_model(speech_model)
     library = target.open_or_create(rebuild=rebuild)
@@ -274,8 +274,13 @@ class _Run:
         """Update the index and print a report."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        print_report(report, json=self.json, one_line=self.follow, kept=self.keeps(report))
+        stored = self._stored(library) if self.keeps(report) else None
+        print_report(report, json=self.json, one_line=self.follow, stored=stored)
         return report
+
+    def _stored(self, library: Library) -> set[str]:
+        """The paths that `jepa status` lists as failed or partial."""
+        return {failure.path for failure in (*library.failures(), *library.partial_files())}
 
     def forever(self, library: Library, watcher: ChangeWatcher) -> NoReturn:
         """Index changes until the user interrupts it."""

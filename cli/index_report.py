@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 MAX_FAILURES_SHOWN = 10
 
 
-def print_plan(plan: Plan, *, json: bool) -> None:
-    """Print what a run would do."""
+def print_plan(report: IndexReport, plan: Plan, *, json: bool) -> None:
+    """Print what a run would do, and what a dry run has found: `report.planned` and the report itself."""
+    _print_failures(report, stored=set())
+    _print_kept(report)
+    _print_left_out(report, listed=False)
     if json:
         console.result_json(
             {
                 "index": sorted(plan.embed),
                 "move": [{"from": old, "to": new} for new, (old, _) in sorted(plan.moved.items())],
                 "remove": sorted(plan.gone),
-                "absent": [asdict(folder) for folder in plan.absent],
-                "unselected": len(plan.unselected),
-                "left_out": dict(Counter(item.reason for item in plan.left_out).most_common()),
-                "unchanged": plan.unchanged + len(plan.touched),
-                "failed_before": plan.failed_before,
+                "failed": [asdict(failure) for failure in report.failed],
+                "absent": [asdict(folder) for folder in report.absent],
+                "unselected": report.unselected,
+                "left_out": report.left_out,
+                "unmatched_patterns": report.unmatched_patterns,
+                "unchanged": report.unchanged,
+                "failed_before": report.failed_before,
             }
         )
         return
@@ -39,21 +44,23 @@ def print_plan(plan: Plan, *, json: bool) -> None:
         console.row("remove", path)
     console.note(
         f"Would index {len(plan.embed):,}, move {len(plan.moved):,}, remove {len(plan.gone):,}; "
-        f"{plan.unchanged + len(plan.touched):,} unchanged."
+        f"{report.unchanged:,} unchanged."
     )
 
 
-def print_report(report: IndexReport, *, json: bool, one_line: bool, kept: bool = True) -> None:
+def print_report(
+    report: IndexReport, *, json: bool, one_line: bool, stored: Collection[str] | None = None
+) -> None:
     """Print what a run did: problems and notes to standard error, the summary to standard output.
 
-    `kept`: whether the index stays, so that `jepa status` can list the rest of a long list.
+    `stored`: the paths that `jepa status` lists as failed or partial; None if no index stays that it could read.
     """
     for failures in (report.failed, report.partial, report.warnings, report.unheard, report.unread):
         failures.sort(key=lambda failure: failure.path)  # workers finish in no fixed order
-    _print_failures(report, MAX_FAILURES_SHOWN if kept else len(report.failed))
+    _print_failures(report, stored)
     _print_warnings(report)
     _print_kept(report)
-    _print_left_out(report, kept=kept)
+    _print_left_out(report, listed=stored is not None)
     if _found_nothing(report):
         console.note("No videos or images found.")
     if json:
@@ -119,20 +126,25 @@ def _summary_line(report: IndexReport) -> str:
     return f"{', '.join(parts)}; {console.count(report.clips, 'clip')} in the index."
 
 
-def _print_failures(report: IndexReport, shown: int) -> None:
+def _print_failures(report: IndexReport, stored: Collection[str] | None) -> None:
+    """The first of each kind, and where the rest is listed; all that failed where no index stays."""
     for failures, what, option in (
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
-        (report.unheard, "without speech, or with a part of it", ""),
-        (report.unread, "in which writing could not be looked for", ""),
+        (report.unheard, "files without speech, or with a part of it", ""),
+        (report.unread, "files in which writing could not be looked for", ""),
     ):
+        shown = len(failures) if stored is None and failures is report.failed else MAX_FAILURES_SHOWN
         for failure in failures[:shown]:
             partial = "; indexed in part" if failures is report.partial else ""
             console.warning(f"{failure.path}: {failure.error}{partial}")
-        if len(failures) > shown:
-            more = len(failures) - shown
-            listed = f"; 'jepa status {option}' lists them" if option else ""
-            console.warning(f"{console.count(more, 'more file')} {what}{listed}")
+        more = len(failures) - shown
+        listed = sum(failure.path in (stored or ()) for failure in failures[shown:]) if option else 0
+        if listed:
+            console.warning(f"{console.count(listed, 'more file')} {what}; 'jepa status {option}' lists them")
+        if more > listed:  # such as lines of a manifest, which are no files
+            rest = console.count(more - listed, "more problem") if option else f"{more:,} more {what}"
+            console.warning(f"{rest}; --json lists them")
 
 
 def _print_warnings(report: IndexReport) -> None:
@@ -158,12 +170,12 @@ def _print_kept(report: IndexReport) -> None:
         )
 
 
-def _print_left_out(report: IndexReport, *, kept: bool) -> None:
-    """What the run skipped on purpose, and patterns that had no effect."""
+def _print_left_out(report: IndexReport, *, listed: bool) -> None:
+    """What the run skipped on purpose, and patterns that had no effect; `listed`: whether the index has the list."""
     for pattern in report.unmatched_patterns:
         console.warning(f"the pattern {pattern!r} matched nothing")
     if report.left_out:
         total = console.count(sum(report.left_out.values()), "file or folder", "files and folders")
         reasons = ", ".join(f"{reason} ({number:,})" for reason, number in report.left_out.items())
-        listed = " 'jepa status --left-out' lists them." if kept else ""
-        console.note(f"Left out {total}: {reasons}.{listed}")
+        where = " 'jepa status --left-out' lists them." if listed else ""
+        console.note(f"Left out {total}: {reasons}.{where}")

@@ -135,7 +135,6 @@ class Library(SearchableIndex, StateVerbs):
             FingerprintMismatchError: the model is not the one the index was made with.
         """
         from jepa_retrieval.tasks.indexing.options import IndexOptions
-        from jepa_retrieval.tasks.indexing.report import IndexReport
         from jepa_retrieval.tasks.indexing.update import IndexUpdate, moved_media_root
 
         began = time.monotonic()
@@ -144,8 +143,9 @@ class Library(SearchableIndex, StateVerbs):
         media_root = moved_media_root(self._index, roots, self.media_root)
         update = IndexUpdate(roots, IndexOptions(**options), media_root, on_progress)
         if dry_run:
-            plan = update.plan(self._index, embed_all=rebuild)
-            return IndexReport(unchanged=plan.unchanged, planned=plan, seconds=time.monotonic() - began)
+            report = update.dry_run(self._index, embed_all=rebuild)
+            report.seconds = time.monotonic() - began
+            return report
         if rebuild:
             self._index, report = update.rebuild(self._index, model=model, prompt=prompt)
             self.__dict__.pop("model", None)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from indexes.manifest import FILE_NAME as MANIFEST
 from indexes.reasons import NO_SUCH_FILE
+from indexes.tables import CLIPS, MEDIA
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.kinds import looks_like_media
@@ -27,7 +30,9 @@ from jepa_retrieval.media.suffixes import (
 from jepa_retrieval.media.system_folders import is_system_folder
 from jepa_retrieval.source_paths import is_remote, shard_of
 
-INDEX_FOLDER = ".jepa"  # never searched for media
+# An index is never searched for media, nor what a rebuild keeps beside it.
+_INDEX_FOLDER = re.compile(r"\.jepa(\.rebuilding|\.replaced-\d+)?")
+_FILES_OF_INDEX = frozenset({MANIFEST, MEDIA, CLIPS})
 
 LeftOutReason = Literal[
     "unknown kind",
@@ -227,6 +232,8 @@ class _Walker:
             except OSError as error:
                 yield ScanProblem(Path(folder), os_reason(error))
                 continue
+            if {entry.name for entry in entries} >= _FILES_OF_INDEX:
+                continue  # an index of another name
             inner = []
             for entry in entries:
                 relative = prefix + entry.name
@@ -244,7 +251,7 @@ class _Walker:
 
     def _enters(self, entry: os.DirEntry[str], relative: str) -> bool:
         reason: LeftOutReason | None = None
-        if entry.name == INDEX_FOLDER:
+        if _INDEX_FOLDER.fullmatch(entry.name):
             return False
         if not self._system_folders and is_system_folder(entry.name):
             reason = "system folder"

@@ -68,6 +68,30 @@ def test_a_dry_run_says_what_would_happen_and_makes_no_index(jepa: Jepa, photos:
     ]
 
 
+def test_a_dry_run_says_what_it_finds(jepa: Jepa, photos: Path) -> None:
+    (photos / "notes.txt").write_text("no picture")
+    done = jepa("index", photos, photos / "gone", "--exclude", "private/", "--dry-run")
+    assert done.status == 1
+    assert "gone: no such file or folder" in done.err
+    assert "the pattern 'private/' matched nothing" in done.err
+    assert "Left out 1 file or folder: unknown kind (1).\n" in done.err
+    plan = json.loads(jepa("index", photos, "--exclude", "private/", "--dry-run", "--json").out)
+    assert (plan["failed"], plan["unmatched_patterns"]) == ([], ["private/"])
+    assert plan["left_out"] == {"unknown kind": 1}
+
+
+def test_what_status_cannot_list_is_listed_by_json(jepa: Jepa, photos: Path) -> None:
+    (photos / "list.jsonl").write_text('"chelsea.png"\n' + "no line\n" * 14)
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    done = jepa("index", photos / "list.jsonl", photos / "broken.jpg", "--index", photos / ".jepa")
+    assert done.status == 1
+    assert done.err.splitlines()[-1] == "Warning: 5 more problems; --json lists them"
+    again = jepa("index", photos / "list.jsonl", "--index", photos / ".jepa", "--json")
+    assert [failure["error"] for failure in json.loads(again.out)["failed"]][-1] == "line 15 is not JSON"
+    assert len(json.loads(again.out)["failed"]) == 14
+    assert jepa("status", "--failed", "--index", photos).out.startswith("broken.jpg\t")
+
+
 def test_include_and_exclude(jepa: Jepa, photos: Path) -> None:
     assert jepa("index", photos, "--exclude", "coffee*", "--dry-run").out == "index\tchelsea.png\n"
     assert jepa("index", photos, "--include", "coffee*", "--dry-run").out == "index\tcoffee.png\n"

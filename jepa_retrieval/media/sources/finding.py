@@ -78,6 +78,8 @@ def _look(path: Path) -> Status | Exception:
         about = status(path)
     except Exception as error:
         return error
-    if not (stat.S_ISREG(about.mode) or stat.S_ISDIR(about.mode)):
+    if stat.S_ISDIR(about.mode):
+        return OSError(errno.EISDIR, "is a folder")
+    if not stat.S_ISREG(about.mode):
         return OSError(errno.EINVAL, "is not a regular file")
     return about

@@ -111,9 +111,21 @@ class IndexUpdate:
             if reader is not None:
                 read = add_writing(index, writer, reader, self.media_root, on_file=self._on_file())
                 report.read, report.unread = read.files, read.failed
-        report.unchanged = plan.unchanged + len(plan.touched)
         report.moved = len(plan.moved)
         report.removed = len(plan.gone)
+        self._tell_found(plan, report)
+        return report
+
+    def dry_run(self, index: Index, *, embed_all: bool) -> IndexReport:
+        """What `apply` would find and do; nothing is changed."""
+        plan = self.plan(index, embed_all=embed_all)
+        report = IndexReport(planned=plan)
+        self._tell_found(plan, report)
+        return report
+
+    def _tell_found(self, plan: Plan, report: IndexReport) -> None:
+        """Add to a report what planning found by itself."""
+        report.unchanged = plan.unchanged + len(plan.touched)
         report.absent = plan.absent
         report.unselected = len(plan.unselected)
         report.left_out = dict(Counter(item.reason for item in plan.left_out).most_common())
@@ -124,7 +136,6 @@ class IndexUpdate:
         report.failed += [
             FileFailure(_name_of(problem.path, self.media_root), problem.reason) for problem in plan.problems
         ]
-        return report
 
     def _embed(self, index: Index, model: Model, writer: IndexWriter, plan: Plan) -> IndexReport:
         if self.options.engine == "ray":

@@ -56,6 +56,26 @@ def test_hidden_files_on_request_but_never_an_index(tree: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", [".jepa", ".jepa.rebuilding", ".jepa.replaced-1700000000", "library"])
+def test_an_index_is_neither_media_nor_left_out(tmp_path: Path, name: str) -> None:
+    index = tmp_path / name
+    for part in ("media.lance", "clips.lance", "vectors"):
+        (index / part).mkdir(parents=True)
+        (index / part / "data.png").write_bytes(b"1234")
+    (index / "manifest.json").write_text("{}")
+    (tmp_path / "a.png").write_bytes(b"1234")
+    found = scan([tmp_path], hidden=True)
+    assert left_out(found, tmp_path) == {}
+    assert names(scan([tmp_path], hidden=True), tmp_path) == ["a.png"]
+
+
+def test_a_folder_with_a_manifest_of_something_else_is_media(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text("{}")
+    (tmp_path / "app" / "icon.png").write_bytes(b"1234")
+    assert names(scan([tmp_path]), tmp_path) == ["app/icon.png"]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

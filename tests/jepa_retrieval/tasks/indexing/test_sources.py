@@ -139,6 +139,7 @@ def test_a_manifest_made_to_do_harm_costs_its_bad_lines_only(media: Path, tmp_pa
         '"/dev/zero"',
         '"pipe.mp4"',
         '"zero.mp4"',
+        '"media"',
         "[" * 100_000,
         '"\\ud800.mp4"',
         '"' + "a" * 5000 + '.mp4"',
@@ -154,11 +155,12 @@ def test_a_manifest_made_to_do_harm_costs_its_bad_lines_only(media: Path, tmp_pa
         ("/dev/zero", "is not a regular file"),
         ("pipe.mp4", "is not a regular file"),
         ("zero.mp4", "is not a regular file"),
-        ("list.jsonl", "line 5 is not JSON"),
-        ("list.jsonl", "line 6 is not valid Unicode"),
-        ("list.jsonl", "line 7 names a file whose name is too long"),
-        ("list.jsonl", f"line 8 is longer than {long:,}"),
+        ("media", "is a folder"),
+        ("list.jsonl", "line 6 is not JSON"),
+        ("list.jsonl", "line 7 is not valid Unicode"),
+        ("list.jsonl", "line 8 names a file whose name is too long"),
         ("list.jsonl", f"line 9 is longer than {long:,}"),
+        ("list.jsonl", f"line 10 is longer than {long:,}"),
     }
 
 
