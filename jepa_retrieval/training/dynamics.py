@@ -26,6 +26,7 @@ from jepa_retrieval.models.config.ranges import Share
 from jepa_retrieval.models.cuts import distances
 from jepa_retrieval.models.dynamics_files import LEVELS, DynamicsCalibration, Projection
 from jepa_retrieval.models.modules.dynamics import Dynamics, distance
+from jepa_retrieval.models.principal import principal_directions
 from jepa_retrieval.models.runtime.dynamics import MAX_STEP
 from jepa_retrieval.settings import Within
 from jepa_retrieval.training.config import BatchSize, Count, Interval, OptimConfig, Part
@@ -145,12 +146,10 @@ def fit_projection(tokens: Sequence[np.ndarray], size: int, random: np.random.Ge
     sample = np.concatenate(chosen).astype(np.float32)
     mean, scale = sample.mean(axis=0), sample.std(axis=0)
     scale = np.maximum(scale, 1e-3 * max(float(scale.mean()), 1e-6)).astype(np.float32)
-    standard = torch.from_numpy((sample - mean) / scale)
-    size = min(size, *standard.shape)
-    _, _, basis = torch.pca_lowrank(standard, q=min(size + 8, *standard.shape), center=False, niter=3)
-    directions = basis[:, :size].numpy()
-    spread = float(np.sqrt(np.mean((standard.numpy() @ directions) ** 2)))
-    return Projection(mean, scale, (directions / max(spread, 1e-6)).astype(np.float32))
+    standard = (sample - mean) / scale
+    directions = principal_directions(standard, size).astype(np.float32)
+    spread = float(np.sqrt(np.mean((standard @ directions) ** 2)))
+    return Projection(mean, scale, directions / max(spread, 1e-6))
 
 
 def _split(streams: Sequence[StateStream], share: float) -> tuple[list[StateStream], list[StateStream]]:

@@ -17,6 +17,7 @@ import torch
 
 from jepa_retrieval.models.dynamics_files import Projection
 from jepa_retrieval.models.modules.scene import SceneDynamics, of_picture
+from jepa_retrieval.models.principal import principal_directions
 
 CHANNELS = 16  # principal directions of a cell
 MIN_STEPS = 600  # of training, however short learning is
@@ -192,8 +193,7 @@ def principal(cells: np.ndarray, size: int) -> Projection:
     sample = cells.reshape(-1, cells.shape[-1]).astype(np.float64)
     mean, scale = sample.mean(axis=0), np.maximum(sample.std(axis=0), 1e-3)
     standard = (sample - mean) / scale
-    _, directions = np.linalg.eigh(standard.T @ standard / len(standard))
-    basis = directions[:, ::-1][:, :size]
+    basis = principal_directions(standard, size)
     spread = max(float(np.sqrt(np.mean((standard @ basis) ** 2))), 1e-6)
     return Projection(
         mean.astype(np.float32), scale.astype(np.float32), np.ascontiguousarray(basis / spread, np.float32)

@@ -81,7 +81,7 @@ def test_cells_are_cached(scene: Path, tmp_path: Path, caplog: pytest.LogCapture
     kept[0].write_bytes(b"cut off")
     mended = read()
     assert "the video is encoded again" in caplog.text
-    np.testing.assert_array_equal(first[0][0].cells, mended[0][0].cells)
+    np.testing.assert_allclose(first[0][0].cells, mended[0][0].cells, rtol=0.01, atol=0.02)
 
 
 def test_scores_below_what_is_usual_are_all_alike() -> None:
