@@ -128,7 +128,8 @@ def index(
         bool | None,
         typer.Option(
             "--speech/--no-speech",
-            help="Store what is said in videos, from subtitles or by speech recognition; needs the extra 'speech'.",
+            help="Store what is said in videos and audio files, from subtitles or by speech recognition; needs the "
+            "extra 'speech'. Without it, audio files are left out.",
             show_default="as in the index",
         ),
     ] = None,
@@ -230,7 +231,7 @@ def index(
     new_model = chosen_model(model) if model is not None else None
     again = {"rebuild": True, "model": new_model, "prompt": prompt} if rebuild else {}
     try:
-        watcher = ChangeWatcher(paths, run.scan_options, interval=interval) if follow else None
+        watcher = ChangeWatcher(paths, run.scan_options(library), interval=interval) if follow else None
         report = run.once(library, retry_failed=retry_failed, **again)
         if watcher is not None:
             run.forever(library, watcher)
@@ -262,13 +263,11 @@ class _Run:
         """Whether the index stays after this run."""
         return self.keeps_index or bool(report.indexed) or not report.failed
 
-    @property
-    def scan_options(self) -> dict[str, Any]:
+    def scan_options(self, library: Library) -> dict[str, Any]:
         """The options that select files."""
-        return {
-            name: self.options[name]
-            for name in ("include", "exclude", "hidden", "system_folders", "follow_links")
-        }
+        names = ("include", "exclude", "hidden", "system_folders", "follow_links")
+        sound = bool(self.options["speech"]) or library.records.keeps_speech
+        return {"sound": sound, **{name: self.options[name] for name in names}}
 
     def once(self, library: Library, **more: Any) -> IndexReport:
         """Update the index and print a report."""

@@ -179,3 +179,5 @@ def _print_left_out(report: IndexReport, *, listed: bool) -> None:
         reasons = ", ".join(f"{reason} ({number:,})" for reason, number in report.left_out.items())
         where = " 'jepa status --left-out' lists them." if listed else ""
         console.note(f"Left out {total}: {reasons}.{where}")
+        if "audio only" in report.left_out:
+            console.note("With --speech, files with sound only can be found by what is said in them.")

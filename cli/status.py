@@ -89,6 +89,8 @@ def _status_document(library: Library) -> dict[str, Any]:
 def _status_lines(library: Library) -> Iterator[str]:
     stats = library.status()
     media = f"{console.count(stats.videos, 'video')}, {console.count(stats.images, 'image')}"
+    media += f", {console.count(stats.audio, 'audio file')}" if stats.audio else ""
+    played = " and ".join(name for name, there in (("video", stats.videos), ("audio", stats.audio)) if there)
     exceptions = (
         ("partial", stats.files_partial, "--partial"),
         ("failed", stats.files_failed, "--failed"),
@@ -105,7 +107,7 @@ def _status_lines(library: Library) -> Iterator[str]:
                 for name, number, option in exceptions
                 if number
             ),
-            *([("video", format_time(stats.media_seconds))] if stats.videos else []),
+            *([(played, format_time(stats.media_seconds))] if stats.videos or stats.audio else []),
             ("clips", f"{stats.clips:,}"),
             (
                 "search",

@@ -64,10 +64,15 @@ def find_problems(snapshot: Snapshot) -> list[Problem]:
     ]
     if problems:
         return problems
+    import pyarrow.compute as pc
+
     media = snapshot.media_table.to_table()
-    clips = snapshot.clips_table.scanner(columns=["clip_id", "media_id", "path", "embedding"]).to_table()
-    embeddings = arrays.embeddings(clips).astype(np.float32)
+    clips = snapshot.clips_table.scanner(
+        columns=["clip_id", "media_id", "path", "kind", "embedding"]
+    ).to_table()
     problems += _records(media, clips)
+    clips = clips.filter(pc.not_equal(clips["kind"], "audio"))  # whose embeddings are zeros
+    embeddings = arrays.embeddings(clips).astype(np.float32)
     problems += _embeddings(clips, embeddings)
     problems += _collapse(embeddings[_originals(media, clips)])
     problems += _derived(snapshot)

@@ -18,7 +18,7 @@ from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
 
 FORMAT = "jepa-index"
-FORMAT_VERSION = 4  # the newest that this program reads
+FORMAT_VERSION = 5  # the newest that this program reads
 CAPTIONS = "captions"
 SPEECH = "speech"
 WRITING = "writing"
@@ -26,6 +26,7 @@ TEXTS = (CAPTIONS, SPEECH, WRITING)  # what clips may have columns for
 # Indexes without such columns, or with captions only, stay in the format that older programs read.
 _OLDER_FORMATS: dict[int, tuple[str, ...]] = {1: (), 2: (CAPTIONS,)}
 _FORMAT_WITHOUT_WRITING = 3  # has captions and speech in any order
+_FORMAT_WITHOUT_AUDIO = 4
 FILE_NAME = "manifest.json"
 
 MAX_BYTES = 1024 * 1024
@@ -76,14 +77,24 @@ class Manifest:
         """Whether clips have columns for what is written in their pictures."""
         return WRITING in self.texts
 
+    @property
+    def may_have_audio(self) -> bool:
+        """Whether files with sound only may be stored in it."""
+        return self.format_version > _FORMAT_WITHOUT_AUDIO
+
 
 def with_text(manifest: Manifest, text: str) -> Manifest:
     """The same with columns for one more of `TEXTS`."""
     texts = (*manifest.texts, text)
     older = [version for version, kept in _OLDER_FORMATS.items() if kept == texts]
-    newer = FORMAT_VERSION if WRITING in texts else _FORMAT_WITHOUT_WRITING
-    version = older[0] if older else newer
-    return dataclasses.replace(manifest, texts=texts, format_version=version)
+    newer = _FORMAT_WITHOUT_AUDIO if WRITING in texts else _FORMAT_WITHOUT_WRITING
+    version = older[0] if older and not manifest.may_have_audio else newer
+    return dataclasses.replace(manifest, texts=texts, format_version=max(version, manifest.format_version))
+
+
+def with_audio(manifest: Manifest) -> Manifest:
+    """The same of an index that may hold files with sound only: older programs refuse it."""
+    return dataclasses.replace(manifest, format_version=FORMAT_VERSION)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-MediaKind = Literal["video", "image"]
+MediaKind = Literal["video", "image", "audio"]  # audio: sound only, with nothing to see
 # "partial": indexed as far as the file could be read, or as far as a limit allows.
 MediaState = Literal["ok", "partial", "failed"]
 
@@ -22,11 +22,11 @@ class MediaRecord:
     content_hash: str = ""  # of the whole file; "" if it could not be read
     kind: MediaKind = "video"
     duration: float | None = None  # seconds; None for images
-    width: int | None = None  # pixels as displayed: after rotation and pixel aspect
+    width: int | None = None  # pixels as displayed: after rotation and pixel aspect; None for audio
     height: int | None = None
-    frame_rate: float | None = None  # mean frames per second; None for images
+    frame_rate: float | None = None  # mean frames per second; None for images and audio
     codec: str | None = None
-    sampling: str = ""  # how frames were chosen ("auto", "keyframes", "2.0"); "" for images
+    sampling: str = ""  # how frames were chosen ("auto", "keyframes", "2.0"); "" for images and audio
     state: MediaState = "ok"
     error: str | None = None  # why the file failed or what is missing, one sentence; None if its state is ok
 
@@ -42,7 +42,7 @@ class ClipRecord:
 
     start: float | None  # seconds of presentation time; None for images
     end: float | None
-    embedding: np.ndarray  # float32 [E], unit length
+    embedding: np.ndarray  # float32 [E], unit length; zeros for audio, which no search by vector finds
     window_times: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # seconds [W, 2]
     window_embeddings: np.ndarray | None = None  # float16 [W, E]: the stored stream
     tokens: np.ndarray | None = None  # float16 [N, D]: pooled S_V for later questions; None if not kept

@@ -24,6 +24,11 @@ class FileRows:
     media: pa.Table
     clips: pa.Table
 
+    @property
+    def kind(self) -> str:
+        """That of the file."""
+        return str(self.media["kind"][0].as_py())
+
     def with_ids(self, media_id: int, first_clip_id: int) -> FileRows:
         """The same rows with their ids in an index."""
         import pyarrow as pa

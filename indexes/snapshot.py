@@ -70,7 +70,7 @@ class Snapshot:
         """See `Index.search`."""
         table = self.loaded.hits
         positions, rows = (
-            self._all_rows if where is None else self._rows_of(table.find(self._matching(where)))
+            self._seen_rows if where is None else self._seen_rows_of(table.find(self._matching(where)))
         )
         scores, found = self.vectors.search(queries, k, rows)
         at = positions[np.searchsorted(rows, found)] if len(rows) else found
@@ -123,7 +123,8 @@ class Snapshot:
 
     def sample(self, limit: int) -> np.ndarray:
         """See `Index.sample`."""
-        rows = self.loaded.hits.hits["row"]
+        hits = self.loaded.hits
+        rows = hits.hits["row"][hits.seen]
         chosen = np.linspace(0, len(rows) - 1, min(limit, len(rows))).round().astype(np.int64)
         return self.loaded.embeddings[np.sort(rows[chosen])].astype(np.float32)
 
@@ -253,11 +254,15 @@ class Snapshot:
         return scanner
 
     @cached_property
-    def _all_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._rows_of(np.arange(len(self.loaded.hits)))
+    def _seen_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._seen_rows_of(np.arange(len(self.loaded.hits)))
 
-    def _rows_of(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in the table of hits in the order of their embeddings' rows, and those rows, int64."""
+    def _seen_rows_of(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of some positions in the table of hits those with something to see, in the order of their embeddings' rows.
+
+        Also these rows, int64.
+        """
+        positions = positions[self.loaded.hits.seen[positions]]
         rows = self.loaded.hits.hits["row"][positions].astype(np.int64)
         order = np.argsort(rows)
         return positions[order], rows[order]

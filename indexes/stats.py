@@ -40,7 +40,8 @@ class IndexStats:
     files_left_out: int  # by the last run over them; see `Index.left_out`
     videos: int  # of the files that are ok or partial
     images: int
-    media_seconds: float  # length of all videos together
+    audio: int  # files with sound only
+    media_seconds: float  # length of all videos and audio together
     clips: int
     tokens_bytes: int  # pooled S_V, for questions
     thumbnails_bytes: int
@@ -77,6 +78,7 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         files_left_out=left_out.read(snapshot.folder, manifest).count,
         videos=sum(file["kind"] == "video" for file in indexed),
         images=sum(file["kind"] == "image" for file in indexed),
+        audio=sum(file["kind"] == "audio" for file in indexed),
         media_seconds=sum(file["duration"] or 0.0 for file in indexed),
         clips=sum(file["clips"] for file in files),
         tokens_bytes=columns["tokens"],

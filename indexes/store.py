@@ -219,7 +219,7 @@ class Index:
         self._reader.read(lambda snapshot: snapshot.vectors.load_faiss())
 
     def search(self, vectors: np.ndarray, *, k: int, where: str | None = None) -> list[list[ClipHit]]:
-        """Clips nearest to each query vector, best first.
+        """Clips nearest to each query vector, best first; audio, which has nothing to see, is not among them.
 
         Args:
             vectors: float32 [Q, E], unit length.
@@ -288,7 +288,7 @@ class Index:
         return self._reader.read(lambda snapshot: snapshot.embeddings(clip_ids))
 
     def sample(self, limit: int) -> np.ndarray:
-        """Embeddings of up to `limit` clips, evenly spread over the index, float32 [n, E]."""
+        """Embeddings of up to `limit` clips with something to see, evenly spread over the index, float32 [n, E]."""
         return self._reader.read(lambda snapshot: snapshot.sample(limit))
 
     def count_clips(self) -> int:

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from indexes.errors import IndexFormatError
+
 # Names that this program gives to files of an index.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 # Names that mean devices on Windows, with any suffix.
@@ -47,6 +49,20 @@ def check_no_links(folder: Path) -> None:
             entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
         ):
             raise ValueError(f"{entry.path} is a link or a special file, which an index must not hold")
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse to write to an index with symbolic links: that of a stranger must not make files outside of it change.
+
+    Raises:
+        IndexFormatError: it has one.
+    """
+    try:
+        check_no_links(folder)
+    except ValueError as error:
+        raise IndexFormatError(f"{folder} is not safe to write to: {error}") from error
+    except OSError:
+        return  # the lock says what is wrong with the folder
 
 
 def open_regular(path: Path) -> BinaryIO:

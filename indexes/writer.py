@@ -17,11 +17,13 @@ from typing import Any, Self
 
 from indexes import left_out
 from indexes.arrays import check_filled
-from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
+from indexes.errors import IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile
 from indexes.lock import WriterLock
-from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, with_text, write_manifest
+from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, write_manifest
+from indexes.manifest import with_audio as manifest_with_audio
+from indexes.manifest import with_text as manifest_with_text
 from indexes.pending import PendingChanges
 from indexes.reasons import is_file_failure, reason
 from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
@@ -29,7 +31,7 @@ from indexes.rows import FileRows, file_rows
 from indexes.schema import CAPTION, SEARCHED, TEXT_COLUMNS, speech_columns, writing_columns
 from indexes.snapshot import Snapshot
 from indexes.tables import KEEP_OLD_VERSIONS, Tables
-from indexes.untrusted import check_no_links
+from indexes.untrusted import refuse_links
 from indexes.vectors import build, growth
 from indexes.vectors.search_settings import SearchSettings, write_search_settings
 
@@ -54,7 +56,7 @@ class IndexWriter:
     def __init__(self, folder: Path, *, on_close: Callable[[], object] | None = None) -> None:
         self._folder = folder
         self._on_close = on_close
-        _refuse_links(folder)
+        refuse_links(folder)
         self._lock = WriterLock(folder)
         self._failed = False
         self._left_out: LeftOut | None = None
@@ -107,6 +109,7 @@ class IndexWriter:
         rows = file_rows(
             media, clips, embedding_size=self._manifest.embedding_size, texts=self._manifest.texts
         )
+        self._accept_audio([rows])
         self._commit_if_pending(media.path)
         first = self._next_clip_id
         self._add(rows)
@@ -123,11 +126,21 @@ class IndexWriter:
             IndexWriteError: a commit failed.
         """
         self._check_usable()
+        self._accept_audio(files)
         if any(file.path in self._pending.paths for file in files):
             self.commit()
         for file in files:
             self._add(file)
         self._commit_if_due()
+
+    def _accept_audio(self, files: Sequence[FileRows]) -> None:
+        """Note in the manifest, before the first file with sound only is stored, that there may be some."""
+        if self._manifest.may_have_audio or not any(file.kind == "audio" for file in files):
+            return
+        self.commit()
+        with self._writing("store a file with sound only"):
+            self._manifest = manifest_with_audio(self._manifest)
+            self._publish(self._commit.number + 1)
 
     def _add(self, rows: FileRows) -> None:
         self._forget(rows.path)
@@ -173,11 +186,11 @@ class IndexWriter:
         self._keep(CAPTIONS)
 
     def keep_speech(self) -> None:
-        """Add columns for what is said in clips, as `keep_captions` does for captions."""
+        """Add columns for what is said in clips, likewise."""
         self._keep(SPEECH)
 
     def keep_writing(self) -> None:
-        """Add columns for what is written in clips, as `keep_captions` does for captions."""
+        """Add columns for what is written in clips, likewise."""
         self._keep(WRITING)
 
     def caption(self, path: str, captions: Mapping[int, str]) -> None:
@@ -197,11 +210,7 @@ class IndexWriter:
         self._put_texts(path, SPEECH, {clip: speech_columns(said) for clip, said in speech.items()})
 
     def put_writing(self, path: str, writing: Mapping[int, ClipWriting]) -> None:
-        """Store what is written in clips of a file, by clip_id.
-
-        Raises:
-            IndexStoreError: the file is not in the index, or the index keeps no writing.
-        """
+        """Store what is written in clips of a file, by clip_id; errors as in `put_speech`."""
         self._put_texts(path, WRITING, {clip: writing_columns(written) for clip, written in writing.items()})
 
     def _put_texts(self, path: str, text: str, columns: dict[int, dict[str, Any]]) -> None:
@@ -217,7 +226,7 @@ class IndexWriter:
             self._tables.clips.add_columns(TEXT_COLUMNS[text])
             if text in SEARCHED:
                 self._tables.clips.index_text(SEARCHED[text])  # without an index, nothing can be searched
-            self._manifest = with_text(self._manifest, text)
+            self._manifest = manifest_with_text(self._manifest, text)
             self._publish(self._commit.number + 1)
 
     def remove(self, paths: Iterable[str]) -> int:
@@ -386,13 +395,3 @@ class IndexWriter:
             if not is_file_failure(error):
                 raise
             raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}") from error
-
-
-def _refuse_links(folder: Path) -> None:
-    """An index of a stranger must not make its writer change files outside of it."""
-    try:
-        check_no_links(folder)
-    except ValueError as error:
-        raise IndexFormatError(f"{folder} is not safe to write to: {error}") from error
-    except OSError:
-        return  # the lock says what is wrong with the folder

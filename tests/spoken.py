@@ -29,6 +29,7 @@ def voice(text: str, folder: Path, *, speed: int = 150) -> np.ndarray:
     with wave.open(str(file)) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
         rate = sound.getframerate()
+    file.unlink()  # an index of the folder would listen to it
     times = np.arange(0, len(samples) / rate, 1 / RATE)
     return np.interp(times, np.arange(len(samples)) / rate, samples).astype(np.int16)
 

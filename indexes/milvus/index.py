@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_HITS = 16_384  # that Milvus returns
 _MIN_EFFORT = 128  # candidates of a search in an HNSW graph
+_SEEN = 'kind != "audio"'  # sound only has nothing to see
 
 
 class MilvusIndex(Index):
@@ -106,6 +107,7 @@ class MilvusIndex(Index):
         if k < 1:
             raise IndexStoreError(f"k must be at least 1, not {k}")
         condition = True if where is None else milvus_filter(where, self._filter_columns())
+        seen = _SEEN if condition is True else f"({condition}) and {_SEEN}"
         if condition is False or not len(queries) or not self._state.clips:
             return [[] for _ in queries]
         limit = min(k, MAX_HITS)
@@ -116,7 +118,7 @@ class MilvusIndex(Index):
                 data=list(queries),
                 anns_field="embedding",
                 limit=limit,
-                filter="" if condition is True else condition,
+                filter=seen,
                 output_fields=HIT_FIELDS,
                 search_params={"metric_type": "IP", "params": effort},
             )
@@ -138,11 +140,11 @@ class MilvusIndex(Index):
         return np.stack(found) if found else np.zeros((0, self.manifest.embedding_size), np.float32)
 
     def sample(self, limit: int) -> np.ndarray:
-        """Embeddings of up to `limit` clips, float32 [n, E]."""
+        """Embeddings of up to `limit` clips with something to see, float32 [n, E]."""
         with milvus_errors(self.address):
             rows = self._client.query(
                 self._state.collection,
-                filter="clip_id >= 0",
+                filter=_SEEN,
                 output_fields=["embedding"],
                 limit=min(limit, MAX_HITS),
             )

@@ -26,7 +26,7 @@ from indexes.vectors.description import (
     read_description,
 )
 from indexes.vectors.extended_rows import Embeddings, ExtendedRows
-from indexes.vectors.hits import HIT_DTYPE, HitTable, is_time
+from indexes.vectors.hits import HIT_DTYPE, KINDS, HitTable, is_time
 
 if TYPE_CHECKING:
     import lance
@@ -248,6 +248,7 @@ def _append_missing(
 
 def _read_hits(clips: lance.LanceDataset) -> HitTable:
     """The table of hits from the clips table; no hit has a row yet, which is -1."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     table = clips.scanner(columns=HIT_COLUMNS).to_table().combine_chunks()
@@ -262,7 +263,7 @@ def _read_hits(clips: lance.LanceDataset) -> HitTable:
     hits["path"] = paths.indices.to_numpy()
     hits["start"] = pc.fill_null(table["start"], float("nan")).to_numpy()
     hits["end"] = pc.fill_null(table["end"], float("nan")).to_numpy()
-    hits["is_video"] = pc.equal(table["kind"], "video").to_numpy()
+    hits["kind"] = pc.fill_null(pc.index_in(table["kind"], pa.array(KINDS)), 0).to_numpy()
     for name in ("start", "end"):
         hits[name][~is_time(hits[name])] = np.nan
     return HitTable(hits[np.argsort(hits["clip_id"])], paths.dictionary.to_pylist())

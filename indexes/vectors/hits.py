@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexes.records import ClipHit
+from indexes.records import ClipHit, MediaKind
 
 MAX_SECONDS = 1e9  # 32 years
+
+KINDS: tuple[MediaKind, ...] = ("image", "video", "audio")  # by the number that stands for each
+_AUDIO = KINDS.index("audio")
 
 HIT_DTYPE = np.dtype(
     [
@@ -18,7 +21,7 @@ HIT_DTYPE = np.dtype(
         ("path", "<i4"),  # position in the list of paths
         ("start", "<f8"),  # NaN for images
         ("end", "<f8"),
-        ("is_video", "?"),
+        ("kind", "u1"),  # position in KINDS
     ]
 )
 
@@ -42,7 +45,7 @@ def check_hits(hits: np.ndarray, paths: object, *, rows: int) -> None:
         raise ValueError("a clip has an impossible time")
     if not len(hits):
         return
-    for name, limit in (("row", rows), ("path", len(paths))):
+    for name, limit in (("row", rows), ("path", len(paths)), ("kind", len(KINDS))):
         if hits[name].min() < 0 or hits[name].max() >= limit:
             raise ValueError(f"a {name} is out of range")
     if hits["clip_id"][0] < 0 or not (np.diff(hits["clip_id"]) > 0).all():
@@ -64,6 +67,12 @@ class HitTable:
     def __len__(self) -> int:
         return len(self.hits)
 
+    @property
+    def seen(self) -> np.ndarray:
+        """Which clips have something to see, so that their embeddings mean something, bool [clips]."""
+        is_seen: np.ndarray = self.hits["kind"] != _AUDIO
+        return is_seen
+
     def find(self, clip_ids: np.ndarray) -> np.ndarray:
         """Positions in this table of those `clip_ids` that are in it, int64."""
         known = self.hits["clip_id"]
@@ -82,12 +91,12 @@ class HitTable:
 
     def hit(self, position: int, score: float) -> ClipHit:
         """One row with its score as a record."""
-        clip_id, _, path, start, end, is_video = self.hits[position].item()
+        clip_id, _, path, start, end, kind = self.hits[position].item()
         return ClipHit(
             clip_id=clip_id,
             score=score,
             path=self.paths[path],
-            kind="video" if is_video else "image",
+            kind=KINDS[kind],
             start=None if np.isnan(start) else start,
             end=None if np.isnan(end) else end,
         )

@@ -39,6 +39,7 @@ def tuning_queries(embeddings: np.ndarray, sample: np.ndarray | None) -> np.ndar
     if sample is not None and len(sample):
         return np.ascontiguousarray(sample[evenly_spaced_rows(len(sample), MAX_QUERIES)], np.float32)
     one = embeddings[evenly_spaced_rows(len(embeddings), MAX_QUERIES)].astype(np.float32)
+    one = one[one.any(axis=1)]  # audio has nothing to see
     midpoints = one + np.roll(one, len(one) // 3 + 1, axis=0)
     lengths = np.linalg.norm(midpoints, axis=1, keepdims=True)
     return midpoints / np.maximum(lengths, 1e-6)

@@ -8,24 +8,33 @@ from pathlib import Path
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.media.limits import size_problem
+from jepa_retrieval.media.reasons import ONLY_SOUND
 from jepa_retrieval.media.types import MediaInfo
 
 
-def probe(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo:
+def probe(path: Path, *, sound: bool = False, on_tick: Callable[[], None] | None = None) -> MediaInfo:
     """Open a video or picture and describe it; of a video the first frame is decoded.
 
     Args:
         path: the file.
+        sound: describe a file with sound only, too.
         on_tick: called often while it takes long, so that the caller can show progress.
 
     Raises:
-        UnreadableMediaError: it is missing, not media, has no video, is too large to decode safely, or its first
-            frame cannot be decoded.
+        UnreadableMediaError: it is missing, not media, has nothing to see, is too large to decode safely, or its
+            first frame cannot be decoded.
     """
     path = Path(path)
     reader = reader_of(path)
     if reader == "video":
-        return _probe_video(path)
+        try:
+            return _probe_video(path)
+        except UnreadableMediaError as error:
+            if not (sound and error.reason == ONLY_SOUND):
+                raise
+        from jepa_retrieval.media.sound.describing import describe_sound
+
+        return describe_sound(path)
     from jepa_retrieval.media.pictures.picture_file import PictureFile
 
     with PictureFile(path, raw=reader == "raw") as file:

@@ -15,7 +15,9 @@ from jepa_retrieval.source_paths import is_ordinary
 NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
 NO_FRAME = "no frame could be decoded (damaged or truncated)"
+NO_SOUND = "nothing of its sound can be decoded"
 NO_VIDEO = "has no video stream"
+ONLY_SOUND = "has no video stream, only sound ('jepa index --speech' makes what is said in it searchable)"
 
 _NOT_MEDIA_MESSAGES = (
     "Invalid data found",

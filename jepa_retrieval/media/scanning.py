@@ -106,6 +106,7 @@ def scan(
     hidden: bool = False,
     system_folders: bool = False,
     follow_links: bool = False,
+    sound: bool = False,
 ) -> Scan:
     """Find media files under `roots`, folders in order of name, each file once.
 
@@ -120,6 +121,7 @@ def scan(
         hidden: also take names that begin with a dot.
         system_folders: also enter folders that devices and programs make, such as @eaDir and $RECYCLE.BIN.
         follow_links: enter linked folders too, each real folder once. Linked files are found either way.
+        sound: also take files with sound only.
 
     Returns:
         An iterator of files and problems, which lists what it leaves out as well.
@@ -138,6 +140,7 @@ def scan(
         hidden=hidden,
         system_folders=system_folders,
         follow_links=follow_links,
+        sound=sound,
     )
     return Scan(walker, absolute)
 
@@ -146,7 +149,14 @@ class _Walker:
     """One scan: its rules and the folders that it has entered."""
 
     def __init__(
-        self, include: Patterns, exclude: Patterns, *, hidden: bool, system_folders: bool, follow_links: bool
+        self,
+        include: Patterns,
+        exclude: Patterns,
+        *,
+        hidden: bool,
+        system_folders: bool,
+        follow_links: bool,
+        sound: bool,
     ) -> None:
         self.include = include
         self.exclude = exclude
@@ -154,6 +164,8 @@ class _Walker:
         self._hidden = hidden
         self._system_folders = system_folders
         self._follow_links = follow_links
+        self._sound = sound
+        self._suffixes = MEDIA_SUFFIXES | AUDIO_SUFFIXES if sound else MEDIA_SUFFIXES
         self._entered: set[tuple[int, int]] = set()  # (device, inode): a folder is entered once
         self._named: set[str] = set()  # files given as roots
         self._included: RootPatterns | None = None  # patterns for the root that is being walked
@@ -210,7 +222,7 @@ class _Walker:
             return None
         suffix = listed.path.suffix.lower()
         reason = self._reason_by_name(listed.path.name, suffix, listed.name)
-        if reason is None and suffix not in MEDIA_SUFFIXES:
+        if reason is None and suffix not in self._suffixes:
             reason = "unknown kind"  # it is not opened to see
         return reason
 
@@ -275,7 +287,7 @@ class _Walker:
             status = entry.stat()
             if not stat.S_ISREG(status.st_mode):
                 reason = "special file"
-            elif (suffix not in MEDIA_SUFFIXES or suffix in TYPESCRIPT_SUFFIXES) and not looks_like_media(
+            elif (suffix not in self._suffixes or suffix in TYPESCRIPT_SUFFIXES) and not looks_like_media(
                 entry.path, status.st_size, status.st_mtime_ns
             ):
                 reason = "unknown kind"
@@ -288,7 +300,7 @@ class _Walker:
         """Why a file is left out that was not opened; None if nothing speaks against it."""
         if name.startswith(".") and not self._hidden:
             return "hidden"
-        if suffix in AUDIO_SUFFIXES:
+        if suffix in AUDIO_SUFFIXES and not self._sound:
             return "audio only"
         if suffix in OTHER_SUFFIXES:
             return "unknown kind"

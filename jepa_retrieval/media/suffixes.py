@@ -24,20 +24,22 @@ IMAGE_SUFFIXES = RAW_SUFFIXES | frozenset({
 """Suffixes of photographs and other pictures; WebP, PNG and AVIF may be animated and are then videos."""
 
 AUDIO_SUFFIXES = frozenset({
-    ".aac", ".ac3", ".aif", ".aiff", ".amr", ".ape", ".dts", ".flac", ".m4a", ".m4b", ".m4p", ".m4r", ".mid",
-    ".midi", ".mka", ".mp2", ".mp3", ".oga", ".ogg", ".opus", ".ra", ".spx", ".wav", ".weba", ".wma", ".wv",
+    ".3ga", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".awb", ".caf", ".dts", ".eac3",
+    ".flac", ".m4a", ".m4b", ".m4p", ".m4r", ".mka", ".mp2", ".mp3", ".oga", ".ogg", ".opus", ".ra", ".snd", ".spx",
+    ".tta", ".w64", ".wav", ".weba", ".wma", ".wv",
 })
-"""Suffixes of sound, which is left out."""
+"""Suffixes of sound. It is taken where what is said in it is wanted, and else left out."""
 
 OTHER_SUFFIXES = frozenset({
     ".7z", ".a", ".ass", ".bak", ".bat", ".bin", ".bz2", ".c", ".cfg", ".class", ".conf", ".cpp", ".cs", ".css",
     ".csv", ".db", ".dll", ".doc", ".docx", ".eps", ".epub", ".exe", ".gitignore", ".go", ".gz", ".h", ".hpp",
     ".htm", ".html", ".idx", ".ini", ".ipynb", ".iso", ".jar", ".java", ".js", ".json", ".jsonl", ".jsx", ".lock",
-    ".log", ".lrc", ".lua", ".m3u", ".m3u8", ".md", ".mpd", ".msi", ".nfo", ".npy", ".npz", ".o", ".odt", ".ods",
-    ".otf", ".parquet", ".pdf", ".php", ".pl", ".pls", ".pptx", ".ps", ".pt", ".pth", ".py", ".pyc", ".pyi", ".rar",
-    ".rb", ".rs", ".rst", ".rtf", ".safetensors", ".scss", ".sh", ".so", ".sql", ".sqlite", ".srt", ".ssa", ".sub",
-    ".svg", ".swift", ".tar", ".tex", ".tgz", ".toml", ".tsv", ".tsx", ".ttf", ".txt", ".url", ".vtt", ".vue",
-    ".wasm", ".whl", ".woff", ".woff2", ".xls", ".xlsx", ".xml", ".xmp", ".xz", ".yaml", ".yml", ".zip", ".zst",
+    ".log", ".lrc", ".lua", ".m3u", ".m3u8", ".md", ".mid", ".midi", ".mpd", ".msi", ".nfo", ".npy", ".npz", ".o",
+    ".odt", ".ods", ".otf", ".parquet", ".pdf", ".php", ".pl", ".pls", ".pptx", ".ps", ".pt", ".pth", ".py", ".pyc",
+    ".pyi", ".rar", ".rb", ".rs", ".rst", ".rtf", ".safetensors", ".scss", ".sh", ".so", ".sql", ".sqlite", ".srt",
+    ".ssa", ".sub", ".svg", ".swift", ".tar", ".tex", ".tgz", ".toml", ".tsv", ".tsx", ".ttf", ".txt", ".url",
+    ".vtt", ".vue", ".wasm", ".whl", ".woff", ".woff2", ".xls", ".xlsx", ".xml", ".xmp", ".xz", ".yaml", ".yml",
+    ".zip", ".zst",
 })
 """Common suffixes of other files: their content is not looked at."""
 

@@ -21,15 +21,15 @@ Sampling = Literal["auto", "keyframes"] | float
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a file's header and first picture say."""
+    """What a file's header and first picture say; of audio, what its header says."""
 
     kind: MediaKind
     duration: float | None  # seconds; None for still pictures and where the header does not say
-    width: int  # pixels as displayed: after rotation and pixel aspect
+    width: int  # pixels as displayed: after rotation and pixel aspect; 0 for audio
     height: int
-    frame_rate: float | None  # mean frames per second; None for still pictures
+    frame_rate: float | None  # mean frames per second; None for still pictures and audio
     rotation: int = 0  # degrees clockwise that a player turns the stored picture: 0, 90, 180 or 270
-    codec: str | None = None  # "h264", "hevc", "jpeg", ...
+    codec: str | None = None  # "h264", "hevc", "jpeg", "mp3", ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class DecodeRequest:
         decoder: which library decodes videos: "pyav" reads everything; "decord" (Linux x86_64) and "torchcodec" give
             the same frames, and leave to PyAV what they would show differently; "auto": the one that $JEPA_DECODER
             names, or PyAV. Photographs and animated pictures are always read with Pillow.
+        sound: whether a file with sound only is described, without windows, and not refused.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class DecodeRequest:
     thumbnails: bool = True
     hash_content: bool = True
     decoder: Decoder = "auto"
+    sound: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))

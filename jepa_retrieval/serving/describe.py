@@ -23,6 +23,19 @@ MEDIA_COLUMNS = (
 )  # fmt: skip
 _MP4, _WEBM = (".mp4", ".m4v", ".mov"), (".webm",)
 _NATIVE_VIDEOS = {"h264": _MP4, "av1": _MP4 + _WEBM, "vp9": _MP4 + _WEBM, "vp8": _WEBM}  # codec: containers
+_M4A, _WEBA = (".m4a", ".m4b", ".mp4"), (".webm", ".weba")
+_NATIVE_SOUND = {
+    "mp3": (".mp3",),
+    "aac": (*_M4A, ".aac"),
+    "flac": (".flac",),
+    "opus": _WEBA,
+    "pcm_s16le": (".wav",),
+}
+_SOUND_TYPES = {
+    ".m4a": "audio/mp4",
+    ".m4b": "audio/mp4",
+    ".weba": "audio/webm",
+}  # that are not known everywhere
 _NATIVE_PICTURES = ("jpeg", "png", "gif", "webp", "avif", "bmp")
 ANIMATED = ("gif", "png", "webp", "avif")  # codecs of videos that Pillow reads
 _OCTETS = "application/octet-stream"
@@ -50,7 +63,7 @@ def media_item(commit: Commit, row: Mapping[str, Any], files: MediaFiles) -> Med
         plays_natively=plays_natively(row["path"], row["kind"], row["codec"]),
         file_url=f"{url}/file",
         preview_url=f"{url}/preview",
-        thumbnail_url=f"{url}/thumbnail",
+        thumbnail_url=None if row["kind"] == "audio" else f"{url}/thumbnail",
     )
 
 
@@ -73,7 +86,7 @@ def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
         said=None if moment.said is None else clean(moment.said),
         written=None if moment.written is None else clean(moment.written),
         offline=moment.offline,
-        thumbnail_url=thumbnail_url(media_id, moment.start, moment.end),
+        thumbnail_url=None if moment.kind == "audio" else thumbnail_url(media_id, moment.start, moment.end),
     )
 
 
@@ -89,14 +102,17 @@ def thumbnail_url(media_id: int, start: float | None, end: float | None) -> str:
 
 
 def plays_natively(path: str, kind: str, codec: str | None) -> bool:
-    """Whether every current browser shows the file as it is, as far as its name and codec tell."""
+    """Whether every current browser shows or plays the file as it is, as far as its name and codec tell."""
     suffix = PurePosixPath(path).suffix.lower()
+    if kind == "audio":
+        return suffix in _NATIVE_SOUND.get(codec or "", ())
     if kind == "image" or codec in ANIMATED:
         return codec in _NATIVE_PICTURES and suffix not in RAW_SUFFIXES
     return suffix in _NATIVE_VIDEOS.get(codec or "", ())
 
 
 def media_type(path: str) -> str:
-    """The media type that a file is sent with: a picture's or a video's, and never one that a browser runs."""
-    kind = mimetypes.guess_type(PurePosixPath(path).name)[0] or _OCTETS
-    return kind if kind.startswith(("video/", "image/")) and "svg" not in kind else _OCTETS
+    """The media type that a file is sent with: of pictures, video or sound, and never one that a browser runs."""
+    name = PurePosixPath(path)
+    kind = _SOUND_TYPES.get(name.suffix.lower()) or mimetypes.guess_type(name.name)[0] or _OCTETS
+    return kind if kind.startswith(("video/", "image/", "audio/")) and "svg" not in kind else _OCTETS

@@ -22,11 +22,11 @@ def window_scores(index: Index, path: str, vector: np.ndarray, *, max_points: in
 
     Args:
         index: that has the file.
-        path: as it is stored.
+        path: as it is stored; nothing of a file with sound only can be compared.
         vector: the query, float32 [E], unit length.
         max_points: neighbours are joined, the highest score being kept, until there are no more than this.
     """
-    clips = index.clips_of(path)
+    clips = [clip for clip in index.clips_of(path) if clip.kind != "audio"]
     if not clips:
         empty = np.zeros(0)
         return WindowScores(empty, empty, empty.astype(np.float32))

@@ -19,6 +19,7 @@ from indexes import (
     MediaRecord,
     arrays,
 )
+from indexes.manifest import FORMAT_VERSION
 from indexes.rows import file_rows
 
 
@@ -284,7 +285,7 @@ def test_opening_what_is_not_an_index(tmp_path, index):
     for damage, said in [
         ("{", "not JSON"),
         ("[]", "not the manifest"),
-        (json.dumps({**content, "format_version": 5}), "newer version.*upgrade"),
+        (json.dumps({**content, "format_version": FORMAT_VERSION + 1}), "newer version.*upgrade"),
         (json.dumps({**content, "commit": {"number": "x"}}), "damaged"),
         (json.dumps({**content, "commit": 5}), "damaged"),
         (json.dumps({**content, "surprise": 5}), "damaged"),

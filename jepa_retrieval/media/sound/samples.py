@@ -15,7 +15,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.reasons import NO_SOUND, check_regular_file, library_reason
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
@@ -45,7 +45,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
     Times are those of `MediaWindow`: 0 is where a player's clock starts. Where there is no sound, samples are 0.
 
     Args:
-        path: a video.
+        path: a file with sound.
         out: the file to write.
         on_tick: called for every packet.
 
@@ -72,7 +72,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
                 raise UnreadableMediaError(path, f"its sound {library_reason(error)}") from error
             damaged += 1
         if damaged and not decoded:
-            raise UnreadableMediaError(path, "nothing of its sound can be decoded")
+            raise UnreadableMediaError(path, NO_SOUND)
         return SoundReport(writer.end / SAMPLE_RATE, damaged)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
-    from jepa_retrieval.media.video.video_file import VideoFile
-
 _TAKEN = {
     "mp4": ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"),
     "mov": ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"),
@@ -30,23 +29,31 @@ _STEREO = 2
 
 
 class ClipSound:
-    """Writes the first sound of a video from `start` on and before `end`; nothing if it has none.
+    """Writes the first sound of a file from `start` on and before `end`; nothing if it has none.
 
     Args:
         out: the clip, before anything is written to it.
-        file: the video; it is opened once more.
+        path: the file; it is opened once more.
+        origin: the seconds of its clock at which a player's clock starts.
         start: seconds of presentation time, which become 0.
         end: likewise.
         on_tick: called for every packet.
     """
 
     def __init__(
-        self, out: OutputContainer, file: VideoFile, start: float, end: float, on_tick: Callable[[], None]
+        self,
+        out: OutputContainer,
+        path: Path,
+        origin: float,
+        start: float,
+        end: float,
+        on_tick: Callable[[], None],
     ) -> None:
         self._out = out
-        self._origin, self._start, self._end = file.origin, start, end
+        self._origin, self._start, self._end = origin, start, end
         self._on_tick = on_tick
-        self._container = open_container(file.path)
+        self.packets = 0  # that were written
+        self._container = open_container(path)
         source = first_sound(self._container)
         self._packets: Iterator[Packet] = iter(())
         if source is not None:
@@ -64,6 +71,7 @@ class ClipSound:
             self._next = None
             packet.stream = self._stream
             self._out.mux(packet)
+            self.packets += 1
 
     def close(self) -> None:
         """Write the rest."""

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, MAX_UNDECIDED_BYTES, size_problem
-from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO
+from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO, ONLY_SOUND
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.packet_clock import PacketClock
 
@@ -96,7 +96,8 @@ class Video:
         """The stream that a player would show; cover art of music is none."""
         stream = shown_stream(self.container)
         if stream is None:
-            raise UnreadableMediaError(self.name, NO_VIDEO)
+            has_sound = any(sound.codec_context for sound in self.container.streams.audio)
+            raise UnreadableMediaError(self.name, ONLY_SOUND if has_sound else NO_VIDEO)
         if stream.codec_context is None:
             raise UnreadableMediaError(self.name, "there is no decoder for its codec")
         if stream.codec_context.name in _PICTURE_CODECS:

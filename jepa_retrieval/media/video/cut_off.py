@@ -18,7 +18,12 @@ def ends_early(video: Video, reached: float) -> bool:
     header = video.picture_end
     if not header or video.clock_jumps:
         return False
-    return header - reached > max(MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * header)
+    return is_cut_off(reached, header)
+
+
+def is_cut_off(reached: float, stated: float) -> bool:
+    """Whether what ends at `reached`, seconds, ends well before the end that its header states."""
+    return stated - reached > max(MIN_MISSING_SECONDS, _MIN_MISSING_SHARE * stated)
 
 
 def cut_off_reason(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import NO_FRAME, library_reason
+from jepa_retrieval.media.reasons import NO_FRAME, NO_SOUND, library_reason
 from jepa_retrieval.media.video.clip_encoder import ClipEncoder
 from jepa_retrieval.media.video.clip_sound import ClipSound
+from jepa_retrieval.media.video.origin import clock_origin
 from jepa_retrieval.media.video.timing import FRAME_TOLERANCE
-from jepa_retrieval.media.video.video_file import VideoFile
+from jepa_retrieval.media.video.video_file import VideoFile, open_container
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -82,6 +83,22 @@ def cut_clip(path: Path, start: float, end: float, stem: Path, *, on_tick: Tick 
         raise UnreadableMediaError(path, library_reason(error)) from error
 
 
+def cut_sound(path: Path, start: float, end: float, stem: Path, *, on_tick: Tick | None = None) -> CutClip:
+    """Write an interval of a file with sound only as MPEG-4; arguments and errors are those of `cut_clip`."""
+    target = stem.with_name(stem.name + ".m4a")
+    try:
+        with open_container(path) as container:
+            origin = clock_origin(container, None)
+        with av.open(str(target), "w", format="mp4") as out:
+            sound = ClipSound(out, path, origin, start, end, on_tick or (lambda: None))
+            sound.close()
+    except av.error.FFmpegError as error:
+        raise UnreadableMediaError(path, library_reason(error)) from error
+    if not sound.packets:
+        raise UnreadableMediaError(path, NO_SOUND)
+    return CutClip(target, 0, copied=False)
+
+
 def _copyable(file: VideoFile, interval: _Interval, tick: Tick) -> int:
     """How many packets are the interval, none missing and none of other frames between them; 0 if none are."""
     file.seek(interval.start)
@@ -130,7 +147,7 @@ def _copy(file: VideoFile, interval: _Interval, count: int, stem: Path, tick: Ti
     )
     with av.open(str(target), "w") as out:
         stream = out.add_stream_from_template(file.stream)
-        sound = ClipSound(out, file, interval.start, interval.end, tick)
+        sound = ClipSound(out, file.path, file.origin, interval.start, interval.end, tick)
         first = None
         for packet in itertools.islice(packets, count):
             tick()
@@ -152,7 +169,7 @@ def _encode(file: VideoFile, interval: _Interval, stem: Path, tick: Tick) -> Cut
         raise UnreadableMediaError(file.path, NO_FRAME)
     with av.open(str(target), "w") as out:
         encoder = ClipEncoder(out, file, first)
-        sound = ClipSound(out, file, interval.start, interval.end, tick)
+        sound = ClipSound(out, file.path, file.origin, interval.start, interval.end, tick)
         for frame in itertools.chain([first], frames):
             sound.write_until(encoder.add(frame))
         encoder.close()

@@ -11,9 +11,9 @@ FILE_FORMATS = ",".join((
     "h261", "h263", "h264", "hevc", "ivf", "kux", "lmlm4", "m4v", "matroska", "mjpeg", "mjpeg_2000", "mlv", "mov",
     "mpeg", "mpegts", "mpegvideo", "mxf", "nsv", "nut", "nuv", "obu", "ogg", "pva", "rm", "smjpeg", "ty", "vc1",
     "vc1test", "vivo", "vvc", "webm", "webp", "wtv", "xmv", "yuv4mpegpipe",
-    "aac", "aiff", "amr", "flac", "mp3", "wav",  # sound, so that it is refused as such
+    "aac", "ac3", "aiff", "amr", "ape", "au", "caf", "dts", "eac3", "flac", "mp3", "tta", "w64", "wav", "wv",  # sound
 ))  # fmt: skip
-"""Formats of video files, by libav's names."""
+"""Formats of files with video or sound, by libav's names."""
 
 NETWORK_FORMATS = FILE_FORMATS + ",hls,dash,live_flv,mpjpeg,rtp,rtsp,sdp"
 """Formats of network streams: playlists lead to other addresses there, never to a file."""

@@ -65,10 +65,16 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     from jepa_retrieval.media.windows import read_windows
 
     before = check_regular_file(request.path)
-    outbox.add(("probed", probe(request.path, on_tick=outbox.tick)))
+    info = probe(request.path, sound=request.sound, on_tick=outbox.tick)
+    outbox.add(("probed", info))
     report = ReadReport()
-    for window in read_windows(request, report=report, on_tick=outbox.tick):
-        outbox.add(("windows", [window]), _bytes_of(window))
+    if info.kind == "audio":
+        from jepa_retrieval.media.sound.describing import read_sound_extent
+
+        read_sound_extent(request.path, report, on_tick=outbox.tick)
+    else:
+        for window in read_windows(request, report=report, on_tick=outbox.tick):
+            outbox.add(("windows", [window]), _bytes_of(window))
     digest = content_hash(request.path, on_tick=outbox.tick) if request.hash_content else ""
     after = check_regular_file(request.path)
     if before != after:

@@ -19,7 +19,7 @@ _TABLE = "moments.csv"
 
 
 def write_zip(edit: Edit, out: Path) -> list[LeftOutMoment]:
-    """Write each moment of a video as a clip, photographs as they are, and a table of all.
+    """Write each moment of a video or an audio file as a clip, photographs as they are, and a table of all.
 
     A clip is copied where its first frame is a key frame and none of it is stored outside it, and encoded as H.264
     elsewhere. Return moments whose file could not be read.
@@ -39,10 +39,16 @@ def write_zip(edit: Edit, out: Path) -> list[LeftOutMoment]:
 
 
 def _add(archive: zipfile.ZipFile, moment: PlacedMoment, folder: Path, number: int) -> None:
-    from jepa_retrieval.media.video.cutting import cut_clip
+    from jepa_retrieval.media.limits import MAX_DURATION
+    from jepa_retrieval.media.video.cutting import cut_clip, cut_sound
     from jepa_retrieval.media.workers.calls import call_in_worker
 
     stem, suffix = _name(moment)
+    if moment.moment.kind == "audio":
+        start, end = moment.moment.start or 0.0, moment.moment.end or MAX_DURATION
+        clip = call_in_worker(cut_sound, moment.file, start, end, folder / f"{number}")
+        _add_clip(archive, clip.file, f"{number:03d} {stem}", start)
+        return
     if moment.timing is None:
         archive.write(moment.file, f"{number:03d} {stem}{suffix}")
         return
@@ -51,9 +57,13 @@ def _add(archive: zipfile.ZipFile, moment: PlacedMoment, folder: Path, number: i
     if moment.moment.end is not None:
         end = moment.moment.end
     clip = call_in_worker(cut_clip, moment.file, start, end, folder / f"{number}")
+    _add_clip(archive, clip.file, f"{number:03d} {stem}", start)
+
+
+def _add_clip(archive: zipfile.ZipFile, file: Path, name: str, start: float) -> None:
     time = format_time(start, decimals=1).replace(":", "-")
-    archive.write(clip.file, f"{number:03d} {stem} {time}{clip.file.suffix}")
-    clip.file.unlink()
+    archive.write(file, f"{name} {time}{file.suffix}")
+    file.unlink()
 
 
 def _name(moment: PlacedMoment) -> tuple[str, str]:

@@ -85,7 +85,7 @@ class PlacedMoment:
     Attributes:
         moment: as asked for.
         file: absolute path.
-        timing: of a video; None for a photograph, or if `problem` says why the file cannot be read.
+        timing: of a video; None for a photograph and audio, or if `problem` says why the file cannot be read.
         width: of the picture as shown, pixels.
         height: likewise.
         first: first frame, counted from the first picture of the file; 0 for a photograph.
@@ -163,12 +163,15 @@ def place(moments: Sequence[ExportMoment], library: Library | Libraries) -> list
 
 def _read(moment: ExportMoment, file: Path) -> VideoTiming | MediaInfo | str:
     from jepa_retrieval.media.probing import probe
+    from jepa_retrieval.media.sound.describing import describe_sound
     from jepa_retrieval.media.video.timing import read_timing
     from jepa_retrieval.media.workers.calls import call_in_worker
 
     try:
         if moment.kind == "video":
             return call_in_worker(read_timing, file)
+        if moment.kind == "audio":
+            return call_in_worker(describe_sound, file)
         return call_in_worker(probe, file)
     except UnreadableMediaError as error:
         return error.reason

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, PlacedMoment, place
-from jepa_retrieval.report.export.registry import format_of
+from jepa_retrieval.report.export.registry import ExportFormat, format_of
 from jepa_retrieval.source_paths import is_ordinary
 from jepa_retrieval.user_paths import absolute, link_target
 
@@ -64,7 +64,7 @@ def export_moments(
     chosen = format_of(file, format)
     target = absolute(file)
     placed = place(moments, library)
-    problems = [_problem(item) if chosen.needs_files else None for item in placed]
+    problems = [_problem(item, chosen) for item in placed]
     pairs = list(zip(placed, problems, strict=True))
     left_out = [LeftOutMoment(item.moment, problem) for item, problem in pairs if problem is not None]
     edit = Edit(title, [item for item, problem in pairs if problem is None])
@@ -77,8 +77,12 @@ def export_moments(
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
 
 
-def _problem(placed: PlacedMoment) -> str | None:
-    """Why a format that needs the file of a moment cannot hold it."""
+def _problem(placed: PlacedMoment, chosen: ExportFormat) -> str | None:
+    """Why a format cannot hold a moment."""
+    if placed.moment.kind == "audio" and not chosen.takes_audio:
+        return f"it has sound only, and {chosen.name} is for pictures; zip, csv and vtt hold it"
+    if not chosen.needs_files:
+        return None
     if placed.problem is None and not is_ordinary(placed.file):
         return "it is in an archive or a store, not a file on disk"
     return placed.problem

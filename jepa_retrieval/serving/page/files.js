@@ -55,7 +55,8 @@ async function load() {
 
 /** @param {MediaItem} item */
 function row(item) {
-  const picture = item.clips ? element("img", { src: item.thumbnail_url, alt: "", loading: "lazy" }) : null;
+  const picture =
+    item.clips && item.thumbnail_url !== null ? element("img", { src: item.thumbnail_url, alt: "", loading: "lazy" }) : null;
   const name = item.clips
     ? element("button", { type: "button", class: "link", click: () => void openHit(asHit(item)) }, item.path)
     : item.path;
@@ -83,7 +84,7 @@ function row(item) {
  */
 function asHit(item) {
   const { id, index, path, kind, thumbnail_url } = item;
-  const start = kind === "video" ? 0 : null;
+  const start = kind === "image" ? null : 0;
   const shown = { id: -1, media_id: id, index, path, kind, start, end: start, thumbnail_url };
   return { ...shown, score: 0, confidence: null, rank: 0, caption: null, offline: false };
 }
@@ -102,8 +103,9 @@ function summary(index) {
   const parts = [
     count(index.videos, "video"),
     count(index.images, "photograph"),
+    index.audio ? count(index.audio, "audio file") : "",
     count(index.clips, "clip"),
-    `${clock(index.media_seconds)} of video`,
+    `${clock(index.media_seconds)} of ${index.audio ? "video and sound" : "video"}`,
     index.partial ? `${index.partial} in part` : "",
     index.failed ? `${index.failed} failed` : "",
     index.left_out ? `${index.left_out} left out` : "",

@@ -41,7 +41,7 @@ function actions(index, readOnly) {
     "li",
     {},
     element("strong", {}, index.name),
-    ` ${count(index.videos + index.images, "file")}, ${count(index.clips, "clip")} `,
+    ` ${count(index.videos + index.images + index.audio, "file")}, ${count(index.clips, "clip")} `,
     button("Index new and changed files", "index", { index: index.name }),
     index.failed ? button(`Try ${count(index.failed, "failed file")} again`, "index", { index: index.name, retry_failed: true }) : null,
     button("Optimize", "optimize", { index: index.name }),

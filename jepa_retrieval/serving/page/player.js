@@ -57,7 +57,7 @@ export async function openHit(chosen) {
   hit = chosen;
   panel.hidden = false;
   document.body.classList.add("playing");
-  byId("player-actions", HTMLElement).hidden = chosen.id < 0;
+  byId("player-actions", HTMLElement).hidden = chosen.id < 0 || chosen.kind === "audio";
   byId("player-name", HTMLElement).textContent = fileName(chosen.path);
   byId("player-name", HTMLElement).title = chosen.path;
   byId("player-problem", HTMLElement).textContent = "";
@@ -90,6 +90,7 @@ export function closePlayer() {
 /** @param {MediaItem} found */
 function showPicture(found) {
   forgetVideo();
+  stage.classList.remove("sound");
   byId("controls", HTMLElement).hidden = true;
   byId("strip", HTMLElement).hidden = true;
   const preview = `${found.preview_url}?height=1600`;
@@ -125,6 +126,8 @@ function showVideo(found, start) {
     else transcode(start);
   });
   stage.replaceChildren(made);
+  stage.classList.toggle("sound", found.kind === "audio");
+  byId("full", HTMLElement).hidden = found.kind === "audio";
   transcoded = !found.plays_natively;
   if (transcoded) transcode(start);
   else {

@@ -82,14 +82,7 @@ function card(hit) {
   const time = interval(hit.start, hit.end);
   const name = fileName(hit.path);
   const described = [name, time, hit.confidence === null ? "" : `confidence ${percent(hit.confidence)}`];
-  const picture = element("img", {
-    src: hit.thumbnail_url,
-    alt: "",
-    loading: hit.rank > EAGER ? "lazy" : "eager",
-    decoding: "async",
-    error: () => picture.classList.add("missing"),
-  });
-  const frame = element("span", { class: "frame" }, picture, time ? element("span", { class: "time" }, time) : null);
+  const frame = element("span", { class: "frame" }, pictureOf(hit), time ? element("span", { class: "time" }, time) : null);
   const open = element(
     "button",
     {
@@ -111,8 +104,21 @@ function card(hit) {
     hit.caption ? element("span", { class: "caption" }, hit.caption) : null,
     actions(hit, name),
   );
-  if (hit.start !== null && !hit.offline) previewOnHover(open, frame, hit);
+  if (hit.kind === "video" && !hit.offline) previewOnHover(open, frame, hit);
   return made;
+}
+
+/** @param {Hit} hit */
+function pictureOf(hit) {
+  if (hit.thumbnail_url === null) return element("span", { class: "note", "aria-hidden": "true" }, "♪");
+  const picture = element("img", {
+    src: hit.thumbnail_url,
+    alt: "",
+    loading: hit.rank > EAGER ? "lazy" : "eager",
+    decoding: "async",
+    error: () => picture.classList.add("missing"),
+  });
+  return picture;
 }
 
 /** @param {Hit} hit */
@@ -149,20 +155,31 @@ function actions(hit, name) {
   return element(
     "span",
     { class: "actions" },
-    element("button", { type: "button", "aria-label": `More like ${where}`, click: () => like(hit, 1) }, "More"),
-    element("button", { type: "button", "aria-label": `Less like ${where}`, click: () => like(hit, LESS) }, "Less"),
+    ...(hit.kind === "audio" ? [] : likeButtons(hit, where)),
     element("label", { class: "select" }, box),
   );
 }
 
 /**
- * Add a hit to the query, or subtract it.
+ * @param {Hit} hit
+ * @param {string} where
+ */
+function likeButtons(hit, where) {
+  return [
+    element("button", { type: "button", "aria-label": `More like ${where}`, click: () => like(hit, 1) }, "More"),
+    element("button", { type: "button", "aria-label": `Less like ${where}`, click: () => like(hit, LESS) }, "Less"),
+  ];
+}
+
+/**
+ * Add a hit to the query, or subtract it. There is nothing to see in a file with sound only.
  * @param {Hit} hit
  * @param {number} weight
  */
 export function like(hit, weight) {
+  if (hit.kind === "audio") return;
   const label = `${fileName(hit.path)} ${interval(hit.start, hit.end)}`.trim();
-  addTerm({ clip_id: hit.id, label, picture: hit.thumbnail_url, weight });
+  addTerm({ clip_id: hit.id, label, picture: hit.thumbnail_url ?? undefined, weight });
   does.search();
 }
 

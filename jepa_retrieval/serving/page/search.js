@@ -48,7 +48,9 @@ async function sayWhatIsThere() {
     const { data } = await indexes();
     const [videos, images] = [sum(data.map((one) => one.videos)), sum(data.map((one) => one.images))];
     if (requestTerms().length || byId("status", HTMLElement).textContent) return; // something else was said meanwhile
-    say(`Search ${count(videos, "video")} and ${count(images, "photograph")} by meaning.`);
+    const audio = sum(data.map((one) => one.audio));
+    const heard = audio ? `, and ${count(audio, "audio file")} by what is said` : "";
+    say(`Search ${count(videos, "video")} and ${count(images, "photograph")} by meaning${heard}.`);
   } catch (error) {
     sayProblem(error);
   }

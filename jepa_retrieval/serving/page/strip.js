@@ -85,7 +85,7 @@ function draw() {
   const [width, height] = [Math.round(box.width * scale), Math.round(box.height * scale)];
   canvas.width = width;
   canvas.height = height;
-  if (!scores || !duration || !scores.score.length) return;
+  if (!scores || !duration) return;
   const style = getComputedStyle(strip);
   const [curve, mark] = ["--curve", "--mark"].map((name) => style.getPropertyValue(name).trim());
   const low = Math.min(scores.background, ...scores.score);

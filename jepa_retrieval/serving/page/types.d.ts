@@ -21,7 +21,7 @@ export interface Hit {
   media_id: number;
   index: string;
   path: string;
-  kind: "video" | "image";
+  kind: "video" | "image" | "audio";
   start: number | null;
   end: number | null;
   score: number;
@@ -31,7 +31,7 @@ export interface Hit {
   said?: string | null;
   written?: string | null;
   offline: boolean;
-  thumbnail_url: string;
+  thumbnail_url: string | null;
 }
 
 export interface SearchResponse {
@@ -46,7 +46,7 @@ export interface MediaItem {
   id: number;
   index: string;
   path: string;
-  kind: "video" | "image";
+  kind: "video" | "image" | "audio";
   state: "ok" | "partial" | "failed";
   error: string | null;
   duration: number | null;
@@ -60,7 +60,7 @@ export interface MediaItem {
   plays_natively: boolean;
   file_url: string;
   preview_url: string;
-  thumbnail_url: string;
+  thumbnail_url: string | null;
 }
 
 export interface MediaPage {
@@ -87,6 +87,7 @@ export interface IndexItem {
   left_out: number;
   videos: number;
   images: number;
+  audio: number;
   media_seconds: number;
   bytes: number;
   captions: boolean;

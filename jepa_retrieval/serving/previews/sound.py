@@ -11,6 +11,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from jepa_retrieval.media.video.origin import clock_origin
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 RATE = 48_000
@@ -23,14 +24,14 @@ class Sound:
 
     Args:
         path: the file.
-        origin: what stamps are counted from, seconds; `Video.origin`.
+        origin: what stamps are counted from, seconds; `Video.origin`. None for a file with sound only.
         start: where to begin, seconds from the origin.
     """
 
-    def __init__(self, path: Path, *, origin: float, start: float) -> None:
-        self._origin = origin
+    def __init__(self, path: Path, *, origin: float | None, start: float) -> None:
         self._start = start
         self._container = open_container(path)
+        self._origin = clock_origin(self._container, None) if origin is None else origin
         self._stream = first_sound(self._container)
         for other in self._container.streams:
             if self._stream is None or other.index != self._stream.index:

@@ -24,7 +24,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.media.pictures.animation import sample_animation
 from jepa_retrieval.media.pictures.picture_file import PictureFile
-from jepa_retrieval.media.reasons import NO_FRAME
+from jepa_retrieval.media.reasons import NO_FRAME, NO_SOUND, ONLY_SOUND
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
 from jepa_retrieval.media.video.frames import Appearance, Scaler
 from jepa_retrieval.media.video.video_file import VideoFile
@@ -52,7 +52,14 @@ def transcode(request: PreviewRequest, output: BinaryIO) -> None:
     if reader_of(request.file) != "video":
         _write(output, _animation(request), None)
         return
-    with VideoFile(request.file) as video:
+    try:
+        video = VideoFile(request.file)
+    except UnreadableMediaError as error:
+        if error.reason != ONLY_SOUND:
+            raise
+        _write_sound(output, request)
+        return
+    with video:
         pictures = _pictures(video, request)
         if not request.sound:
             _write(output, pictures, None)
@@ -167,6 +174,22 @@ def _write(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if voice is not None:
+            container.mux(voice.encode(None))
+
+
+def _write_sound(output: BinaryIO, request: PreviewRequest) -> None:
+    """Encode the sound of a file that has nothing else."""
+    last = math.inf if request.end is None else request.end - request.start
+    with Sound(request.file, origin=None, start=request.start) as sound:
+        frames = itertools.takewhile(lambda timed: timed[0] < last, sound.frames())
+        first = next(frames, None)
+        if first is None:
+            raise UnreadableMediaError(request.file, NO_SOUND)
+        options = {"movflags": "empty_moov+default_base_moof", "frag_duration": _MP4["frag_duration"]}
+        with av.open(_Unseekable(output), "w", format="mp4", options=options) as container:
+            voice = _sound_stream(container)
+            for _, frame in itertools.chain([first], frames):
+                container.mux(voice.encode(frame))
             container.mux(voice.encode(None))
 
 

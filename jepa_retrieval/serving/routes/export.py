@@ -99,16 +99,16 @@ def _moment(chosen: ChosenMoment, using: Services) -> tuple[Commit, ExportMoment
         commit, path = file_of(using.indexes, chosen.media_id or 0)
         (row,) = commit.index.media(paths=[path], columns=["path", "kind", "duration"]).to_pylist()
         row |= (
-            {"start": 0.0, "end": row["duration"]} if row["kind"] == "video" else {"start": None, "end": None}
+            {"start": None, "end": None} if row["kind"] == "image" else {"start": 0.0, "end": row["duration"]}
         )
-    is_video = row["kind"] == "video"
-    if not is_video and (chosen.start is not None or chosen.end is not None):
+    is_timed = row["kind"] != "image"
+    if not is_timed and (chosen.start is not None or chosen.end is not None):
         raise ProblemError(422, "a photograph has no times: leave out start and end")
     return commit, ExportMoment(
         row["path"],
         row["kind"],
-        (row["start"] if chosen.start is None else chosen.start) if is_video else None,
-        (row["end"] if chosen.end is None else chosen.end) if is_video else None,
+        (row["start"] if chosen.start is None else chosen.start) if is_timed else None,
+        (row["end"] if chosen.end is None else chosen.end) if is_timed else None,
         label=chosen.label or row.get("caption") or "",
         score=chosen.score,
         confidence=chosen.confidence,

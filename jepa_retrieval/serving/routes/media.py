@@ -150,7 +150,7 @@ def _clips(commit: Commit, path: str, media_id: int) -> list[Clip]:
             start=clip.start,
             end=clip.end,
             caption=caption,
-            thumbnail_url=thumbnail_url(media_id, clip.start, clip.start),
+            thumbnail_url=None if clip.kind == "audio" else thumbnail_url(media_id, clip.start, clip.start),
         )
         for clip, caption in zip(hits, captions, strict=True)
     ]

@@ -112,6 +112,7 @@ def _item(commit: Commit) -> IndexItem:
         left_out=stats.files_left_out,
         videos=stats.videos,
         images=stats.images,
+        audio=stats.audio,
         media_seconds=stats.media_seconds,
         bytes=stats.total_bytes,
         captions=commit.index.keeps_captions,

@@ -19,7 +19,7 @@ class MediaItem(BaseModel):
     state: MediaState
     error: str | None = Field(description="Why it failed, or what of it is missing.")
     duration: float | None = Field(description="Seconds; null for photographs.")
-    width: int | None = Field(description="Pixels as displayed.")
+    width: int | None = Field(description="Pixels as displayed; null for files with sound only.")
     height: int | None
     frame_rate: float | None
     codec: str | None
@@ -29,7 +29,7 @@ class MediaItem(BaseModel):
     plays_natively: bool = Field(description="Whether browsers show `file_url`; else show `preview_url`.")
     file_url: str
     preview_url: str
-    thumbnail_url: str
+    thumbnail_url: str | None = Field(description="null for files with sound only.")
 
 
 class MediaPage(BaseModel):
@@ -47,7 +47,7 @@ class Clip(BaseModel):
     start: float | None
     end: float | None
     caption: str | None
-    thumbnail_url: str
+    thumbnail_url: str | None = Field(description="null for files with sound only.")
 
 
 class Clips(BaseModel):
@@ -71,6 +71,7 @@ class IndexItem(BaseModel):
     left_out: int = Field(description="Files that were not indexed on purpose.")
     videos: int
     images: int
+    audio: int = Field(description="Files with sound only.")
     media_seconds: float
     bytes: int = Field(description="On disk.")
     captions: bool = Field(description="Whether clips have captions.")

@@ -127,7 +127,7 @@ class Hit(BaseModel):
     offline: bool = Field(
         description="Whether the file is not there now, as on a disk that is not plugged in."
     )
-    thumbnail_url: str
+    thumbnail_url: str | None = Field(description="null for files with sound only.")
 
 
 class SearchResponse(BaseModel):

@@ -39,6 +39,7 @@ def decode_request(
     thumbnails: bool = False,
     hash_content: bool = True,
     decoder: Decoder = "auto",
+    sound: bool = False,
 ) -> DecodeRequest:
     """How a file, or an interval of it, is decoded for a model.
 
@@ -58,6 +59,7 @@ def decode_request(
         thumbnails=thumbnails,
         hash_content=hash_content,
         decoder=decoder,
+        sound=sound,
     )
 
 

@@ -32,7 +32,8 @@ class Heard:
             return self.subtitles.missing
         if not self.report.damaged:
             return None
-        return f"{self.report.damaged:,} packets of its sound cannot be decoded; the rest was listened to"
+        packets = "1 packet" if self.report.damaged == 1 else f"{self.report.damaged:,} packets"
+        return f"{packets} of its sound cannot be decoded; the rest was listened to"
 
     @property
     def guessed(self) -> str | None:

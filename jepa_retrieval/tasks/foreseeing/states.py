@@ -126,9 +126,11 @@ def stored_states(
 def _stored(
     index: Index, project: Project | None, where: str | None
 ) -> Iterator[tuple[str, float, float, int, np.ndarray]]:
-    columns = ["path", "start", "end", "clip_id", "tokens", "token_size"]
+    import pyarrow.compute as pc
+
+    columns = ["path", "kind", "start", "end", "clip_id", "tokens", "token_size"]
     for batch in index.iter_clips(where=where, columns=columns, batch_size=_BATCH_CLIPS):
-        batch = batch.filter(batch["start"].is_valid())
+        batch = batch.filter(pc.equal(batch["kind"], "video"))
         if not len(batch):
             continue
         tokens = arrays.tokens(batch)

@@ -29,7 +29,9 @@ def caption_clips(index: Index, writer: IndexWriter, decoder: YDecoder) -> int:
     index.refresh()
     size, count = index.manifest.embedding_size, 0
     columns = ["clip_id", "path", "embedding"]
-    for batch in index.iter_clips(where="caption IS NULL", columns=columns, batch_size=CLIPS_AT_ONCE):
+    for batch in index.iter_clips(
+        where="kind <> 'audio' AND caption IS NULL", columns=columns, batch_size=CLIPS_AT_ONCE
+    ):
         embeddings = batch["embedding"].flatten().to_numpy().reshape(-1, size).astype(np.float32)
         by_path: dict[str, dict[int, str]] = {}
         rows = zip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from jepa_retrieval.tasks.encoding.windows import pool_tokens
 
 # A stream is cut block by block, so that a file of ten hours takes no more memory than one of ten minutes.
 BLOCK_WINDOWS = 600
+# Of a file with sound only; as long as what Whisper listens to at once.
+SOUND_CLIP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,21 @@ class ClipBuilder:
         carried = clips.pop() if keep_last and len(clips) > 1 else None
         self._clips.extend(_clip(self._windows[clip]) for clip in clips)
         self._windows = self._windows[carried] if carried is not None else []
+
+
+def sound_clips(duration: float, embedding_size: int) -> list[ClipRecord]:
+    """The clips of a file with sound only, which are found by what is said in them: there is nothing to embed.
+
+    Args:
+        duration: of the file, seconds.
+        embedding_size: E of the index.
+    """
+    edges = [*np.arange(0.0, duration, SOUND_CLIP_SECONDS).tolist(), duration]
+    nothing = np.zeros(embedding_size, np.float32)
+    return [
+        ClipRecord(start, _rounded(end), nothing, np.array([(start, end)], np.float32))
+        for start, end in pairwise(edges)
+    ]
 
 
 def _clip(windows: list[EncodedWindow]) -> ClipRecord:

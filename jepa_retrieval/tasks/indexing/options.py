@@ -31,6 +31,7 @@ class IndexKeywords(TypedDict, total=False):
     speech: bool | None
     speech_model: str | None
     writing: bool | None
+    audio: bool | None
     decoder: Decoder
     prune: bool
     engine: Engine
@@ -55,11 +56,12 @@ class IndexOptions:
         workers: decoding processes, or with the engine "ray" workers, each with a model and decoding processes of
             its own; None for the default: 2, or what the cluster has room for.
         captions: store a sentence for every clip that has none; None: if the index has captions already.
-        speech: store what is said in every video that was not listened to yet; None: if the index has speech already.
+        speech: store what is said in every file that was not listened to yet; None: if the index has speech already.
         speech_model: model for speech recognition, as for `open_recogniser`; files that another model has listened to
             are listened to again. None: the default one, for files that are new.
         writing: store what is written in the pictures of every file that was not read yet; None: if the index has
             writing already.
+        audio: take files with sound only, which are found by what is said in them; None: if speech is stored.
         decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
             names, else PyAV. All give the same frames; see `DecodeRequest`.
         prune: remove every known file below the paths that the run does not find, even if its disk is missing.
@@ -84,6 +86,7 @@ class IndexOptions:
     speech: bool | None = None
     speech_model: str | None = None
     writing: bool | None = None
+    audio: bool | None = None
     decoder: Decoder = "auto"
     prune: bool = False
     engine: Engine = "local"
@@ -101,7 +104,7 @@ class IndexOptions:
                 raise UsageError(f"{name} must be at least {least}, not {value}")
 
     def scan(self, roots: Sequence[Path]) -> Scan:
-        """The media files under some files and folders."""
+        """The media files under some files and folders; those with sound only if `audio` is true."""
         return scan(
             roots,
             include=self.include,
@@ -109,4 +112,5 @@ class IndexOptions:
             hidden=self.hidden,
             system_folders=self.system_folders,
             follow_links=self.follow_links,
+            sound=bool(self.audio),
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import FoundFile, LeftOut, Scan, ScanProblem, content_hash, content_tag, is_there
+from jepa_retrieval.media.reasons import ONLY_SOUND
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import AbsentFolder, sort_lost
 from jepa_retrieval.tasks.indexing.failures import FileFailure
@@ -48,6 +49,7 @@ def make_plan(
     retry_failed: bool = False,
     embed_all: bool = False,
     prune: bool = False,
+    audio: bool = False,
 ) -> Plan:
     """Compare the files found under `roots` with the records of earlier runs.
 
@@ -63,7 +65,13 @@ def make_plan(
         retry_failed: embed files again that failed or were read in part, though they have not changed.
         embed_all: embed every file again.
         prune: remove every known file below the roots that the scan did not find.
+        audio: files with sound only are taken, also those that failed for it before.
     """
+    again_for = (ONLY_SOUND,) if audio else ()
+
+    def may_succeed(record: MediaRecord) -> bool:
+        return _try_again(record, retry_failed) or (record.state == "failed" and record.error in again_for)
+
     plan = Plan(left_out=found.left_out)
     aliases = _aliases(known, media_root)
     candidates: dict[str, FoundFile] = {}
@@ -78,7 +86,7 @@ def make_plan(
         present.add(text)
         alias = aliases.get(text) if text not in known else None
         record = known.get(text if alias is None else alias)
-        if embed_all or record is None or not is_unchanged(item, record) or _try_again(record, retry_failed):
+        if embed_all or record is None or not is_unchanged(item, record) or may_succeed(record):
             candidates[text] = item
         elif alias is not None:
             plan.moved[text] = (alias, item)
@@ -96,7 +104,7 @@ def make_plan(
     if embed_all:
         plan.embed = candidates
     else:
-        again = {text for text in candidates if text in known and _try_again(known[text], retry_failed)}
+        again = {text for text in candidates if text in known and may_succeed(known[text])}
         lost = _recognise(plan, candidates, lost, known, again=again, media_root=media_root)
     plan.unmatched_patterns = found.unmatched_patterns
     held = [text for text in present if text in known or text in plan.moved]

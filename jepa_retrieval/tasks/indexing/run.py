@@ -30,7 +30,7 @@ from jepa_retrieval.media import (
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import decode_request
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
-from jepa_retrieval.tasks.indexing.clips import ClipBuilder, EncodedWindow
+from jepa_retrieval.tasks.indexing.clips import ClipBuilder, EncodedWindow, sound_clips
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
@@ -107,6 +107,7 @@ class IndexingRun:
                     sampling=self._options.sampling,
                     thumbnails=True,
                     decoder=self._options.decoder,
+                    sound=bool(self._options.audio),
                 )
 
         own = nullcontext(pool) if pool else DecodePool(min(self._options.workers or WORKERS, len(files)))
@@ -164,8 +165,12 @@ class IndexingRun:
     def _store_if_complete(self, file: _OpenFile) -> None:
         if file.waiting or file.finished is None or file.info is None:
             return
-        clips = file.builder.finish()
         record = _record(file, file.info, file.finished, self._options.sampling)
+        if record.kind == "audio":
+            clips = sound_clips(record.duration or 0.0, self._model.embedding_size)
+            self._media_seconds += record.duration or 0.0
+        else:
+            clips = file.builder.finish()
         try:
             self._writer.put(record, clips)
         except IndexWriteError:
@@ -224,8 +229,8 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
         content_hash=finished.content_hash,
         kind=info.kind,
         duration=finished.duration if finished.duration is not None else info.duration,
-        width=info.width,
-        height=info.height,
+        width=info.width or None,
+        height=info.height or None,
         frame_rate=info.frame_rate,
         codec=info.codec,
         sampling=str(sampling) if info.kind == "video" else "",

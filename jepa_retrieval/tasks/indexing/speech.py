@@ -1,4 +1,4 @@
-"""What is said in the videos of an index: one file is listened to while the next one is decoded."""
+"""What is said in the files of an index: one file is listened to while the next one is decoded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_speech(
     replace_other_models: bool = False,
     on_file: OnFile | None = None,
 ) -> SpeechReport:
-    """Store what is said in each video that was not listened to yet. Pictures are not embedded again.
+    """Store what is said in each file that was not listened to yet. Pictures are not embedded again.
 
     Args:
         index: to read from.
@@ -71,11 +71,11 @@ def add_speech(
 
 
 def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> dict[str, list[ClipHit]]:
-    """The clips of each video on disk whose speech is missing, by stored path."""
+    """The clips of each file on disk whose speech is missing, by stored path."""
     missing = "said is null"
     if other_than is not None:
         missing = f"({missing} or (said_by like '{PREFIX}%' and said_by <> {quote_text(other_than)}))"
-    return files_with_clips(index, f"kind = 'video' and {missing}", root)
+    return files_with_clips(index, f"kind <> 'image' and {missing}", root)
 
 
 def _hear(files: Iterable[str], root: MediaRoot) -> Iterator[tuple[str, Heard | UnreadableMediaError]]:

@@ -66,14 +66,16 @@ class IndexUpdate:
         """
         present = [root for root in self.roots if exists(root)]
         known = index.known_files()
+        options = self._options_for(index)
         plan = make_plan(
-            self.options.scan(present),
+            options.scan(present),
             known,
             roots=self.roots,
             media_root=self.media_root,
             retry_failed=self.options.retry_failed,
             embed_all=embed_all,
             prune=self.options.prune,
+            audio=bool(options.audio),
         )
         plan.missing = self._unknown(set(self.roots) - set(present), known)
         if not present and len(plan.missing) == len(self.roots):
@@ -138,14 +140,13 @@ class IndexUpdate:
         ]
 
     def _embed(self, index: Index, model: Model, writer: IndexWriter, plan: Plan) -> IndexReport:
+        options = self._options_for(index)
         if self.options.engine == "ray":
             from jepa_retrieval.tasks.indexing.distributed.run import DistributedRun
 
-            distributed = DistributedRun(index.manifest, writer, self.options, on_progress=self.on_progress)
+            distributed = DistributedRun(index.manifest, writer, options, on_progress=self.on_progress)
             return distributed.embed(plan.embed)
-        run = IndexingRun(
-            model, writer, self.options, prompt=index.manifest.prompt, on_progress=self.on_progress
-        )
+        run = IndexingRun(model, writer, options, prompt=index.manifest.prompt, on_progress=self.on_progress)
         return run.embed(plan.embed)
 
     def rebuild(self, old: Index, *, model: str | None, prompt: str | None) -> tuple[Index, IndexReport]:
@@ -184,6 +185,12 @@ class IndexUpdate:
             folder.rename(old.folder)
         shutil.rmtree(replaced, ignore_errors=True)
         return Index.open(old.folder), report
+
+    def _options_for(self, index: Index) -> IndexOptions:
+        """The options with `audio` settled: an index that keeps speech takes files with sound only."""
+        if self.options.audio is not None:
+            return self.options
+        return dataclasses.replace(self.options, audio=bool(self.options.speech) or index.keeps_speech)
 
     def _recogniser(self, index: Index) -> Recogniser | None:
         wanted = index.keeps_speech if self.options.speech is None else self.options.speech

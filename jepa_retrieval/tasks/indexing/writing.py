@@ -49,7 +49,7 @@ def add_writing(
     writer.keep_writing()
     writer.commit()
     index.refresh()
-    files = files_with_clips(index, "written is null", media_root)
+    files = files_with_clips(index, "kind <> 'audio' and written is null", media_root)
     report = WritingReport()
     pictures: list[ReadPicture] = []  # of the file that is being read
     for text, portion in one_ahead(_portions(files, media_root)):

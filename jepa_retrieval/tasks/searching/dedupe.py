@@ -87,7 +87,7 @@ def find_duplicates(
         raise UsageError(f"the threshold must be above 0 and at most 1, not {threshold:g}")
     copies = _copies(index)
     twins = {path for group in copies for path in group[1:]}
-    clips = [clip for clip in index.all_clips() if clip.path not in twins]
+    clips = [clip for clip in index.all_clips() if clip.path not in twins and clip.kind != "audio"]
     files: dict[str, list[ClipHit]] = defaultdict(list)
     for clip in clips:
         files[clip.path].append(clip)

@@ -78,7 +78,8 @@ class QueryEmbedder:
         """The query's place in the shared space.
 
         Raises:
-            UsageError: a stored moment is not in the index, or the terms cancel each other.
+            UsageError: a stored moment is not in the index or of a file with sound only, or the terms cancel each
+                other.
             UnreadableMediaError: a file cannot be decoded.
         """
         terms = join_texts(query.terms)
@@ -135,6 +136,8 @@ class QueryEmbedder:
         """The mean of the stored windows in an interval of a file, weighted by their overlap with it."""
         low, high = source.start or 0.0, float("inf") if source.end is None else source.end
         clips = self._index.clips_of(source.path) or self._index.clips_of(self._spelling(source.path))
+        if clips and clips[0].kind == "audio":
+            raise UsageError(f"{source.path}: has only sound, and nothing to see that could be looked for")
         if clips and clips[0].start is None:  # an image
             return self._index.embeddings([clips[0].clip_id])[0]
         clips = [

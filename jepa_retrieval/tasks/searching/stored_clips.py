@@ -162,11 +162,16 @@ def pool(intervals: Intervals, scores: np.ndarray, per: Per) -> tuple[Intervals,
 
 
 def _batches(index: Index, selection: Selection, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    wanted = [*_PLACE, *columns]
+    """The chosen clips that have something to see."""
+    import pyarrow.compute as pc
+
+    wanted = [*_PLACE, "kind", *columns]
     if selection.clip_ids is not None:
-        yield from index.clips(selection.clip_ids, columns=wanted).to_batches()
+        batches = iter(index.clips(selection.clip_ids, columns=wanted).to_batches())
     else:
-        yield from index.iter_clips(where=selection.where, paths=selection.paths, columns=wanted)
+        batches = index.iter_clips(where=selection.where, paths=selection.paths, columns=wanted)
+    for batch in batches:
+        yield batch.filter(pc.not_equal(batch["kind"], "audio"))
 
 
 def _sorted(

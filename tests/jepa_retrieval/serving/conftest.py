@@ -18,7 +18,7 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.serving.server import Server, allow_many_connections, listen
 from jepa_retrieval.serving.services import Services
 from jepa_retrieval.serving.settings import ServeSettings
-from tests.media_factory import make_video
+from tests.media_factory import make_audio, make_video
 from tests.real_media import photograph, video
 
 
@@ -94,12 +94,14 @@ def client(server: Running) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server of a photograph on which something is written, and a video in which something is said."""
+    """A server of a photograph on which something is written, and a video and a recording with speech."""
     folder = tmp_path_factory.mktemp("words")
     shutil.copy(photograph("coffee.png"), folder)
     shutil.copy(video("bikes.mp4"), folder)
+    make_audio(folder / "talk.mp3", seconds=3.0)
+    make_audio(folder / "talk.m4a", seconds=3.0).rename(folder / "talk.mka")  # no browser plays it
     library = Library.create(folder)
-    library.index()
+    library.index(audio=True)
     with library.records.writer() as writer:
         writer.keep_speech()
         writer.keep_writing()
@@ -111,5 +113,8 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         first, *_ = library.records.clips_of("bikes.mp4")
         times = np.array([(0, 0.5, 1.0), (5, 1.0, 1.5)], np.float32)
         writer.put_speech("bikes.mp4", {first.clip_id: ClipSpeech("good evening", times, "en", "a.srt")})
+        for name in ("talk.mp3", "talk.mka"):
+            (clip,) = library.records.clips_of(name)
+            writer.put_speech(name, {clip.clip_id: ClipSpeech("lighthouse keeper", times, "en", "a.srt")})
     with serving(ServeSettings(indexes=[folder], port=0)) as running:
         yield running

@@ -1,5 +1,10 @@
 """What is said and written, as the REST interface answers it."""
 
+import io
+
+import av
+import pytest
+
 from tests.jepa_retrieval.serving.conftest import Running
 
 
@@ -20,3 +25,25 @@ def test_hits_say_what_they_were_found_by(words: Running) -> None:
     assert both[0][:2] == ("coffee.png", ["seen", "written"])
     refused = words.client.post("/v1/search", json={"query": "a", "within": ["heard"]})
     assert refused.status_code == 422
+
+
+def test_files_with_sound_only_are_found_and_played(words: Running) -> None:
+    answer = words.client.post("/v1/search", json={"query": "lighthouse keeper", "filter": "kind = 'audio'"})
+    hits = answer.json()["data"]
+    assert {(hit["path"], hit["kind"], hit["said"], hit["thumbnail_url"]) for hit in hits} == {
+        (name, "audio", "lighthouse keeper", None) for name in ("talk.mp3", "talk.mka")
+    }
+    files = words.media()
+    assert [files[name]["plays_natively"] for name in ("talk.mp3", "talk.mka")] == [True, False]
+    sent = words.client.get(files["talk.mp3"]["file_url"])
+    assert sent.headers["content-type"] == "audio/mpeg"
+    preview = words.client.get(files["talk.mka"]["preview_url"], params={"start": 1})
+    with av.open(io.BytesIO(preview.content)) as container:
+        heard = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    assert heard == pytest.approx(2.0, abs=0.1)
+    number = files["talk.mp3"]["id"]
+    assert words.client.get(f"/v1/media/{number}/thumbnail").status_code == 404
+    scores = words.client.post(f"/v1/media/{number}/scores", json={"query": "lighthouse keeper"}).json()
+    assert scores["score"] == [] and [hit["said"] for hit in scores["hits"]] == ["lighthouse keeper"]
+    more = words.client.post("/v1/search", json={"query": [{"clip_id": hits[0]["id"]}]})
+    assert more.status_code == 422 and "only sound" in more.json()["detail"]

@@ -53,9 +53,9 @@ def test_what_is_seen_and_said_is_one_moment(library: Library) -> None:
 
 def test_a_confidence_does_not_depend_on_how_many_moments_were_asked_for(library: Library) -> None:
     for text in ("welcome, harbour", "fly, moon", "cafe, closed"):
-        many = {hit.clip_id: hit for hit in library.search(text, top=20).hits}
+        many = {(hit.path, hit.said): hit for hit in library.search(text, top=20).hits}
         (best,) = library.search(text, top=1).hits
-        assert best.said and best.confidence == pytest.approx(many[best.clip_id].confidence, abs=1e-6)
+        assert best.said and best.confidence == pytest.approx(many[best.path, best.said].confidence, abs=1e-6)
 
 
 def test_pictures_keep_their_order_where_nothing_was_said(library: Library) -> None:

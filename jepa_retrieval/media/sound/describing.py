@@ -1,0 +1,96 @@
+"""Files with sound only: what their headers say, and how far they truly reach. No sound is decoded.
+
+Called in worker processes: a damaged file can do no harm there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.limits import MAX_DURATION
+from jepa_retrieval.media.reasons import NO_SOUND, library_reason
+from jepa_retrieval.media.types import MediaInfo, ReadReport
+from jepa_retrieval.media.video.cut_off import is_cut_off
+from jepa_retrieval.media.video.origin import clock_origin
+from jepa_retrieval.media.video.video_file import first_sound, open_container
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+# Containers whose header states how long the sound is; for others, such as MP3, libav may only estimate it.
+_STATED = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "matroska,webm",
+    "flac",
+    "wav",
+    "w64",
+    "aiff",
+    "asf",
+    "caf",
+    "ape",
+    "wv",
+    "tta",
+)
+
+
+def describe_sound(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo:
+    """What the header of a file with sound only says. `on_tick` is not called: it is quick.
+
+    Raises:
+        UnreadableMediaError: it cannot be opened, or has no sound that can be decoded.
+    """
+    with open_container(path) as container:
+        stream = _sound_of(path, container)
+        codec = stream.codec_context.codec.canonical_name
+        return MediaInfo("audio", _stated_seconds(container), 0, 0, None, codec=codec)
+
+
+def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], None]) -> None:
+    """Set the duration in `report` to where the last packet of sound ends, and say if the header states more.
+
+    Raises:
+        UnreadableMediaError: the file cannot be read, or holds nothing of its sound.
+    """
+    with open_container(path) as container:
+        stream = _sound_of(path, container)
+        try:
+            end = _last_end(container, stream, on_tick)
+        except av.error.FFmpegError as error:
+            raise UnreadableMediaError(path, library_reason(error)) from error
+        if end <= 0:
+            raise UnreadableMediaError(path, NO_SOUND)
+        report.duration = end
+        stated = _stated_seconds(container) if container.format.name in _STATED else None
+        if stated is not None and is_cut_off(end, stated):
+            report.partial.append(f"is cut off: {end:.1f} of {stated:.1f} seconds are there")
+
+
+def _last_end(container: InputContainer, stream: AudioStream, on_tick: Callable[[], None]) -> float:
+    """Seconds of presentation time."""
+    base = float(stream.time_base or 0)
+    origin = clock_origin(container, None)
+    end = 0.0
+    for packet in container.demux(stream):
+        on_tick()
+        if packet.pts is not None and packet.size:
+            end = max(end, (packet.pts + (packet.duration or 0)) * base - origin)
+    return end if end < MAX_DURATION else 0.0
+
+
+def _stated_seconds(container: InputContainer) -> float | None:
+    seconds = (container.duration or 0) / av.time_base
+    return seconds if math.isfinite(seconds) and 0 < seconds < MAX_DURATION else None
+
+
+def _sound_of(path: Path, container: InputContainer) -> AudioStream:
+    stream = first_sound(container)
+    if stream is None:
+        raise UnreadableMediaError(path, NO_SOUND)
+    return stream
