@@ -14,7 +14,7 @@ from cli.locate import chosen_indexes
 from cli.options import DeviceOption, JsonOption
 from cli.serve import IndexesOption
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.serving.settings import ServeSettings, require_extra
+from jepa_retrieval.serving.settings import ServeSettings, let_idle_threads_sleep, require_extra
 from jepa_retrieval.user_paths import absolute
 
 NAME = "jepa"
@@ -56,6 +56,7 @@ def mcp(
         return
     if json:
         raise UsageError("--json requires --print-config: the protocol is JSON already")
+    let_idle_threads_sleep()
     from jepa_retrieval.serving.stdio import serve_stdio
 
     serve_stdio(ServeSettings(indexes=indexes, read_only=read_only))

@@ -11,9 +11,14 @@ import typer
 from cli import console
 from cli.locate import chosen_indexes
 from cli.options import DeviceOption, JsonOption, file_option, indexes_option
-from cli.paths import parse_path
+from cli.paths import parse_path, parse_path_text
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.serving.settings import DEFAULT_PORT, ServeSettings, require_extra
+from jepa_retrieval.serving.settings import (
+    DEFAULT_PORT,
+    ServeSettings,
+    let_idle_threads_sleep,
+    require_extra,
+)
 
 TOKEN_VARIABLE = "JEPA_SERVE_TOKEN"
 MAX_TOKEN_BYTES = 4096
@@ -59,6 +64,14 @@ def serve(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Do not start jobs, such as indexing.")
     ] = False,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|URL|camera:N",
+            parser=parse_path_text,
+            help="Watch a camera or a stream for saved searches with an alert. Repeatable.",
+        ),
+    ] = None,
     json: JsonOption = False,
     device: DeviceOption = "auto",
 ) -> None:
@@ -72,6 +85,7 @@ def serve(
     Examples:
       jepa serve --open
       jepa serve --index ~/Videos --index /media/disk
+      jepa serve --watch rtsp://camera/stream
       jepa serve --host 0.0.0.0 --token-file token.txt --allow-host videos.example.org
     """
     require_extra("jepa serve")
@@ -83,7 +97,9 @@ def serve(
         allowed_hosts=allow_host or [],
         media_folders=media or [],
         read_only=read_only,
+        streams=watch or [],
     )
+    let_idle_threads_sleep()
     from jepa_retrieval.serving.server import serve as run
 
     def on_ready(address: str) -> None:

@@ -11,8 +11,10 @@ CLIPS_PER_FILE = 20
 CLIP_SECONDS = 4.0
 
 
-def fill_index(library: Library, *, clips: int, seed: int = 0, tokens: bool = False) -> None:
-    """Store `clips` clips around a few hundred centroids in the model's space, 20 to a file.
+def fill_index(
+    library: Library, *, clips: int, seed: int = 0, tokens: bool = False, thumbnail: bytes | None = None
+) -> None:
+    """Store `clips` clips around a few hundred centroids in the model's space, 20 to a file; all have one thumbnail.
 
     With `tokens` each gets a frame's visual tokens of the model's size, which have nothing to do with its embedding.
     """
@@ -31,7 +33,7 @@ def fill_index(library: Library, *, clips: int, seed: int = 0, tokens: bool = Fa
             writer.put(
                 _media(file, count),
                 [
-                    _clip(number, vector, made[number] if encoder else None)
+                    _clip(number, vector, made[number] if encoder else None, thumbnail)
                     for number, vector in enumerate(vectors)
                 ],
             )
@@ -54,7 +56,7 @@ def _media(file: int, clips: int) -> MediaRecord:
     )
 
 
-def _clip(number: int, vector: np.ndarray, tokens: np.ndarray | None) -> ClipRecord:
+def _clip(number: int, vector: np.ndarray, tokens: np.ndarray | None, thumbnail: bytes | None) -> ClipRecord:
     start = number * CLIP_SECONDS
     times = np.array([[start, start + 2.0], [start + 2.0, start + 4.0]], np.float32)
     return ClipRecord(
@@ -64,4 +66,5 @@ def _clip(number: int, vector: np.ndarray, tokens: np.ndarray | None) -> ClipRec
         window_times=times,
         window_embeddings=np.stack([vector, vector]).astype(np.float16),
         tokens=tokens,
+        thumbnail=thumbnail,
     )

@@ -4,7 +4,7 @@
 
 Over 100,000 synthetic clips. Every search has a text of its own, so that nothing is answered from memory. One search
 through HTTP and one through `Library.search` take turns; so do one client and 32 clients. Clients are processes apart
-from the server, on the same cores.
+from the server, on the same cores. With --media, a job of the server indexes that folder meanwhile.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from benchmarks.shared.common import print_table, save_result
 from benchmarks.shared.processes import jepa_program
 from benchmarks.speed.query_latency import QUERIES, synthetic_library
 from jepa_retrieval.library import Library
+from jepa_retrieval.serving.settings import let_idle_threads_sleep
 
 CLIENTS = 32
 TOP = 10
@@ -38,20 +40,24 @@ WARM_UP = 20  # requests
 def main() -> None:
     """Measure everything and print one table."""
     options = _arguments()
+    let_idle_threads_sleep()  # as the server does
     table: list[list[object]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = synthetic_library(
             (options.folder or Path(temporary)) / f"{options.clips} clips", clips=options.clips
         )
-        with _serving(folder) as server:
+        with serving(folder) as server:
             table += side_by_side(server, Library.open(folder), options.searches)
             table += many_clients(server, options.rounds, options.seconds)
-            if options.media is not None:
-                table += while_indexing(server, options.media, options.searches)
-            else:
-                print("searches while a folder is being indexed are left out: --media names a folder")
             if options.requests:
                 table += memory(server, options.requests)
+        if options.media is not None:
+            other = Path(temporary) / "new"
+            Library.create(options.media, index=other)
+            with serving(folder, other) as server:
+                table += while_indexing(server, folder.name, other.name, options.searches)
+        else:
+            print("searches while a folder is being indexed are left out: --media names a folder")
     print_table(["over HTTP", "result"], table)
     print(save_result("serve_speed", {"clips": options.clips, "rows": table}))
 
@@ -85,8 +91,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path) -> Iterator[Server]:
-    command = [jepa_program(), "serve", "--index", str(folder), "--port", "0", "--json"]
+def serving(*folders: Path) -> Iterator[Server]:
+    """`jepa serve` over some indexes, warm."""
+    indexes = [word for folder in folders for word in ("--index", str(folder))]
+    command = [jepa_program(), "serve", *indexes, "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -102,16 +110,24 @@ def _serving(folder: Path) -> Iterator[Server]:
             process.terminate()
 
 
-def _ask(connection: http.client.HTTPConnection, text: str) -> float:
+def _ask(connection: http.client.HTTPConnection, text: str, **more: object) -> float:
     """Seconds of one search."""
     began = time.perf_counter()
-    body = json.dumps({"query": text, "top_k": TOP})
-    connection.request("POST", "/v1/search", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    content = answer.read()
-    if answer.status != 200:
-        raise SystemExit(f"status {answer.status}: {content[:200]!r}")
+    _asked(connection, "POST", "/v1/search", {"query": text, "top_k": TOP, **more})
     return time.perf_counter() - began
+
+
+def _asked(
+    connection: http.client.HTTPConnection, method: str, path: str, body: object = None
+) -> dict[str, Any]:
+    content = None if body is None else json.dumps(body)
+    connection.request(method, path, content, {} if body is None else {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status >= 300:
+        raise SystemExit(f"{path}: status {answer.status}: {said[:200]!r}")
+    found: dict[str, Any] = json.loads(said)
+    return found
 
 
 def side_by_side(server: Server, library: Library, searches: int) -> list[list[object]]:
@@ -154,26 +170,28 @@ def _rate(server: Server, clients: int, seconds: float, salt: str) -> float:
     return float(done.stdout)
 
 
-def while_indexing(server: Server, media: Path, searches: int) -> list[list[object]]:
-    """Searches while another process indexes a folder."""
+def while_indexing(server: Server, searched: str, indexed: str, searches: int) -> list[list[object]]:
+    """Searches in one index while a job of the server fills another one; both are given by name."""
     connection = http.client.HTTPConnection(server.host, server.port)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [jepa_program(), "index", str(media), "--index", f"{folder}/index", "--quiet"]
-        with subprocess.Popen(command) as process:
-            time.sleep(5)  # until it decodes
-            seconds = []
-            for number in range(searches):
-                if process.poll() is not None:
-                    break
-                seconds.append(
-                    _ask(connection, f"{QUERIES[number % len(QUERIES)]}, number {number} meanwhile")
-                )
-                time.sleep(0.05)
-            process.terminate()
+    names = [item["name"] for item in _asked(connection, "GET", "/v1/indexes")["data"]]
+    assert names == [searched, indexed], names
+    job = _asked(connection, "POST", "/v1/jobs/index", {"index": indexed})
+    url, seconds = f"/v1/jobs/{job['id']}", []
+    time.sleep(5)  # until it decodes
+    for number in range(searches):
+        if _asked(connection, "GET", url)["state"] not in ("waiting", "running"):
+            break
+        text = f"{QUERIES[number % len(QUERIES)]}, number {number} meanwhile"
+        seconds.append(_ask(connection, text, indexes=[searched]))
+        time.sleep(0.05)
+    _asked(connection, "DELETE", url)
     if not seconds:
-        return [["while a folder is being indexed", "the folder is too small"]]
+        return [["while another index is being filled", "the folder is too small"]]
     return [
-        [f"while a folder is being indexed, median ms of {len(seconds)}", f"{np.median(seconds) * 1000:.1f}"]
+        [
+            f"while another index is being filled, median ms of {len(seconds)}",
+            f"{np.median(seconds) * 1000:.1f}",
+        ]
     ]
 
 

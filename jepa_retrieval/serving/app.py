@@ -70,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         refreshing = asyncio.create_task(follow_commits(services))
         preparing = asyncio.create_task(anyio.to_thread.run_sync(services.indexes.prepare_pictures))
+        services.streams.start()
         try:
             async with assistants.session_manager.run():
                 yield
@@ -111,7 +112,7 @@ async def follow_commits(services: Services) -> None:
         if now != before:  # a job that has ended takes up its last commit itself
             services.metrics.refreshes.inc()
             try:
-                await services.alerts.check(before, now)
+                await services.new_files.check(before, now)
             except ProblemError as problem:  # the file of saved searches
                 logger.warning("%s", problem.detail)
             before = now

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import time
 import uuid
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,11 +14,12 @@ from pydantic import ValidationError
 from indexes.files import write_atomically
 from indexes.schema import utc_time
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.media_files import MediaFiles
 from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.serving.queries import QueryReader
-from jepa_retrieval.serving.schemas.saved import Alert, SavedSearch, SavedSearchRequest
+from jepa_retrieval.serving.schemas.saved import SavedSearch, SavedSearchRequest
 from jepa_retrieval.serving.schemas.search import terms_of
 from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import Commit
@@ -31,7 +30,6 @@ logger = logging.getLogger(__name__)
 FILE_NAME = "saved-searches.json"
 MAX_SEARCHES = 200
 MAX_BYTES = 16 * 2**20  # of the file: pictures are kept in it
-MAX_ALERTS = 1000  # that are remembered
 MAX_HITS = 20  # of one search in one commit
 ALERT_CONFIDENCE = 0.5  # of a search that asks for none
 
@@ -99,29 +97,18 @@ class AlertWatcher:
     """Runs saved searches over the clips that a new commit has and the one before had not."""
 
     def __init__(
-        self, store: SavedSearchStore, queries: QueryReader, searcher: Searcher, files: MediaFiles
+        self,
+        store: SavedSearchStore,
+        queries: QueryReader,
+        searcher: Searcher,
+        files: MediaFiles,
+        alerts: Alerts,
     ) -> None:
         self._store = store
         self._queries = queries
         self._searcher = searcher
         self._files = files
-        self._alerts: deque[Alert] = deque(maxlen=MAX_ALERTS)
-        self._count = 0
-        self._changed = asyncio.Event()
-
-    def all(self) -> list[Alert]:
-        """The newest first."""
-        return list(reversed(self._alerts))
-
-    async def follow(self, after: int | None) -> AsyncIterator[Alert]:
-        """Alerts after a number, or new ones only, as they come."""
-        seen = self._count if after is None else after
-        while True:
-            changed = self._changed
-            for alert in [alert for alert in self._alerts if alert.number > seen]:
-                seen = alert.number
-                yield alert
-            await changed.wait()
+        self._alerts = alerts
 
     async def check(self, before: Mapping[int, Commit], now: Mapping[int, Commit]) -> None:
         """Look at what is new; an error of one search is logged and stops none of the others."""
@@ -150,17 +137,7 @@ class AlertWatcher:
             await self._queries.read(terms_of(saved.query), [commit], options)
         )
         likely = [moment for moment in found.moments if moment.confidence is not None]
-        for rank, moment in enumerate(likely, start=1):
-            self._count += 1
-            self._alerts.append(
-                Alert(
-                    number=self._count,
-                    search_id=saved.id,
-                    search_name=saved.name,
-                    time=utc_time(time.time_ns()),
-                    hit=hit(commit, moment, self._files, rank=rank),
-                )
-            )
-        if likely:
-            before, self._changed = self._changed, asyncio.Event()
-            before.set()
+        self._alerts.add_hits(
+            saved,
+            [hit(commit, moment, self._files, rank=rank) for rank, moment in enumerate(likely, start=1)],
+        )

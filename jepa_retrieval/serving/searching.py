@@ -23,6 +23,7 @@ from jepa_retrieval.tasks.searching.query import Query, Source
 from jepa_retrieval.tasks.searching.search import SearchOptions, run_embedded
 
 MAX_TOGETHER = 32  # searches
+MAX_WAIT_SECONDS = 0.004  # for searches of clients that asked together before
 MAX_WAITING = 1024  # searches; more are refused
 MAX_KNOWN_TEXTS = 2048  # that are remembered: a client that pages or filters asks the same again
 
@@ -114,17 +115,26 @@ class Searcher:
 
     def _serve(self) -> None:
         ended = False
+        expected = 1
         while not ended:
-            batch = [self._waiting.get()]
-            while len(batch) < MAX_TOGETHER:
-                try:
-                    batch.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
+            batch = self._next_batch(expected)
+            expected = len(batch)
             ended = None in batch
             work = [one for one in batch if one is not None and one.future.set_running_or_notify_cancel()]
             if work:
                 self._run(work)
+
+    def _next_batch(self, expected: int) -> list[_Work | None]:
+        """What is waiting. Clients whose searches ran together ask again together: they are waited for, shortly."""
+        batch = [self._waiting.get()]
+        end = time.perf_counter() + MAX_WAIT_SECONDS
+        while len(batch) < MAX_TOGETHER:
+            wait = end - time.perf_counter() if len(batch) < expected else 0.0
+            try:
+                batch.append(self._waiting.get(block=wait > 0, timeout=max(wait, 0.0)))
+            except queue.Empty:
+                break
+        return batch
 
     def _run(self, batch: Sequence[_Work]) -> None:
         began = time.perf_counter()

@@ -9,6 +9,7 @@ import platformdirs
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.jobs.manager import Jobs
 from jepa_retrieval.serving.media_files import MediaFiles
 from jepa_retrieval.serving.metrics import Metrics
@@ -19,6 +20,7 @@ from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import ServedIndexes
 from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.serving.uploads import UploadedPictures
+from jepa_retrieval.serving.watching.streams import WatchedStreams
 
 MAX_HEAVY = 2
 
@@ -34,7 +36,9 @@ class Services:
     queries: QueryReader
     searcher: Searcher
     saved: SavedSearchStore
-    alerts: AlertWatcher
+    alerts: Alerts
+    new_files: AlertWatcher
+    streams: WatchedStreams
     previews: Previews
     jobs: Jobs
     metrics: Metrics
@@ -53,6 +57,7 @@ class Services:
         queries = QueryReader(indexes, files, pictures)
         searcher = Searcher(on_batch=metrics.on_batch)
         saved = SavedSearchStore(settings.data_folder or platformdirs.user_data_path("jepa-retrieval"))
+        alerts = Alerts()
         return cls(
             settings=settings,
             indexes=indexes,
@@ -61,7 +66,9 @@ class Services:
             queries=queries,
             searcher=searcher,
             saved=saved,
-            alerts=AlertWatcher(saved, queries, searcher, files),
+            alerts=alerts,
+            new_files=AlertWatcher(saved, queries, searcher, files, alerts),
+            streams=WatchedStreams(settings.streams, indexes, saved, alerts),
             previews=Previews(settings.previews, metrics.previews),
             jobs=Jobs(),
             metrics=metrics,
@@ -78,6 +85,7 @@ class Services:
 
     async def close(self) -> None:
         """End what runs."""
+        await self.streams.close()
         await self.jobs.close()
         await self.previews.close()
         self.searcher.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class ServeSettings:
         slow_seconds: in which a request's header, and then its body, must have come.
         previews: how many files are transcoded at the same time.
         refresh_seconds: between looks for new commits.
+        streams: cameras, addresses and files that are watched for saved searches, as `jepa watch` takes them.
         data_folder: where saved searches are kept; None for the user's folder of data.
     """
 
@@ -48,6 +50,7 @@ class ServeSettings:
     slow_seconds: float = 30.0
     previews: int = 4
     refresh_seconds: float = 1.0
+    streams: Sequence[str] = ()
     data_folder: Path | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +77,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def let_idle_threads_sleep() -> None:
+    """Choose that OpenMP's threads wait asleep, unless the user chose otherwise; before anything loads OpenMP.
+
+    By default they spin for a while after each search. In a server that is half of its work: searches come one after
+    the other, and a core that spins is one that the next search, or indexing, does not get.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def require_extra(command: str) -> None:

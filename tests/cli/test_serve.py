@@ -1,6 +1,7 @@
 """`jepa serve` as a process: it starts, answers, and stops when it is asked to."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jepa_retrieval.serving.settings import let_idle_threads_sleep
 from tests.cli.conftest import Jepa
 from tests.conftest import REPOSITORY
 
@@ -30,6 +32,15 @@ def test_it_answers_until_it_is_stopped(library: Path, stop: signal.Signals) -> 
     assert answer.json()["data"][0]["path"].startswith("photos/c")  # the cat, under either of its two names
     assert "<title>" in page.text
     assert said == b""
+
+
+def test_idle_threads_sleep_unless_the_user_chose_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    let_idle_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    let_idle_threads_sleep()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def test_other_machines_need_a_token(jepa: Jepa, library: Path, tmp_path: Path) -> None:

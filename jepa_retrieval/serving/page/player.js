@@ -1,11 +1,12 @@
 // The player: a file at a moment, with the score strip below it and its other moments.
 
-import { media, scores, whyNot } from "./api.js";
+import { indexes, media, scores, whyNot } from "./api.js";
 import { loadCaptions, showCaption } from "./captions.js";
 import { byId, clock, element, fileName, interval, percent, sayProblem, wordsOf } from "./dom.js";
 import { onSearch, searchedTerms } from "./query.js";
 import { likeLess, likeMore } from "./results.js";
 import { setUpStrip, showScores, showTime } from "./strip.js";
+import { offerSurprise, setUpSurprise } from "./surprise.js";
 
 /** @import { Hit, MediaItem } from "./types" */
 
@@ -29,6 +30,7 @@ let asking = null;
 
 export function setUpPlayer() {
   setUpStrip(seek);
+  setUpSurprise(seek);
   byId("close-player", HTMLElement).addEventListener("click", closePlayer);
   playButton.addEventListener("click", togglePlay);
   byId("back", HTMLElement).addEventListener("click", () => skip(-10));
@@ -63,6 +65,7 @@ export async function openHit(chosen) {
   byId("player-problem", HTMLElement).textContent = "";
   byId("player-caption", HTMLElement).textContent = wordsOf(chosen)[0] ?? chosen.caption ?? "";
   stage.replaceChildren();
+  offerSurprise(null);
   byId("close-player", HTMLElement).focus({ preventScroll: true });
   panel.scrollIntoView({ block: "nearest" });
   try {
@@ -71,14 +74,28 @@ export async function openHit(chosen) {
     item = found;
     if (item.kind === "image") showPicture(item);
     else showVideo(item, chosen.start ?? 0);
-    await Promise.all([showStrip(), loadCaptions(item)]);
+    await Promise.all([showStrip(), showAbout(found)]);
   } catch (error) {
     byId("player-problem", HTMLElement).textContent = error instanceof Error ? error.message : String(error);
   }
 }
 
+/**
+ * What the index of a file has about it, beside scores.
+ * @param {MediaItem} found
+ */
+async function showAbout(found) {
+  const { data } = await indexes();
+  if (item !== found) return;
+  const index = data.find((one) => one.name === found.index);
+  offerSurprise(found, index);
+  await loadCaptions(found, index, seek);
+  if (item === found && video) showCaption(currentTime());
+}
+
 export function closePlayer() {
   asking?.abort();
+  offerSurprise(null);
   forgetVideo();
   panel.hidden = true;
   document.body.classList.remove("playing");

@@ -73,10 +73,12 @@ function watchBox(saved) {
   box.addEventListener("change", async () => {
     box.disabled = true;
     try {
-      const alert = box.checked ? await watch(saved.name, saved.query) : (await unwatch(saved.alert ?? ""), undefined);
+      const watched = box.checked ? await watch(saved.name, saved.query) : (await unwatch(saved.alert ?? ""), undefined);
+      const alert = watched?.id;
       saved.alert = alert;
       write(read().map((other) => (other.name === saved.name ? { ...other, alert } : other)));
-      say(alert ? `You will be told when something new fits: ${saved.name}` : `No more alerts: ${saved.name}`);
+      const where = watched && !watched.onStreams ? " Streams are not watched for filters, pictures and clips." : "";
+      say(alert ? `You will be told when something new fits: ${saved.name}.${where}` : `No more alerts: ${saved.name}`);
     } catch (error) {
       box.checked = Boolean(saved.alert);
       sayProblem(error);

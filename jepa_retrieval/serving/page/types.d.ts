@@ -77,6 +77,14 @@ export interface Scores {
   hits: Hit[];
 }
 
+/** What was not foreseen in a video. */
+export interface Surprises {
+  data: { start: number; end: number; z: number }[];
+  curve: [number, number | null][];
+  cuts: number[];
+  partial: string | null;
+}
+
 export interface IndexItem {
   name: string;
   model: string;
@@ -91,6 +99,7 @@ export interface IndexItem {
   media_seconds: number;
   bytes: number;
   captions: boolean;
+  surprise: boolean;
   questions: boolean;
 }
 
@@ -108,7 +117,16 @@ export interface Alert {
   number: number;
   search_id: string;
   search_name: string;
-  hit: Hit;
+  time: string;
+  hit: Hit | null;
+  sighting: { stream: string; start: number; end: number; confidence: number; picture_url: string | null } | null;
+}
+
+/** A camera or an address that the server watches. */
+export interface Stream {
+  name: string;
+  state: "starting" | "running" | "lost" | "ended" | "failed";
+  detail: string | null;
 }
 
 /** A label or an answer. */

@@ -1,21 +1,28 @@
-"""`/v1/saved-searches` and `/v1/alerts`."""
+"""`/v1/saved-searches`, `/v1/alerts` and `/v1/streams`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
+from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.problems import responses
-from jepa_retrieval.serving.saved import AlertWatcher
-from jepa_retrieval.serving.schemas.saved import Alerts, SavedSearch, SavedSearches, SavedSearchRequest
+from jepa_retrieval.serving.schemas.saved import (
+    AlertPage,
+    SavedSearch,
+    SavedSearches,
+    SavedSearchRequest,
+    Streams,
+)
 from jepa_retrieval.serving.services import Using
 
 router = APIRouter(tags=["saved searches"])
 
+_JPEG: dict[str, Any] = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 _EVENTS = {
     "description": "Server-sent events.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -47,9 +54,9 @@ async def delete_saved(search_id: Annotated[str, Path(max_length=64)], using: Us
 
 
 @router.get("/v1/alerts", responses=responses())
-async def list_alerts(using: Using) -> Alerts:
+async def list_alerts(using: Using) -> AlertPage:
     """The alerts since the server was started, the newest first; the last 1,000."""
-    return Alerts(data=using.alerts.all())
+    return AlertPage(data=using.alerts.all())
 
 
 @router.get("/v1/alerts/events", response_class=EventSourceResponse, responses={**responses(), 200: _EVENTS})
@@ -61,6 +68,26 @@ async def get_alert_events(
     return EventSourceResponse(_events(using.alerts, after))
 
 
-async def _events(alerts: AlertWatcher, after: int | None) -> AsyncIterator[ServerSentEvent]:
+async def _events(alerts: Alerts, after: int | None) -> AsyncIterator[ServerSentEvent]:
     async for alert in alerts.follow(after):
         yield ServerSentEvent(alert.model_dump_json(), event="alert", id=str(alert.number))
+
+
+@router.get(
+    "/v1/alerts/{number}/picture",
+    response_class=Response,
+    responses={**responses(404), 200: {"description": "What was seen.", **_JPEG}},
+)
+async def get_alert_picture(number: Annotated[int, Path(ge=0, le=2**53)], using: Using) -> Response:
+    """A small JPEG of what was seen in a stream, as long as the alert is remembered."""
+    return Response(
+        using.alerts.picture(number),
+        media_type="image/jpeg",
+        headers={"cache-control": "private, max-age=3600"},
+    )
+
+
+@router.get("/v1/streams", responses=responses())
+async def list_streams(using: Using) -> Streams:
+    """The cameras and addresses that the server watches for saved searches, as it was started with them."""
+    return Streams(data=[stream.item() for stream in using.streams.streams])

@@ -8,8 +8,10 @@ from typing import Annotated
 import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from indexes.text_patterns import quote_text
+from jepa_retrieval.serving.answers import json_answer
 from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.problems import responses
 from jepa_retrieval.serving.queries import file_of
@@ -25,21 +27,21 @@ router = APIRouter(tags=["search"], prefix="/v1/media")
 MAX_HITS = 20  # of one file
 
 
-@router.get("/{media_id}/scores", responses=responses(404))
+@router.get("/{media_id}/scores", response_model=Scores, responses=responses(404))
 async def get_scores(
     media_id: MediaId,
     using: Using,
     q: Annotated[Text, Query(description="The text to compare with.", examples=["a dog"])],
     max_points: Annotated[int, Query(ge=1, le=20_000)] = 2000,
-) -> Scores:
+) -> Response:
     """The score of every window of a file for a text, and the moments in it."""
-    return await _scores(media_id, ScoresRequest(query=q, max_points=max_points), using)
+    return json_answer(await _scores(media_id, ScoresRequest(query=q, max_points=max_points), using))
 
 
-@router.post("/{media_id}/scores", responses=responses(404, 408, 413))
-async def post_scores(media_id: MediaId, body: ScoresRequest, using: Using) -> Scores:
+@router.post("/{media_id}/scores", response_model=Scores, responses=responses(404, 408, 413))
+async def post_scores(media_id: MediaId, body: ScoresRequest, using: Using) -> Response:
     """The same for a query of several terms, as in a search."""
-    return await _scores(media_id, body, using)
+    return json_answer(await _scores(media_id, body, using))
 
 
 async def _scores(media_id: int, body: ScoresRequest, using: Services) -> Scores:

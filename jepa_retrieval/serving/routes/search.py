@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
+from jepa_retrieval.serving.answers import json_answer
 from jepa_retrieval.serving.describe import hit
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import read_cursor, write_cursor
@@ -17,13 +19,13 @@ from jepa_retrieval.tasks.searching.several import merged
 router = APIRouter(tags=["search"])
 
 
-@router.post("/v1/search", responses=responses(404, 408, 413))
-async def search(body: SearchRequest, using: Using) -> SearchResponse:
+@router.post("/v1/search", response_model=SearchResponse, responses=responses(404, 408, 413))
+async def search(body: SearchRequest, using: Using) -> Response:
     """Find the moments nearest in meaning to a sum of texts, pictures, clips and intervals of files.
 
     Several indexes are searched as one; their hits are merged by confidence.
     """
-    return await find(body, using)
+    return json_answer(await find(body, using))
 
 
 async def find(body: SearchRequest, using: Services) -> SearchResponse:

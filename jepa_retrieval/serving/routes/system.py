@@ -13,6 +13,7 @@ from jepa_retrieval.serving.schemas.media import IndexItem, IndexList
 from jepa_retrieval.serving.security import COOKIE, is_token, session_cookie
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Using
+from jepa_retrieval.tasks.foreseeing.dynamics import has_dynamics
 
 router = APIRouter(tags=["system"])
 
@@ -116,5 +117,6 @@ def _item(commit: Commit) -> IndexItem:
         media_seconds=stats.media_seconds,
         bytes=stats.total_bytes,
         captions=commit.index.keeps_captions,
+        surprise=has_dynamics(commit.model, commit.index),
         questions=commit.model.predictor.query_conditioned,
     )

@@ -75,6 +75,7 @@ class IndexItem(BaseModel):
     media_seconds: float
     bytes: int = Field(description="On disk.")
     captions: bool = Field(description="Whether clips have captions.")
+    surprise: bool = Field(description="Whether there are dynamics, which surprise and anticipation need.")
     questions: bool = Field(description="Whether the model takes questions.")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from jepa_retrieval.serving.schemas.common import Filter, IndexNames, Received, example
-from jepa_retrieval.serving.schemas.search import Hit, TextOrTerms
+from jepa_retrieval.serving.schemas.search import Hit, TextOrTerms, terms_of
 
 MAX_NAME = 200  # characters
 
@@ -36,6 +36,13 @@ class SavedSearch(SavedSearchRequest):
 
     model_config = ConfigDict(extra="ignore")
 
+    @computed_field(description="Whether watched streams are looked at for it, too.")  # type: ignore[prop-decorator]
+    @property
+    def on_streams(self) -> bool:
+        """Only texts can be compared with a stream: it has no columns for a filter, and belongs to no index."""
+        of_texts = all(term.text is not None for term in terms_of(self.query))
+        return of_texts and self.filter is None and self.indexes is None
+
 
 class SavedSearches(BaseModel):
     """All searches that are kept, in the order in which they were saved."""
@@ -43,17 +50,42 @@ class SavedSearches(BaseModel):
     data: list[SavedSearch]
 
 
+class Sighting(BaseModel):
+    """A window of a watched stream that fits a saved search."""
+
+    stream: str = Field(description="The name of the stream, as /v1/streams gives it.")
+    start: float = Field(description="Seconds since it was first watched.")
+    end: float
+    confidence: float
+    picture_url: str | None = Field(description="A small JPEG of what was seen.")
+
+
+class StreamItem(BaseModel):
+    """A stream that the server watches."""
+
+    name: str = Field(description="Its address without passwords and parameters; of a file its name.")
+    state: Literal["starting", "running", "lost", "ended", "failed"]
+    detail: str | None = Field(description="Why it is lost or failed.")
+
+
+class Streams(BaseModel):
+    """The streams that the server was started with."""
+
+    data: list[StreamItem]
+
+
 class Alert(BaseModel):
-    """A new moment that fits a saved search."""
+    """A new moment that fits a saved search: in an indexed file, or in a watched stream."""
 
     number: int = Field(description="Counts all alerts since the server was started.")
     search_id: str
     search_name: str
     time: str = Field(description="UTC, ISO 8601.")
-    hit: Hit
+    hit: Hit | None = Field(description="In an indexed file.")
+    sighting: Sighting | None = Field(description="In a watched stream.")
 
 
-class Alerts(BaseModel):
+class AlertPage(BaseModel):
     """Alerts, the newest first."""
 
     data: list[Alert]

@@ -174,5 +174,5 @@ def _foreseen_tokens(
 
 def _moments(index: Index, embedding: np.ndarray, top: int) -> tuple[ForeseenMoment, ...]:
     hits = index.search(embedding[np.newaxis], k=top * OVERFETCH)[0]
-    merged = (candidate.moment(1) for candidate in merge(hits, top=top))
+    merged = (candidate.moment(1, None) for candidate in merge(hits, top=top))
     return tuple(ForeseenMoment(one.path, one.kind, one.start, one.end, one.score) for one in merged)

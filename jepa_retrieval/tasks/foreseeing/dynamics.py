@@ -36,6 +36,13 @@ def _own_dynamics(index: Index) -> DynamicsHeader:
     return header
 
 
+def has_dynamics(model: Model, index: Index) -> bool:
+    """Whether there are dynamics for an index, its own or its model's; `open_dynamics` may still refuse them."""
+    shipped = weights_folder(model.name)
+    folders = [index.folder, *([] if shipped is None else [shipped])]
+    return any((folder / DYNAMICS_FILE).is_file() for folder in folders)
+
+
 def open_dynamics(model: Model, *, index: Index | None = None, path: Path | None = None) -> DynamicsModel:
     """The dynamics model to use.
 

@@ -74,10 +74,10 @@ class Candidate:
         self.clip_ids.append(hit.clip_id)
         return True
 
-    def moment(self, rank: int) -> Moment:
-        """The result, not yet calibrated."""
+    def moment(self, rank: int, confidence: float | None) -> Moment:
+        """The result."""
         hit = self.best
-        return Moment(rank, hit.score, None, hit.path, hit.kind, self.start, self.end, hit.clip_id)
+        return Moment(rank, hit.score, confidence, hit.path, hit.kind, self.start, self.end, hit.clip_id)
 
 
 def merge(hits: Sequence[ClipHit], *, top: int, per_file: bool = False) -> list[Candidate]:
@@ -138,7 +138,10 @@ def _trim(candidate: Candidate, stored: Sequence[ClipWindows], query: np.ndarray
 
 def ranked(moments: Sequence[Moment]) -> list[Moment]:
     """The same moments with ranks from 1 on."""
-    return [replace(moment, rank=rank) for rank, moment in enumerate(moments, start=1)]
+    return [
+        moment if moment.rank == rank else replace(moment, rank=rank)
+        for rank, moment in enumerate(moments, start=1)
+    ]
 
 
 def with_captions(moments: Sequence[Moment], index: Index) -> list[Moment]:

@@ -167,7 +167,7 @@ def _result(
         if moment.confidence is None or moment.confidence >= options.min_confidence
     ]
     hits = with_captions(ranked(moments), index)
-    hits = [replace(hit, offline=is_offline(hit.path)) for hit in hits]
+    hits = [replace(hit, offline=True) if is_offline(hit.path) else hit for hit in hits]
     elapsed = (time.perf_counter() - began) * 1000
     warnings = (*embedded.partial, *embedded.knowledge.warnings)
     return SearchResult(str(query), index.manifest.model, elapsed, hits, warnings)
@@ -192,7 +192,7 @@ def _calibrated(
     clips = index.embeddings([candidate.best.clip_id for candidate in found])
     sure = confidences(null, query, clips) if found else []
     return [
-        replace(candidate.moment(rank), confidence=value)
+        candidate.moment(rank, value)
         for rank, (candidate, value) in enumerate(zip(found, sure, strict=True), start=1)
     ]
 

@@ -35,6 +35,51 @@ class Alert:
     confidence: float  # 0 to 1
 
 
+class TargetWatch:
+    """Compares vectors with a stream; each fires when it becomes true, and again only after it was not.
+
+    Args:
+        targets: what to look for, float32 [A, E], unit length.
+        ordinary: embeddings of ordinary sentences, float32 [N, E].
+        temperature: of the model's softmax.
+        confidence: minimum confidence to fire.
+    """
+
+    def __init__(
+        self, targets: np.ndarray, ordinary: np.ndarray, *, temperature: float, confidence: float
+    ) -> None:
+        self._targets = targets
+        self._ordinary = ordinary
+        self._different = targets @ ordinary.T < _SAME_MEANING
+        self._temperature = temperature
+        self._confidence = confidence
+        self._recent: deque[np.ndarray] = deque(maxlen=_POOLED_WINDOWS)
+        self._firing = np.zeros(len(targets), bool)
+
+    def push(self, embedding: np.ndarray) -> list[tuple[int, float]]:
+        """Take the next window, with Ŝ_Y float [E]; return the rows that fire with it, each with its confidence."""
+        self._recent.append(embedding)
+        if len(self._recent) < _POOLED_WINDOWS:
+            return []
+        confidences = self.confidences(np.mean(self._recent, axis=0))
+        begins = ~self._firing & (confidences >= self._confidence)
+        self._firing = begins | (self._firing & (confidences >= _RELEASE * self._confidence))
+        return [(row, float(confidences[row])) for row in np.flatnonzero(begins).tolist()]
+
+    def confidences(self, embedding: np.ndarray) -> np.ndarray:
+        """Confidence of each target, float [A], 0 to 1, for a Ŝ_Y float [E]."""
+        unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
+        own = self._targets @ unit
+        # Both sides are divided by the target's own exponential, so that nothing overflows.
+        others = np.exp((self._ordinary @ unit - own[:, np.newaxis]) / self._temperature)
+        confidences: np.ndarray = 1.0 / (1.0 + (others * self._different).sum(axis=1))
+        return confidences
+
+    def gap(self) -> None:
+        """The stream was interrupted: windows after it are not averaged with those before."""
+        self._recent.clear()
+
+
 class AlertWatch:
     """Compares sentences with a stream; each fires when it becomes true, and again only after it was not.
 
@@ -52,38 +97,26 @@ class AlertWatch:
             raise UsageError("the text of an alert is empty")
         self.warnings = check_words(texts, model).warnings
         self._texts = list(texts)
-        self._confidence = confidence
-        self._temperature = model.temperature
-        self._recent: deque[np.ndarray] = deque(maxlen=_POOLED_WINDOWS)
-        self._firing = np.zeros(len(texts), bool)
+        self._watch: TargetWatch | None = None
         if texts:
             encoded = model.y_encoder.encode([*texts, *ordinary_sentences()])
-            self._targets, self._ordinary = encoded[: len(texts)], encoded[len(texts) :]
-            self._different = self._targets @ self._ordinary.T < _SAME_MEANING
+            self._watch = TargetWatch(
+                encoded[: len(texts)],
+                encoded[len(texts) :],
+                temperature=model.temperature,
+                confidence=confidence,
+            )
 
     def push(self, start: float, end: float, embedding: np.ndarray) -> list[Alert]:
         """Take the next window, with Ŝ_Y float [E]; return the alerts that begin with it."""
-        if not self._texts:
-            return []
-        self._recent.append(embedding)
-        if len(self._recent) < _POOLED_WINDOWS:
-            return []
-        confidences = self.confidences(np.mean(self._recent, axis=0))
-        begins = ~self._firing & (confidences >= self._confidence)
-        self._firing = begins | (self._firing & (confidences >= _RELEASE * self._confidence))
-        return [
-            Alert(self._texts[number], start, end, float(confidences[number]))
-            for number in np.flatnonzero(begins)
-        ]
+        begin = [] if self._watch is None else self._watch.push(embedding)
+        return [Alert(self._texts[row], start, end, confidence) for row, confidence in begin]
 
     def confidences(self, embedding: np.ndarray) -> np.ndarray:
         """Confidence of each sentence, float [A], 0 to 1, for a Ŝ_Y float [E]."""
-        unit = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
-        own = self._targets @ unit
-        # Both sides are divided by the sentence's own exponential, so that nothing overflows.
-        others = np.exp((self._ordinary @ unit - own[:, np.newaxis]) / self._temperature)
-        return 1.0 / (1.0 + (others * self._different).sum(axis=1))
+        return np.zeros(0) if self._watch is None else self._watch.confidences(embedding)
 
     def gap(self) -> None:
         """The stream was interrupted: windows after it are not averaged with those before."""
-        self._recent.clear()
+        if self._watch is not None:
+            self._watch.gap()

@@ -26,6 +26,7 @@ from jepa_retrieval.tasks.watching.shifts import (
     StreamInterval,
 )
 from jepa_retrieval.tasks.watching.surprises import StreamSurprise, SurpriseOptions, SurpriseWatch
+from jepa_retrieval.tasks.watching.windows import in_batches
 
 MAX_RATE = 60.0  # windows a second
 UNIFORM_RATE = 1.0  # decodes a second that selective decoding is compared with
@@ -169,7 +170,7 @@ class Watcher:
         began = time.monotonic()
         with StreamProcess(self._request) as reader:
             self.counters.stream = reader.counters
-            for item in _batches(reader, max(1, STREAM_BATCH_FRAMES // self._frames_per_window)):
+            for item in in_batches(reader, max(1, STREAM_BATCH_FRAMES // self._frames_per_window)):
                 self.counters.elapsed = time.monotonic() - began
                 if isinstance(item, list):
                     self._note_lag(reader)
@@ -238,20 +239,3 @@ class Watcher:
                 interval.cause,
                 interval.thumbnail,
             )
-
-
-def _batches(reader: StreamProcess, max_windows: int) -> Iterator[list[MediaWindow] | Lost | Returned]:
-    """Windows in batches: full ones of a file, whatever is there of a live stream."""
-    batch: list[MediaWindow] = []
-    for event in reader:
-        if isinstance(event, MediaWindow):
-            batch.append(event)
-            if len(batch) < max_windows and not (reader.counters.live and reader.waiting == 0):
-                continue
-        if batch:
-            yield batch
-            batch = []
-        if not isinstance(event, MediaWindow):
-            yield event
-    if batch:
-        yield batch

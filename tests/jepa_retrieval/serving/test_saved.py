@@ -3,15 +3,20 @@
 import json
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from jepa_retrieval.library import Library
+from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.serving.saved import SavedSearchStore
+from jepa_retrieval.serving.schemas.saved import SavedSearchRequest
 from jepa_retrieval.serving.settings import ServeSettings
+from jepa_retrieval.serving.watching.streams import WatchedStream
 from tests.jepa_retrieval.serving.conftest import serving
-from tests.real_media import photograph
+from tests.real_media import photograph, video
 
 CATS = {"name": "cats", "query": "a cat", "alert": True, "min_confidence": 0.3}
 
@@ -85,3 +90,48 @@ def first_event(client: httpx.Client, after: str) -> dict[str, Any]:
     with client.stream("GET", "/v1/alerts/events", headers={"Last-Event-ID": after}) as answer:
         data = next(line for line in answer.iter_lines() if line.startswith("data:"))
         return json.loads(data.removeprefix("data:"))
+
+
+def test_a_watched_stream_that_fits_is_an_alert_with_a_picture(library: Path, tmp_path: Path) -> None:
+    kept = SavedSearchStore(tmp_path)
+    common = {"alert": True, "min_confidence": 0.1}
+    kept.add(SavedSearchRequest(name="bicycles", query="bicycles in a city street", **common))
+    kept.add(SavedSearchRequest(name="submarine", query="a submarine under ice", alert=True))
+    kept.add(SavedSearchRequest(name="filtered", query="bicycles", filter="kind = 'video'", **common))
+    streams = [str(video("bikes.mp4")), str(tmp_path / "none.mp4")]
+    settings = ServeSettings(indexes=[library], port=0, data_folder=tmp_path, streams=streams)
+
+    with serving(settings) as running:
+        alert = first_event(running.client, "0")
+        picture = running.client.get(alert["sighting"]["picture_url"])
+        without = running.client.get("/v1/alerts/99/picture")
+        searches = running.client.get("/v1/saved-searches").json()["data"]
+        states = wait_for_states(running.client, {"ended", "failed"})
+
+    assert (alert["search_name"], alert["hit"]) == ("bicycles", None)
+    assert alert["sighting"]["stream"] == "bikes.mp4"
+    assert 0.1 <= alert["sighting"]["confidence"] <= 1
+    assert 0 <= alert["sighting"]["start"] < alert["sighting"]["end"]
+    assert picture.content.startswith(b"\xff\xd8") and picture.headers["content-type"] == "image/jpeg"
+    assert without.status_code == 404
+    assert [saved["on_streams"] for saved in searches] == [True, True, False]
+    assert [(item["name"], item["state"]) for item in states] == [
+        ("bikes.mp4", "ended"),
+        ("none.mp4", "failed"),
+    ]
+    assert states[1]["detail"]
+
+
+def wait_for_states(client: httpx.Client, wanted: set[str]) -> list[dict[str, Any]]:
+    for _ in range(600):
+        found = client.get("/v1/streams").json()["data"]
+        if {item["state"] for item in found} == wanted:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def test_a_stream_is_named_without_what_is_secret_in_its_address(tmp_path: Path) -> None:
+    sources = ["rtsp://user:secret@camera:554/live?token=hidden", "camera:0", str(tmp_path / "yard.mp4")]
+    names = [WatchedStream(StreamSource.parse(source), source).name for source in sources]
+    assert names == ["rtsp://camera:554/live", "camera:0", "yard.mp4"]

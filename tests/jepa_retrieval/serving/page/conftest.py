@@ -31,7 +31,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recode(video("bikes.mp4"), folder / "videos" / "old.avi", codec="mpeg4")
     make_video(folder / "videos" / "long.mp4", seconds=40, fps=10, gop=20, sound=True)
     (folder / "videos" / "broken.mp4").write_bytes(b"not a video at all" * 100)
-    assert len(Library.create(folder).index().failed) == 1
+    assert len(Library.create(folder).index(captions=True).failed) == 1
     return folder
 
 

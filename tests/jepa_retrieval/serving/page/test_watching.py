@@ -4,6 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.jepa_retrieval.serving.page.conftest import search, wait_until
 
+DRAWN = "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v) => v).length"
 TIME = "document.querySelector('#stage video')?.currentTime ?? -1"
 
 
@@ -32,10 +33,7 @@ def test_a_hit_plays_at_its_moment_and_a_click_on_the_strip_seeks(page: Page) ->
     wait_until(page, f"({TIME}) >= {seconds} && !document.querySelector('#stage video').paused")
     answer = scores.value.json()
     assert len(answer["score"]) >= 10 and answer["hits"]
-    drawn = (
-        "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v) => v).length"
-    )
-    assert page.locator("#strip-canvas").evaluate(drawn) > 500
+    assert page.locator("#strip-canvas").evaluate(DRAWN) > 500
     strip_at(page, 0.75)
     wait_until(page, f"Math.abs(({TIME}) - 30) < 2.5")
     expect(page.locator("#clock")).to_contain_text("/ 0:40")
@@ -67,6 +65,40 @@ def test_what_browsers_cannot_play_is_transcoded_and_seekable(page: Page) -> Non
     wait_until(page, "/^0:0[1-3] \\/ 0:04$/.test(document.querySelector('#clock').textContent)")
     wait_until(page, "document.querySelector('#stage video').readyState >= 2")
     assert page.locator("#player-problem").inner_text() == ""
+
+
+def test_captions_are_listed_and_follow_the_player(page: Page) -> None:
+    only(page, "long.mp4")
+    page.locator(".card .open").first.click()
+    page.get_by_text("Captions", exact=True).click()
+    captions = page.locator("#captions button")
+    assert captions.count() > 1
+    captions.last.click()
+    expect(captions.last).to_have_attribute("aria-current", "true")
+    expect(page.locator("#player-caption")).not_to_be_empty()
+    expect(captions.last).to_contain_text(page.locator("#player-caption").inner_text())
+    start = (captions.last.locator(".at").inner_text()).split(":")
+    wait_until(page, f"Math.abs(({TIME}) - {int(start[0]) * 60 + int(start[1])}) < 2.5")
+
+
+def test_surprise_is_drawn_below_the_scores_where_it_is_asked_for(page: Page) -> None:
+    only(page, "long.mp4")
+    page.locator(".card .open").first.click()
+    expect(page.locator("#surprise")).to_be_hidden()
+    with page.expect_response("**/v1/surprise") as answer:
+        page.get_by_role("button", name="Surprise").click()
+    found = answer.value.json()
+    expect(page.locator("#surprises li")).to_have_count(len(found["data"]))
+    expect(page.locator("#surprise-note")).to_contain_text("urprising")
+    assert page.locator("#surprise-canvas").evaluate(DRAWN) > 100
+    page.locator("#surprise-canvas").click(position={"x": 5, "y": 10})
+    wait_until(page, f"({TIME}) < 3")
+    page.get_by_role("button", name="Surprise").click()
+    expect(page.locator("#surprise")).to_be_hidden()
+    page.get_by_role("button", name="Close").click()
+    search(page, "a cup of coffee")
+    page.locator(".card .open").first.click()
+    expect(page.locator("#show-surprise")).to_be_hidden()
 
 
 def test_photographs_are_shown(page: Page) -> None:

@@ -59,7 +59,7 @@ def test_every_clip_is_captioned_once(index: Index) -> None:
 def test_moments_show_the_caption_of_their_best_clip(index: Index) -> None:
     asked = np.eye(8, dtype=np.float32)[4:5]
     found = merge(index.search(asked, k=3)[0], top=3)
-    moments = [candidate.moment(rank) for rank, candidate in enumerate(found, start=1)]
+    moments = [candidate.moment(rank, None) for rank, candidate in enumerate(found, start=1)]
     assert [moment.caption for moment in with_captions(moments, index)] == [None] * len(moments)
     run(index, NamingDecoder())
     assert with_captions(moments, index)[0].caption == "Axis 4."

@@ -1,0 +1,1 @@
+"""Streams that are watched for saved searches, each in a process of its own."""
