@@ -49,6 +49,7 @@ class PacketReader:
         self._broke_off = False  # whether reading ended with an error
         self._last_due: float | None = None  # decoding time of the last packet
         self._damaged = 0  # packets that libav calls corrupt
+        self._damaged_bytes = 0
         self._gaps = 0.0  # seconds between packets, beyond the usual
         if start > 0:
             file.seek(start)
@@ -85,7 +86,9 @@ class PacketReader:
             self.note_end(time + step)
         if packet.pos is not None:
             self._read_to = packet.pos + packet.size
-        self._damaged += packet.is_corrupt
+        if packet.is_corrupt:
+            self._damaged += 1
+            self._damaged_bytes += packet.size
         due = self._file.decode_time(packet)
         if due is not None and self._last_due is not None and due - self._last_due > MIN_MISSING_SECONDS:
             self._gaps += due - self._last_due - step
@@ -113,6 +116,9 @@ class PacketReader:
             report.duration = self._file.duration or self._seen_end
         if self._damaged and self._gaps > MIN_MISSING_SECONDS:
             report.partial.append(f"is damaged: {self._gaps:.1f} seconds in the middle are missing")
+        share = self._damaged_bytes / max(1, self._file.container.size)
+        if not report.partial and share > 1 - _MIN_READ_SHARE:  # a wrong size swallows what follows
+            report.partial.append(f"is damaged: {share:.0%} of the file lies in packets that are not whole")
         errors = max(decoding_errors, self._damaged)
         if decoding_errors * self._file.frame_step > MIN_MISSING_SECONDS:
             report.partial.append(f"is damaged: {decoding_errors} frames could not be decoded")

@@ -153,6 +153,22 @@ def test_recordings_joined_in_a_format_that_does_not_allow_it(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("sampling", [2.0, "auto", "keyframes"])
+def test_a_packet_that_swallows_the_rest_is_no_harmless_problem(tmp_path: Path, sampling: object) -> None:
+    video = make_video(tmp_path / "a.avi", seconds=8, gop=10, codec="mpeg4")
+    data = bytearray(video.read_bytes())
+    # The header's totals are damaged as well, so that no duration tells that something is missing.
+    struct.pack_into("<I", data, 4, 2**29)
+    data[data.index(b"avih") + 8 :][16:20] = b"\0\0\0\0"
+    data[data.index(b"idx1") :] = b""
+    chunks = [at for at in range(len(data)) if data.startswith(b"00dc", at)]
+    struct.pack_into("<I", data, chunks[len(chunks) // 3] + 4, len(data))
+    video.write_bytes(data)
+    report = ReadReport()
+    list(read_windows(DecodeRequest(video, image_size=SIZE, sampling=sampling), report=report))  # type: ignore[arg-type]
+    assert [reason.partition(":")[0] for reason in report.partial] == ["is damaged"], report
+
+
+@pytest.mark.parametrize("sampling", [2.0, "auto", "keyframes"])
 def test_damage_in_the_middle_costs_only_the_middle(tmp_path: Path, sampling: object) -> None:
     video = make_video(tmp_path / "a.ts", seconds=12, gop=25, size=(320, 240))
     data = bytearray(video.read_bytes())
