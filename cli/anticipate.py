@@ -89,6 +89,8 @@ def anticipate(
     )
     if found.partial is not None:
         console.warning(f"{file}: {found.partial}")
+    for problem in found.warnings:
+        console.note(f"{file}: {problem}; used all the same")
     if json:
         console.result_json(_document(found))
     else:
@@ -112,6 +114,7 @@ def _document(found: Anticipation) -> dict[str, Any]:
         "model": found.model,
         "at": found.at,
         **({} if found.partial is None else {"partial": found.partial}),
+        **({"warnings": list(found.warnings)} if found.warnings else {}),
         "horizons": [
             {
                 "seconds": one.seconds,

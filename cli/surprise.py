@@ -81,6 +81,8 @@ def surprise(
     found = _of_file(file, index, model, dynamics, top, min_z)
     if found.partial is not None:
         console.warning(f"{file}: {found.partial}")
+    for problem in found.warnings:
+        console.note(f"{file}: {problem}; used all the same")
     if json:
         console.result_json(
             {
@@ -91,6 +93,7 @@ def surprise(
                 "cuts": found.cuts,
                 "flashes": found.flashes,
                 **({} if found.partial is None else {"partial": found.partial}),
+                **({"warnings": list(found.warnings)} if found.warnings else {}),
             }
         )
     else:

@@ -45,6 +45,8 @@ LENGTH_TOLERANCE = 0.01
 MIN_CLIPS_TO_JUDGE = 20
 MAX_SAME_VECTOR_SHARE = 0.2
 MAX_MEAN_COSINE = 0.97
+# What `Problem.what` calls embeddings that do not tell clips apart.
+CONSTANT, COLLAPSED = "constant embeddings", "collapsed embeddings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +193,9 @@ def _collapse(embeddings: np.ndarray) -> Iterator[Problem]:
     # Mean cosine over all pairs of unit vectors is the squared length of their mean.
     mean_cosine = float(np.sum(usable.mean(axis=0) ** 2))
     if same > MAX_SAME_VECTOR_SHARE * len(usable):
-        yield Problem(
-            "constant embeddings", f"{same} of {len(usable)} clips have exactly the same one", remedy
-        )
+        yield Problem(CONSTANT, f"{same} of {len(usable)} clips have exactly the same one", remedy)
     elif mean_cosine > MAX_MEAN_COSINE:
-        yield Problem("collapsed embeddings", f"the mean cosine of two clips is {mean_cosine:.3f}", remedy)
+        yield Problem(COLLAPSED, f"the mean cosine of two clips is {mean_cosine:.3f}", remedy)
 
 
 def _uncommitted(snapshot: Snapshot) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ class Extent:
 
     duration: float | None  # seconds; None for pictures
     partial: str | None = None  # what is missing up to the end that the header states; None if nothing is
+    warnings: tuple[str, ...] = ()  # harmless problems, one sentence each
 
 
 def read_extent(path: Path, *, on_tick: Callable[[], None]) -> Extent:
@@ -46,7 +47,7 @@ def read_extent(path: Path, *, on_tick: Callable[[], None]) -> Extent:
         for _ in reader.packets():
             pass
         reader.write_report(report)
-        return Extent(report.duration, "; ".join(report.partial) or None)
+        return Extent(report.duration, "; ".join(report.partial) or None, tuple(report.warnings))
 
 
 def _reaches(file: VideoFile, stated: float, on_tick: Callable[[], None]) -> bool:

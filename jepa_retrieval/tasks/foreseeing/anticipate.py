@@ -69,6 +69,7 @@ class Anticipation:
     at: float  # end of the last window that was seen, seconds
     horizons: tuple[Horizon, ...]
     partial: str | None = None  # what of the file could not be read; None if nothing is missing
+    warnings: tuple[str, ...] = ()  # harmless problems of the file, one sentence each
 
 
 def anticipate(
@@ -105,7 +106,7 @@ def anticipate(
     if at is not None and not 0 < at < float("inf"):
         raise UsageError(f"at must be a time after 0 s, so that something comes before it, not {at:g}")
     candidates = CandidateSet(parse_candidates(labels, what="labels"), model) if labels else None
-    seen, partial = _before(user_path(path), model, dynamics, at, rate)
+    seen, report = _before(user_path(path), model, dynamics, at, rate)
     tokens, sure = _foreseen_tokens(seen, dynamics, ahead)
     prompt = model.prompt if index is None else index.manifest.prompt
     embeddings = model.predictor.predict(np.stack([seen.last_tokens, *tokens]), [prompt] * (len(tokens) + 1))
@@ -127,7 +128,8 @@ def anticipate(
             )
         )
     end = round(float(seen.times[-1, 1]), 6)
-    return Anticipation(str(path), model.name, end, tuple(found), partial)
+    partial = "; ".join(dict.fromkeys(report.partial)) or None
+    return Anticipation(str(path), model.name, end, tuple(found), partial, tuple(report.warnings))
 
 
 def _checked(horizons: Sequence[float]) -> list[float]:
@@ -139,8 +141,8 @@ def _checked(horizons: Sequence[float]) -> list[float]:
 
 def _before(
     path: Path, model: Model, dynamics: DynamicsModel, at: float | None, rate: float
-) -> tuple[FileStates, str | None]:
-    """The last states before `at`, as many as a prediction sees, and what is missing of the file before."""
+) -> tuple[FileStates, ReadReport]:
+    """The last states before `at`, as many as a prediction sees, and what is wrong with the file before."""
     from jepa_retrieval.media.extent import read_extent
     from jepa_retrieval.media.workers.calls import call_in_worker
 
@@ -151,11 +153,15 @@ def _before(
     end = extent.duration if at is None else at if extent.duration is None else min(at, extent.duration)
     length = dynamics.context * window_seconds(model, rate)
     start = None if end is None else max(0.0, end - length)
-    report = ReadReport(partial=[] if at is not None or extent.partial is None else [extent.partial])
+    report = ReadReport(
+        partial=[] if at is not None or extent.partial is None else [extent.partial],
+        warnings=[] if at is not None else list(extent.warnings),
+    )
     seen = file_states(
         path, model, dynamics.projection.states, rate=rate, start=start, end=end, report=report
     )
-    return seen, "; ".join(dict.fromkeys(report.partial)) or None
+    report.warnings = report.warnings[:1]  # reading the last states finds the same damage again
+    return seen, report
 
 
 def _foreseen_tokens(

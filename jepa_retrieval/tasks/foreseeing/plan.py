@@ -8,6 +8,8 @@ picture.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import numpy as np
 
 from indexes import Index, arrays
 from indexes.records import ClipHit
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
+from jepa_retrieval.media import content_hash
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.tasks.asking.explain import change_window
@@ -91,7 +94,14 @@ def plan(
     change, _ = encode_windows(
         [change_window(user_path(before), user_path(after), model)], model, prompt=prompt
     )
-    pool = _fetch(index, model, dynamics, _places(first, last, change, steps), where)
+    pool = _fetch(
+        index,
+        model,
+        dynamics,
+        _places(first, last, change, steps),
+        where,
+        copies_of=(user_path(before), user_path(after)),
+    )
     if len(pool.hits) < steps:
         raise UsageError(f"only {len(pool.hits)} clips match: a chain of {steps} steps needs as many")
     if steps == 1:
@@ -117,10 +127,16 @@ def _places(first: np.ndarray, last: np.ndarray, change: np.ndarray, steps: int)
 
 
 def _fetch(
-    index: Index, model: Model, dynamics: DynamicsModel, places: np.ndarray, where: str | None
+    index: Index,
+    model: Model,
+    dynamics: DynamicsModel,
+    places: np.ndarray,
+    where: str | None,
+    *,
+    copies_of: Sequence[Path],
 ) -> _Pool:
     found = {hit.clip_id: hit for hits in index.search(places, k=POOL, where=where) for hit in hits}
-    hits = list(found.values())
+    hits = _without_copies(list(found.values()), index, copies_of)
     ids = [hit.clip_id for hit in hits]
     if not hits:
         empty = np.zeros((0, model.embedding_size), np.float32)
@@ -136,6 +152,19 @@ def _fetch(
         if one is not None
     ]
     return _Pool(hits, index.embeddings(ids), predict_with_prompt(foreseen, index.manifest.prompt, model))
+
+
+def _without_copies(hits: list[ClipHit], index: Index, pictures: Sequence[Path]) -> list[ClipHit]:
+    """The hits without pictures that are, byte for byte, one of `pictures`: these are no step between them."""
+    digests = set()
+    for path in pictures:
+        with contextlib.suppress(UnreadableMediaError):
+            digests.add(content_hash(path))
+    rows = index.media(
+        columns=["path", "kind", "content_hash"], paths=list({hit.path for hit in hits})
+    ).to_pylist()
+    copies = {row["path"] for row in rows if row["kind"] == "image" and row["content_hash"] in digests}
+    return [hit for hit in hits if hit.path not in copies]
 
 
 def _after(hit: ClipHit, tokens: np.ndarray, dynamics: DynamicsModel) -> np.ndarray:

@@ -145,9 +145,8 @@ def surprise_by_predictor(
     windows = window_losses(path, predictor, protocol, report=report)
     raw = windows.surprise
     times = np.stack([windows.times, np.append(windows.times[1:], windows.end)], axis=1)
-    partial = "; ".join(report.partial) or None
     return file_surprise(
-        path, predictor.name, times, raw, robust_z(raw), windows.cuts, top=top, min_z=min_z, partial=partial
+        path, predictor.name, times, raw, robust_z(raw), windows.cuts, top=top, min_z=min_z, report=report
     )
 
 

@@ -51,6 +51,7 @@ class FileSurprise:
     cuts: list[float]  # seconds
     flashes: list[float]  # windows that differ from both neighbours, which resemble each other
     partial: str | None = None  # what of the file could not be read; None if nothing is missing
+    warnings: tuple[str, ...] = ()  # harmless problems of the file, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def surprise_of_file(
         Cuts(scores.cuts, scores.flashes),
         top=top,
         min_z=min_z,
-        partial="; ".join(report.partial) or None,
+        report=report,
     )
 
 
@@ -160,7 +161,7 @@ def file_surprise(
     *,
     top: int,
     min_z: float,
-    partial: str | None,
+    report: ReadReport,
 ) -> FileSurprise:
     """What W scored windows of a video show: neighbours that reach `min_z` are joined, the greatest come first.
 
@@ -173,7 +174,7 @@ def file_surprise(
         cuts: rows.
         top: at most so many intervals.
         min_z: only windows with this z-score or more.
-        partial: what of the file could not be read.
+        report: what of the file could not be read.
     """
     surprises = [
         Surprise(
@@ -197,7 +198,8 @@ def file_surprise(
         ],
         [_rounded(starts[row]) for row in cuts.starts],
         [_rounded(starts[row]) for row in cuts.flashes],
-        partial,
+        "; ".join(report.partial) or None,
+        tuple(report.warnings),
     )
 
 

@@ -1,13 +1,16 @@
-"""Checks of an index that need the model and the media: the second half of `verify`."""
+"""Checks of an index that need the model, the media and their pictures: the second half of `verify`."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from PIL import Image
 
 from indexes import Index, Problem, arrays
+from indexes.health import COLLAPSED, CONSTANT
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_whole
 from jepa_retrieval.models.parts import Model
@@ -21,13 +24,18 @@ SAMPLE_CLIPS = 64
 # A clip of many windows is a mean of predictions, not the prediction from the mean of its S_V, so the two differ
 # slightly. Embeddings of another model are unrelated.
 MIN_COSINE = 0.5
+# Clips whose thumbnails are compared, and up to what mean difference from all of them, in grey levels of 255 and at
+# so many pixels a side, they show the same.
+SAMPLE_PICTURES = 64
+MAX_DIFFERENCE = 8.0
+PICTURE_SIDE = 16
 # A few clips may legitimately differ; more of them were embedded by another model.
 MAX_UNLIKE = 0.02
 
 
 def find_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> list[Problem]:
     """What is wrong with an index by itself, and with its model and its media; arguments as below."""
-    problems = index.verify()
+    problems = [problem for problem in index.verify() if not _shows_the_same(index, problem)]
     # A table that cannot be read hides the rest.
     if not any(problem.what == "damaged table" for problem in problems):
         problems += find_model_problems(index, load_model, root)
@@ -50,6 +58,36 @@ def find_model_problems(index: Index, load_model: Callable[[], Model], root: Med
         yield from _mixed(index, model)
     yield from _unusable_dynamics(index)
     yield from _gone(index, root)
+
+
+def _shows_the_same(index: Index, problem: Problem) -> bool:
+    """Whether the problem is that clips have like embeddings, and they do because they show the same.
+
+    Copies in another encoding and a camera that looks at a wall are no fault of the model.
+    """
+    if problem.what not in (CONSTANT, COLLAPSED):
+        return False
+    ids = np.array([clip.clip_id for clip in index.all_clips()])
+    if problem.what == CONSTANT:
+        _, kinds, counts = np.unique(index.embeddings(ids), axis=0, return_inverse=True, return_counts=True)
+        ids = ids[kinds == counts.argmax()]
+    chosen = ids[np.linspace(0, len(ids) - 1, min(SAMPLE_PICTURES, len(ids))).round().astype(int)]
+    thumbnails = index.clips(chosen.tolist(), columns=["thumbnail"])["thumbnail"].to_pylist()
+    try:
+        pictures = np.stack([_small_picture(thumbnail) for thumbnail in thumbnails])
+    except (OSError, ValueError):  # there is none, or it is damaged
+        return False
+    differences = np.abs(pictures - np.median(pictures, axis=0)).mean(axis=(1, 2, 3))
+    return bool((differences <= MAX_DIFFERENCE).all())
+
+
+def _small_picture(thumbnail: bytes | None) -> np.ndarray:
+    """A thumbnail as float32 [PICTURE_SIDE, PICTURE_SIDE, 3]."""
+    if thumbnail is None:
+        raise ValueError("no thumbnail")
+    with Image.open(io.BytesIO(thumbnail), formats=["JPEG"]) as image:
+        small = image.convert("RGB").resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BOX)
+    return np.asarray(small, np.float32)
 
 
 def _unusable_dynamics(index: Index) -> Iterator[Problem]:

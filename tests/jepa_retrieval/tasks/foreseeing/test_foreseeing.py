@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from indexes import Index
+from indexes import ClipRecord, Index, MediaRecord
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import read_windows
+from jepa_retrieval.media import content_hash, read_windows
 from jepa_retrieval.models.config.dynamics import DynamicsConfig
 from jepa_retrieval.models.dynamics_files import LEVELS, DynamicsCalibration, Projection, save_dynamics
 from jepa_retrieval.models.modules.dynamics import Dynamics
@@ -96,6 +96,17 @@ def test_a_cut_off_video_is_partial_and_ends_where_its_pictures_do(cut_off: Path
     assert anticipate(cut_off, model, dynamics, at=1.0, horizons=[1]).partial is None
     with pytest.raises(UsageError, match=r"cut\.mp4: 15 s lies after its end.*is cut off"):
         anticipate(cut_off, model, dynamics, at=15.0)
+
+
+def test_a_damaged_packet_is_told(tmp_path: Path, colours: Path) -> None:
+    video = make_video(tmp_path / "a.ts", seconds=6.0, size=(320, 240), gop=25)
+    data = video.read_bytes()
+    lost = len(data) // 188 * 95 // 100 * 188
+    video.write_bytes(data[:lost] + data[lost + 188 :])  # one packet of the transport stream
+    model = ColourModel()
+    dynamics = open_dynamics(model, path=colours)
+    for found in (surprise_of_file(video, model, dynamics), anticipate(video, model, dynamics, horizons=[1])):
+        assert (found.partial, found.warnings) == (None, ("1 packet is damaged",))
 
 
 def test_a_clock_that_restarts_has_one_end(tmp_path: Path, colours: Path) -> None:
@@ -219,6 +230,16 @@ def test_a_plan_leads_from_one_picture_to_the_other(
     assert only.path == "both.mp4"
     with pytest.raises(UsageError, match="fewer clips"):
         plan("a.png", "b.png", index, model, dynamics, steps=5)
+    # A copy of a picture that it leads from or to is no step.
+    make_picture(tmp_path / "a.png")
+    digest = content_hash(tmp_path / "a.png")
+    with index.writer() as writer:
+        for name, kind in (("copy.png", "image"), ("other.mp4", "video")):
+            tokens = np.tile(unit_of(("dog",)), (2, 1)).astype(np.float16)
+            clip = ClipRecord(0.0, 2.0, unit_of(("dog",)), tokens=tokens)
+            writer.put(MediaRecord(name, 1, 1, content_hash=digest, kind=kind), [clip])  # type: ignore[arg-type]
+    paths = [step.path for step in plan(tmp_path / "a.png", "b.png", index, model, dynamics, steps=5).steps]
+    assert sorted(paths) == ["both.mp4", "cars.mp4", "cats.mp4", "dogs.mp4", "other.mp4"]
 
 
 def unit_of(parts: tuple[str, ...]) -> np.ndarray:

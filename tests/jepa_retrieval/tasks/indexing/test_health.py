@@ -1,0 +1,61 @@
+"""Like embeddings are a fault of the model only where the pictures differ."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexes import ClipRecord, Index, MediaRecord
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.health import find_problems
+from tests.jepa_retrieval.tasks.colour_model import ColourModel
+from tests.media_factory import BLUE, RED, draw
+
+CLIPS = 24
+SIZE = ColourModel.embedding_size
+
+
+def thumbnail(number: int, colour: tuple[int, int, int]) -> bytes:
+    """A picture, in an encoding of its own."""
+    buffer = io.BytesIO()
+    Image.fromarray(draw((96, 64), colour)).save(buffer, "JPEG", quality=60 + number)
+    return buffer.getvalue()
+
+
+def found(
+    folder: Path, vector: Callable[[int], np.ndarray], picture: Callable[[int], bytes | None]
+) -> set[str]:
+    """What `verify` says of an index of clips with these embeddings and thumbnails, beside that no file is there."""
+    index = Index.create(folder, model="colour", prompt="", fingerprint="colour", embedding_size=SIZE)
+    with index.writer() as writer:
+        for number in range(CLIPS):
+            clip = ClipRecord(0.0, 2.0, vector(number), thumbnail=picture(number))
+            writer.put(MediaRecord(f"{number}.mp4", 1, 1), [clip])
+    problems = find_problems(index, ColourModel, MediaRoot(folder))
+    return {problem.what for problem in problems} - {"orphaned records"}
+
+
+def same(_: int) -> np.ndarray:
+    return np.eye(SIZE, dtype=np.float32)[0]
+
+
+def close(number: int) -> np.ndarray:
+    vector = same(number)
+    vector[1:3] = 0.05 * np.cos(number), 0.05 * np.sin(number)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("vector", "what"), [(same, "constant embeddings"), (close, "collapsed embeddings")])
+def test_clips_that_show_the_same_may_have_like_embeddings(
+    tmp_path: Path, vector: Callable[[int], np.ndarray], what: str
+) -> None:
+    assert found(tmp_path / "equal", vector, lambda number: thumbnail(number, RED)) == set()
+    differing = found(
+        tmp_path / "differing", vector, lambda number: thumbnail(number, (RED, BLUE)[number % 2])
+    )
+    assert differing == {what}
+    assert found(tmp_path / "none", vector, lambda _: None) == {what}
+    assert found(tmp_path / "damaged", vector, lambda _: b"no picture") == {what}
