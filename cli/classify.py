@@ -31,6 +31,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
+    from jepa_retrieval.tasks.asking.candidates import Scored
     from jepa_retrieval.tasks.asking.classify import Classification, Classified
     from jepa_retrieval.tasks.asking.evaluation import Evaluation
     from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -167,7 +168,7 @@ def _print(found: Classification, judged: Evaluation | None, *, top: int, json: 
         _print_table(found, top)
     else:
         for item in found.items:
-            labels = (f"{label.name} {label.probability:.3f}" for label in item.labels[:top])
+            labels = (f"{label.name} {_number(label, found):.3f}" for label in item.labels[:top])
             console.row(format_interval(item.start, item.end), item.path, *labels)
     if judged is not None:
         _print_evaluation(judged, as_notes=as_csv)
@@ -197,11 +198,21 @@ def _print_table(found: Classification, top: int) -> None:
             (
                 "" if item.start is None else format_interval(item.start, item.end),
                 item.path,
-                ", ".join(f"{label.name} {label.probability:.0%}" for label in item.labels[:top]),
+                ", ".join(_shown(label, found) for label in item.labels[:top]),
             )
             for item in found.items
         ),
     )
+
+
+def _number(label: Scored, found: Classification) -> float:
+    """The label's probability; its score where it is the only one, whose probability says nothing."""
+    return label.score if len(found.labels) == 1 else label.probability
+
+
+def _shown(label: Scored, found: Classification) -> str:
+    number = _number(label, found)
+    return f"{label.name} {number:.3f}" if len(found.labels) == 1 else f"{label.name} {number:.0%}"
 
 
 def _print_evaluation(judged: Evaluation, *, as_notes: bool) -> None:

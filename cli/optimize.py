@@ -102,13 +102,14 @@ def optimize(
         console.result_json({**sizes, **search})
     else:
         console.result(
-            f"{library.folder}: {console.bytes_text(before.total_bytes)} before, "
-            f"{console.bytes_text(after.total_bytes)} now."
+            f"{library.folder}: optimized; {console.bytes_text(after.total_bytes)} on disk, "
+            f"{console.bytes_text(before.total_bytes)} before."
         )
-        console.note(
-            "What was replaced within the last hour is kept for programs that are reading it: run it again after an "
-            "hour to free that space."
-        )
+        if after.total_bytes >= before.total_bytes:
+            console.note(
+                "It is not smaller yet, because other programs may be reading what was replaced within the last "
+                "hour: run the command again after an hour to free that space."
+            )
         console.result(f"Search: {search_line(after)}.")
 
 

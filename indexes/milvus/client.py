@@ -39,7 +39,9 @@ def connect(address: MilvusAddress, *, create: bool = False) -> Any:
         raise IndexNotFoundError(f"there is no published index at {address}: no such file")
     from pymilvus import MilvusClient
 
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is raised as well
+    # What fails is raised as well. Milvus Lite serves in this process, and logs requests that it does not know.
+    for name in ("pymilvus", *(["grpc._server"] if address.is_file else [])):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with milvus_errors(address):
         return MilvusClient(
             uri=address.uri,

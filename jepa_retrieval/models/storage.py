@@ -200,7 +200,7 @@ def _read_part(part: PretrainedPart, outline: VLJEPA) -> dict[str, Tensor]:
 
 
 def check_fit(own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: str) -> None:
-    """`ModelError` unless `found` has the names and shapes of `own`, no more and no less."""
+    """`ModelError` unless `found` has the names and shapes of `own`, no more and no less, and finite values."""
     if missing := [name for name in own if name not in found]:
         raise ModelError(f"{where}: has no weights for {_some(missing)}")
     if unexpected := [name for name in found if name not in own]:
@@ -210,6 +210,19 @@ def check_fit(own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: 
             raise ModelError(
                 f"{where}: {name} has shape {tuple(tensor.shape)}, but the config makes it {tuple(own[name].shape)}"
             )
+    if (name := not_finite(found)) is not None:
+        raise ModelError(f"{where}: {name} has values that are not finite")
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds a value that is not finite; None if there is none."""
+    for name, values in tensors.items():
+        if values.is_floating_point() and values.numel():
+            # NaN if any value is; takes no memory for a mask. PyTorch has it for no float8.
+            ends = torch.stack(torch.aminmax(values.half() if values.element_size() == 1 else values))
+            if not ends.isfinite().all():
+                return name
+    return None
 
 
 def _verify(files: list[Path], digest: str | None, *, where: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.checkpoints import open_safetensors, read_tensors
+from jepa_retrieval.models.checkpoints import not_finite, open_safetensors, read_tensors
 from jepa_retrieval.models.config import ModelConfig, YDecoderConfig, save_config
 from jepa_retrieval.models.fingerprint import digest_of_files, fingerprint
 from jepa_retrieval.models.sentences import SentenceTokenizer
@@ -67,7 +67,7 @@ def read_memory(folder: Path) -> CaptionMemory | None:
     """What the decoder remembers of captions; None for a decoder without a memory.
 
     Raises:
-        ModelError: the memory is not whole.
+        ModelError: the memory is not whole, or has values that are not finite.
     """
     path = folder / WEIGHTS
     with open_safetensors(path, "np") as file:
@@ -75,11 +75,11 @@ def read_memory(folder: Path) -> CaptionMemory | None:
             return None
         points, metadata = file.get_tensor(MEMORY).astype(np.float32), file.metadata() or {}
         if TEXTS not in metadata:
-            return CaptionMemory(points)
+            return _finite(CaptionMemory(points), path)
         try:
             texts = json.loads(metadata[TEXTS])
             table = {name: file.get_tensor(tensor) for name, tensor in TABLE.items()}
-            return CaptionMemory(
+            memory = CaptionMemory(
                 points,
                 WordTable(words=texts["words"], phrases=texts["phrases"], **table),
                 texts["names"],
@@ -89,6 +89,13 @@ def read_memory(folder: Path) -> CaptionMemory | None:
             raise ModelError(
                 f"{path}: its memory of captions is not whole; train the Y-Decoder again"
             ) from error
+        return _finite(memory, path)
+
+
+def _finite(memory: CaptionMemory, path: Path) -> CaptionMemory:
+    if (name := not_finite({MEMORY: memory.points, NAMES: memory.name_embeddings})) is not None:
+        raise ModelError(f"{path}: {name} has values that are not finite; train the Y-Decoder again")
+    return memory
 
 
 def load_y_decoder(config: YDecoderConfig, folder: Path, *, embedding_size: int) -> YDecoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexes.files import sync_folder
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError, UsageError
 from jepa_retrieval.models.checkpoints import read_torch_object
+from jepa_retrieval.models.storage import not_finite
 from jepa_retrieval.training.optim import WeightAverage
 from jepa_retrieval.training.random_state import RandomState, random_state
 
@@ -101,6 +102,10 @@ class Checkpoint:
             ) from error
 
     def _restore(self, state: dict[str, Any]) -> None:
+        parts = {name: state[name] for name in ("weights", "average", "optimizer")}
+        if (broken := not_finite(dict(_tensors(parts)))) is not None:
+            path = self._folder / FILE_NAME
+            raise UsageError(f"{path}: {broken} has values that are not finite; --restart starts over")
         with torch.no_grad():
             for name, value in self._weights.items():
                 value.copy_(state["weights"][name])
@@ -108,6 +113,15 @@ class Checkpoint:
         self._schedule.load_state_dict(state["schedule"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
+
+
+def _tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors of nested dicts, each with the keys that lead to it."""
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _tensors(inner, f"{name}.{key}" if name else str(key))
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:

@@ -25,6 +25,16 @@ def test_an_index_as_lines(jepa: Jepa, library: Path, golden: Golden) -> None:
     golden("classify", done.out)
 
 
+def test_a_single_label_has_its_score(jepa: Jepa, library: Path) -> None:
+    """The probability of a single label is 1 for every file."""
+    done = jepa("classify", "--index", library, "--labels", "a cat", "--where", "kind = 'image'")
+    assert "a single label has probability 1 whatever is shown" in done.err
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    scores = {path: float(label.rsplit(" ", 1)[1]) for _, path, label in rows}
+    assert scores["photos/chelsea.png"] > scores["photos/coffee.png"] + 0.1
+    assert all(-1 <= score < 1 for score in scores.values())
+
+
 def test_an_index_as_json(jepa: Jepa, library: Path, golden: Golden) -> None:
     done = jepa(
         "classify", "--index", library, "--labels", LABELS, "--json", "--top", 1,

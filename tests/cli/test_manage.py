@@ -88,7 +88,8 @@ def test_verify_of_a_damaged_manifest_names_a_remedy(jepa: Jepa, own: Path) -> N
 
 def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
     before = jepa("search", "a street", "--index", own).out
-    assert jepa("optimize", "--index", own).status == 0
+    done = jepa("optimize", "--index", own)
+    assert done.status == 0 and re.search(r": optimized; [\d.]+ .B on disk, [\d.]+ .B before\.\n", done.out)
     assert jepa("search", "a street", "--index", own).out == before
 
 

@@ -113,6 +113,7 @@ class PretrainedPredictor:
         from transformers import VJEPA2Config, VJEPA2Model
 
         from jepa_retrieval.models.modules.vjepa2_predictor import VJepa2WithPredictor
+        from jepa_retrieval.models.storage import not_finite
 
         try:
             with torch.device("meta"):  # no random weights are made first
@@ -130,6 +131,8 @@ class PretrainedPredictor:
         tensors = read_tensors(self.folder, choose)
         if missing := sorted(wanted - set(tensors)):
             raise ModelError(f"{self.folder}: {len(missing)} tensors are missing, such as {missing[0]}")
+        if (broken := not_finite(tensors)) is not None:
+            raise ModelError(f"{self.folder}: {broken} has values that are not finite")
         try:
             model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
         except RuntimeError as error:

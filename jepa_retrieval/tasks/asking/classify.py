@@ -47,6 +47,11 @@ class Classification(NotebookView):
         ]
 
 
+ONE_LABEL = (
+    "a single label has probability 1 whatever is shown: its score tells more, or other labels beside it"
+)
+
+
 class ClassifyOptions(TypedDict, total=False):
     """The keywords of `classify`, for those who pass them on."""
 
@@ -105,6 +110,8 @@ def classify(
     elapsed = (time.perf_counter() - began) * 1000
     texts = [text for candidate in parsed for text in candidate.texts]
     warnings = check_words([*texts, *([prompt] if prompt else [])], model).warnings
+    if len(parsed) == 1:
+        warnings = (*warnings, ONE_LABEL)
     return Classification(candidates.names, model.name, model.temperature, elapsed, tuple(items), warnings)
 
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -19,13 +21,22 @@ from safetensors.torch import save_file
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors, read_torch_object, weight_files
 from jepa_retrieval.models.clip_tokenizer import ClipTokenizer
-from jepa_retrieval.models.config import load_config, parse_config
+from jepa_retrieval.models.config import YDecoderConfig, load_config, parse_config
 from jepa_retrieval.models.importers.open_vljepa import import_open_vljepa
 from jepa_retrieval.models.modules.int8_weights import pack, unpack
+from jepa_retrieval.models.modules.y_decoder import YDecoder
 from jepa_retrieval.models.registry import CONFIGS
 from jepa_retrieval.models.sentences import SentenceTokenizer
 from jepa_retrieval.models.storage import initialise_model, read_model, write_model
 from jepa_retrieval.models.tokenizer import TextTokenizer
+from jepa_retrieval.models.word_support import WordTable
+from jepa_retrieval.models.y_decoder_files import (
+    CaptionMemory,
+    check_y_decoder,
+    load_y_decoder,
+    read_memory,
+    save_y_decoder,
+)
 
 TinyConfig = Callable[..., dict[str, Any]]
 
@@ -129,6 +140,54 @@ def test_weights_that_do_not_fit_are_refused_before_the_model_is_built(
     (tmp_path / "config.json").write_text(json.dumps(document))
     with pytest.raises(ModelError, match=r"has no weights for predictor\.layers\.2\."):
         read_model(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(
+    tiny_config: TinyConfig, tmp_path: Path, value: float
+) -> None:
+    config = parse_config(tiny_config())
+    model = initialise_model(config)
+    with torch.no_grad():
+        next(model.predictor.parameters()).view(-1)[3] = value
+    write_model(model, tmp_path)  # with the digests of these very files
+    with pytest.raises(ModelError, match=r"predictor\..* has values that are not finite"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["weights", "memory", "name_embeddings"])
+def test_a_decoder_that_is_not_finite_is_refused(tiny_config: TinyConfig, tmp_path: Path, what: str) -> None:
+    config = replace(parse_config(tiny_config()), digests={"x_encoder": "0"})
+    tokenizer = SentenceTokenizer.fit([["a", "red", "dog"]], vocabulary=20)
+    section = YDecoderConfig(vocabulary=20, width=16, layers=1, heads=2, mlp_width=16, max_tokens=8, memory=2)
+    module = YDecoder(section, embedding_size=config.embedding_size)
+    points = np.eye(2, config.embedding_size, dtype=np.float32)
+    memory = CaptionMemory(points, _words(), ("a dog", "a cat"), points.copy())
+
+    def saved() -> YDecoderConfig:
+        changed = save_y_decoder(module, section, tokenizer, memory=memory, config=config, folder=tmp_path)
+        return check_y_decoder(changed, tmp_path)
+
+    load_y_decoder(saved(), tmp_path, embedding_size=config.embedding_size)
+    assert read_memory(tmp_path) is not None
+    if what == "weights":
+        with torch.no_grad():
+            next(module.parameters()).view(-1)[0] = float("nan")
+    else:
+        (memory.points if what == "memory" else memory.name_embeddings)[0, 0] = np.nan
+    saved()
+    with pytest.raises(ModelError, match=r"y_decoder\.safetensors: .* has values that are not finite"):
+        load_y_decoder(section, tmp_path, embedding_size=config.embedding_size)
+        read_memory(tmp_path)
+
+
+def _words() -> WordTable:
+    starts, columns, shares = (
+        np.array([0, 1, 2], np.int32),
+        np.array([0, 1], np.int16),
+        np.full(2, 255, np.uint8),
+    )
+    return WordTable(["dog", "cat"], starts, columns, shares, {"dog": "a dog", "cat": "a cat"})
 
 
 @pytest.mark.parametrize("part", ["x_encoder", "predictor", "y_encoder"])

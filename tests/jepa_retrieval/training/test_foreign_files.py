@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,27 @@ def test_recipes_with_any_values(recipe: Recipe, key: str, value: Any) -> None:
 def test_an_override_without_a_place_is_refused(recipe: Recipe, override: str) -> None:
     with pytest.raises(UsageError):
         load_config(recipe(), overrides=[override])
+
+
+@pytest.mark.parametrize("part", ["weights", "optimizer"])
+def test_a_checkpoint_that_is_not_finite_is_not_gone_on_with(tmp_path: Path, part: str) -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    layer(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    weights = dict(layer.named_parameters())
+    run = checkpoint.Checkpoint(
+        tmp_path, {}, weights=weights, optimizer=optimizer, schedule=schedule, average=None
+    )
+    run.save(1)
+    assert run.resume() is not None
+    tensor = layer.weight if part == "weights" else optimizer.state[layer.weight]["exp_avg"]
+    with torch.no_grad():
+        tensor[0, 0] = float("nan")
+    run.save(2)
+    with pytest.raises(UsageError, match=rf"checkpoint\.pt: {part}\..* not finite; --restart starts over"):
+        run.resume()
 
 
 @given(content=st.binary(max_size=200))
