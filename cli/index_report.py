@@ -85,6 +85,8 @@ def _summary(report: IndexReport) -> dict[str, Any]:
         "unread": [asdict(failure) for failure in report.unread],
         "absent": [asdict(folder) for folder in report.absent],
         "unselected": report.unselected,
+        "store_bytes_read": report.fetched,
+        "store_bytes": report.fetched_of,
     }
     return {
         "indexed": report.indexed,
@@ -119,6 +121,9 @@ def _summary_line(report: IndexReport) -> str:
         parts.append(f"speech of {console.count(report.spoken, 'file')}")
     if report.read:
         parts.append(f"writing of {console.count(report.read, 'file')}")
+    if report.fetched:
+        total = console.bytes_text(report.fetched_of)
+        parts.append(f"{console.bytes_text(report.fetched)} of {total} read from stores")
     if report.failed:
         parts.append(f"{len(report.failed):,} failed")
     if report.failed_before:

@@ -3,10 +3,14 @@
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from jepa_retrieval.media.sources import remote
+from tests.s3_server import S3Server, s3_server
 
 # How long an example takes depends on the machine, and tests are not timed.
 settings.register_profile("untimed", deadline=None)
@@ -35,3 +39,19 @@ def plain_logging() -> None:
     runtime = logging.getLogger("jepa_retrieval.models.runtime")
     runtime.setLevel(logging.NOTSET)
     runtime.propagate, runtime.handlers = True, []
+
+
+@pytest.fixture(scope="session")
+def running_s3_server() -> Iterator[S3Server]:
+    """One server for all tests of a process: it takes seconds to start."""
+    pytest.importorskip("s3fs")
+    with s3_server() as running:
+        yield running
+
+
+@pytest.fixture
+def s3(running_s3_server: S3Server) -> Iterator[S3Server]:
+    """An S3 server with the empty bucket s3://media; see `S3Server`."""
+    yield running_s3_server
+    running_s3_server.reset()
+    remote.forget()

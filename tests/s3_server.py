@@ -26,6 +26,13 @@ class S3Server:
     fail_every: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
 
+    def reset(self) -> None:
+        """Make the bucket empty, and requests succeed."""
+        self.fail_every = 0
+        self.requests.clear()
+        for item in self.client.list_objects_v2(Bucket="media").get("Contents", []):
+            self.client.delete_object(Bucket="media", Key=item["Key"])
+
 
 @contextmanager
 def s3_server() -> Iterator[S3Server]:

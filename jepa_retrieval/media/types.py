@@ -164,6 +164,7 @@ class Finished:
     duration: float | None = None  # seconds, as found while reading; None for still pictures
     warnings: tuple[str, ...] = ()  # harmless problems, one sentence each
     partial: str | None = None  # why windows are missing, in a few words without the path; None if none is
+    fetched: int = 0  # bytes that were read from a store
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.index_report import print_report
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
+from jepa_retrieval.tasks.indexing.report import IndexReport
 from tests.cli.conftest import Golden, Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
@@ -365,3 +367,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence_with_the_option(photos:
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert str(photos) in error
     assert error.endswith("Permission denied; --index DIR puts the index into another folder")
+
+
+def test_a_report_says_how_much_was_read_from_stores(capsys: pytest.CaptureFixture[str]) -> None:
+    report = IndexReport(indexed=2, fetched=1_300_000, fetched_of=25_000_000)
+    print_report(report, json=True, one_line=True)
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["store_bytes_read"], summary["store_bytes"]) == (1_300_000, 25_000_000)
+    print_report(report, json=False, one_line=False)
+    assert "1.3 MB of 25.0 MB read from stores" in capsys.readouterr().out

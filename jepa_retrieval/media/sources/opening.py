@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.sources import remote, tar
+from jepa_retrieval.media.sources.seeking import SeekableFile
 from jepa_retrieval.source_paths import is_ordinary, is_remote, shard_of
 
 _BUFFER = 2**16
@@ -59,6 +60,18 @@ def open_binary(path: Path) -> BinaryIO:
     if is_remote(path):
         return cast(BinaryIO, BufferedReader(remote.RangeFile(remote.describe(path)), _BUFFER))
     return _open_regular(path)
+
+
+def open_ranges(path: Path) -> SeekableFile:
+    """Open a file in a store, or in a shard there: no more is fetched than is asked for. Errors as of `status`.
+
+    A read may return less than was asked for before the end of the file.
+    """
+    shard = shard_of(path)
+    if shard is not None:
+        begin, size, _ = _member(path, shard, status(shard))
+        return tar.SubFile(open_ranges(shard), begin, size, path.name)
+    return remote.RangeFile(remote.describe(path))
 
 
 class Place(NamedTuple):

@@ -9,7 +9,7 @@ import errno
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +24,10 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 _FIRST_DELAY = 0.2  # seconds; doubled with each attempt
 _MAX_WAIT = 60.0  # seconds after which a request that fails is not repeated; one alone may take minutes
-_BLOCK = 2**18  # bytes of a request where the file is read here and there
-_MAX_BLOCKS = 32  # of one request where it is read on and on
-_KEPT_BLOCKS = 64  # of all files
+_BLOCK = 2**16  # bytes of a request where the file is read here and there
+_MAX_BLOCKS = 128  # of one request where it is read on and on
+_KEPT_BLOCKS = 256  # of all files
+_MERGED_GAP = 2**15  # bytes between two ranges for which a second request takes longer than reading them
 _RECENT_SECONDS = 2.0  # for which what a store says of a file is not asked for again
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, UsageError)
 _NO_SUCH_FILE = (404, 410)  # HTTP
@@ -58,6 +59,12 @@ class RemoteFile:
 _recent: dict[Path, tuple[float, RemoteFile]] = {}
 _blocks: OrderedDict[tuple[Path, str, int], bytes] = OrderedDict()  # by path, tag and number
 _lock = threading.Lock()
+_fetched = 0  # bytes of content
+
+
+def bytes_fetched() -> int:
+    """Bytes of files that this process has read from stores so far."""
+    return _fetched
 
 
 def describe(path: Path) -> RemoteFile:
@@ -82,6 +89,12 @@ def describe(path: Path) -> RemoteFile:
             del _recent[old]
         _recent[path] = (asked, file)
     return file
+
+
+def forget() -> None:
+    """Ask again what was asked for a moment ago."""
+    with _lock:
+        _recent.clear()
 
 
 def listing(path: Path) -> list[RemoteFile]:
@@ -120,28 +133,64 @@ class RangeFile(SeekableFile):
         self.bytes_read = 0
         self._next = -1  # the block after the last that was fetched
         self._ahead = 1
+        self._ranges: list[
+            tuple[int, bytes]
+        ] = []  # first byte and content of those that were fetched together
+        self._sends_all = False  # whether the store does not know ranges
 
     def readinto(self, buffer: Any) -> int:
-        """Read up to a block; OSError if the store does not answer."""
+        """Read up to the end of a block or of a fetched range; OSError if the store does not answer."""
         if self._at >= self._size:
             return 0
-        number, within = divmod(self._at, _BLOCK)
-        piece = memoryview(self._block(number))[within : within + len(buffer)]
+        piece = self._held()[: len(buffer)]
         buffer[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)
+
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Fetch ranges of bytes, begin and end of each, side by side, in place of those that were fetched before.
+
+        Raises:
+            OSError: the store does not answer.
+        """
+        wanted = _merged(ranges, self._size)
+        if self._sends_all or not wanted:
+            return
+        begins, ends = zip(*wanted, strict=True)
+        names = [self._name] * len(wanted)
+        pieces = _patiently(lambda: self._system.cat_ranges(names, [*begins], [*ends], on_error="raise"))
+        self._count(sum(map(len, pieces)))
+        self._ranges = [
+            (begin, piece)
+            for begin, end, piece in zip(begins, ends, pieces, strict=True)
+            if len(piece) == end - begin  # else it is read when it is asked for, and told then
+        ]
+
+    def _held(self) -> memoryview:
+        """What is known from the position on, at least a byte."""
+        for begin, piece in self._ranges:
+            if begin <= self._at < begin + len(piece):
+                return memoryview(piece)[self._at - begin :]
+        number, within = divmod(self._at, _BLOCK)
+        return memoryview(self._block(number))[within:]
+
+    def _count(self, fetched: int) -> None:
+        global _fetched
+        self.bytes_read += fetched
+        with _lock:
+            _fetched += fetched
 
     def _block(self, number: int) -> bytes:
         path, tag = self._file.path, self._file.tag
         with _lock:
             known = _blocks.get((path, tag, number))
-        if known is not None:
-            return known
+            if known is not None:
+                _blocks.move_to_end((path, tag, number))
+                return known
         self._ahead = min(self._ahead * 2, _MAX_BLOCKS) if number == self._next else 1
         begin = number * _BLOCK
         end = min(begin + self._ahead * _BLOCK, self._size)
         data = _patiently(lambda: self._fetch(begin, end))
-        self.bytes_read += len(data)
         self._next = number + -(-len(data) // _BLOCK)
         with _lock:
             for at in range(0, len(data), _BLOCK):
@@ -152,11 +201,25 @@ class RangeFile(SeekableFile):
 
     def _fetch(self, begin: int, end: int) -> bytes:
         data: bytes = self._system.cat_file(self._name, start=begin, end=end)
-        if len(data) == self._size:  # a web server that does not know ranges sends all
+        self._count(len(data))
+        if len(data) == self._size > end - begin:  # a web server that does not know ranges
+            self._sends_all = True
             data = data[begin:end]
         if len(data) != end - begin:
             raise OSError(errno.EIO, "the store sent less than was asked for")
         return data
+
+
+def _merged(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """The ranges, within `size` bytes and in order, those that lie close together as one."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(ranges):
+        end = min(end, size)
+        if merged and begin - merged[-1][1] <= _MERGED_GAP:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        elif begin < end:
+            merged.append((begin, end))
+    return merged
 
 
 def _system(path: Path) -> tuple[Any, str]:

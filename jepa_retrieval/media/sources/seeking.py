@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Sequence
 
 
 class SeekableFile(io.RawIOBase):
@@ -38,3 +39,6 @@ class SeekableFile(io.RawIOBase):
             raise OSError(errno.EINVAL, "a position before the file")
         self._at = at
         return at
+
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Fetch ranges of bytes, begin and end of each, that will be read next, where each request takes time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -28,7 +28,7 @@ _BAD_HEADER = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 class SubFile(SeekableFile):
     """A range of bytes of an open file, as a file of its own; closes that file with itself."""
 
-    def __init__(self, file: BinaryIO, begin: int, size: int, name: str) -> None:
+    def __init__(self, file: BinaryIO | SeekableFile, begin: int, size: int, name: str) -> None:
         super().__init__(name, size)
         self._file = file
         self._begin = begin
@@ -41,6 +41,11 @@ class SubFile(SeekableFile):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """See `SeekableFile.prefetch`."""
+        if isinstance(self._file, SeekableFile):
+            self._file.prefetch([(self._begin + begin, self._begin + end) for begin, end in ranges])
 
     def close(self) -> None:
         """Close both."""

@@ -12,6 +12,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.media.video.cut_off import MIN_MISSING_SECONDS, cut_off_reason
+from jepa_retrieval.media.video.key_packets import KeyPackets
 from jepa_retrieval.media.video.transport_stream import bytes_without_sync
 from jepa_retrieval.media.video.video_file import VideoFile
 
@@ -29,6 +30,8 @@ class PacketReader:
         file: the open video.
         start: seconds where reading starts: the key frame before.
         end: seconds where reading ends; infinity for the end of the video.
+        key_gap: seconds. Of groups that last no longer the caller uses the key frame alone: of a file in a store
+            other packets of such a group are not read.
         on_tick: called for every packet, so that the caller can show progress.
     """
 
@@ -38,6 +41,7 @@ class PacketReader:
         *,
         start: float = 0.0,
         end: float = math.inf,
+        key_gap: float = -1.0,
         on_tick: Callable[[], None] | None = None,
     ) -> None:
         self._file = file
@@ -51,13 +55,19 @@ class PacketReader:
         self._damaged = 0  # packets that libav calls corrupt
         self._damaged_bytes = 0
         self._gaps = 0.0  # seconds between packets, beyond the usual
-        if start > 0:
+        self._keys = KeyPackets.of(file, start=start, end=end, key_gap=key_gap)
+        if start > 0 and self._keys is None:
             file.seek(start)
 
     @property
     def reached(self) -> float:
         """Seconds that the video has, as far as is known."""
         return max(self._seen_end, self._file.duration or 0.0)
+
+    def read_all(self, time: float) -> None:
+        """Go back to the key frame before `time`, seconds, and leave out no packet from there on."""
+        self._keys = None
+        self._file.seek(time)
 
     def packets(self) -> Iterator[Packet]:
         """The packets from where the file stands to where reading ends.
@@ -66,7 +76,7 @@ class PacketReader:
             UnreadableMediaError: reading failed.
         """
         try:
-            for packet in self._file.packets():
+            for packet in (self._file if self._keys is None else self._keys).packets():
                 if self._on_tick is not None:
                     self._on_tick()
                 due = self._file.packet_time(packet) if packet.is_keyframe else self._file.decode_time(packet)
@@ -90,8 +100,9 @@ class PacketReader:
             self._damaged += 1
             self._damaged_bytes += packet.size
         due = self._file.decode_time(packet)
-        if due is not None and self._last_due is not None and due - self._last_due > MIN_MISSING_SECONDS:
-            self._gaps += due - self._last_due - step
+        before = None if self._keys is not None else self._last_due  # packets are left out on purpose there
+        if due is not None and before is not None and due - before > MIN_MISSING_SECONDS:
+            self._gaps += due - before - step
         self._last_due = due
 
     def note_end(self, time: float) -> None:

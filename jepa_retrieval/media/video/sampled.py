@@ -53,7 +53,9 @@ class SampledVideo:
         self._start = start or 0.0
         self._end = math.inf if end is None else end
         self._report = report
-        self._reader = PacketReader(file, start=self._start, end=self._end, on_tick=on_tick)
+        self._reader = PacketReader(
+            file, start=self._start, end=self._end, key_gap=plan.key_gap, on_tick=on_tick
+        )
         self._context = file.stream.codec_context
         smaller_side = min(self._context.width, self._context.height)
         self._keys = KeyFrameDecoders(file.path, deblock=smaller_side < 2 * image_size)
@@ -90,7 +92,7 @@ class SampledVideo:
         self._keys.close()
         self._context.flush_buffers()
         self._fresh = True
-        self._file.seek(time)
+        self._reader.read_all(time)
 
     def _sample(self) -> Iterator[tuple[float, VideoFrame]]:
         picker: SlotPicker[VideoFrame] = SlotPicker(self._plan, self._start)

@@ -6,24 +6,29 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
-from jepa_retrieval.media.sources.opening import open_binary
+from jepa_retrieval.media.sources.opening import open_binary, open_ranges
 from jepa_retrieval.media.video.container import Video
 from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
-from jepa_retrieval.source_paths import is_ordinary
+from jepa_retrieval.source_paths import is_ordinary, is_remote
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
+    from jepa_retrieval.media.sources.seeking import SeekableFile
+
 
 class VideoFile(Video):
     """An open video file; see `Video`.
+
+    Attributes:
+        ranges: what libav reads from if the file is in a store; else None.
 
     Args:
         path: the file.
@@ -38,7 +43,8 @@ class VideoFile(Video):
     def __init__(self, path: Path, *, threads: int | None = None, deblock: bool = True) -> None:
         self.path = path
         check_regular_file(path)
-        super().__init__(path, open_container(path), threads=threads, deblock=deblock)
+        container, self.ranges = _open(path)
+        super().__init__(path, container, threads=threads, deblock=deblock)
 
     def other_streams_reach(self, time: float, *, on_tick: Callable[[], None] | None = None) -> bool:
         """Whether sound or another stream beside the pictures goes on after `time`, seconds.
@@ -67,15 +73,27 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         UnreadableMediaError: it cannot be opened, or is of a container format that is not allowed.
     """
+    return _open(path)[0]
+
+
+def _open(path: Path) -> tuple[InputContainer, SeekableFile | None]:
+    ranges: SeekableFile | None = None
     try:
-        # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
-        source = "file:" + os.path.abspath(path) if is_ordinary(path) else open_binary(path)
-        return av.open(
+        source: Any
+        if is_remote(path):
+            source = ranges = open_ranges(path)
+        elif is_ordinary(path):
+            # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
+            source = "file:" + os.path.abspath(path)
+        else:
+            source = open_binary(path)
+        container = av.open(
             source,
             mode="r",
             metadata_errors="replace",
             options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
         )
+        return container, ranges
     except Exception as error:
         raise UnreadableMediaError(path, library_reason(error)) from error
 

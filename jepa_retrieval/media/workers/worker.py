@@ -4,8 +4,8 @@ It reads pickled requests from standard input and writes pickled messages to sta
 empty list says that it is alive. It ends when standard input does, so it never outlives its owner.
 
 First `("ready",)`. Then per `DecodeRequest` `("probed", MediaInfo)`, `("windows", [MediaWindow, ...])`, and at last
-`("finished", hash, duration, warnings, partial)`, `("failed", reason)` or, if no file can be read as it asks,
-`("unusable", reason)`. Per `CallRequest` `("result", value)`, or one of these two.
+`("finished", hash, duration, warnings, partial, fetched)`, `("failed", reason)` or, if no file can be read as it
+asks, `("unusable", reason)`. Per `CallRequest` `("result", value)`, or one of these two.
 
 After a `StreamRequest` the owner asks for a number of events again and again; each time it gets
 `("events", [StreamEvent, ...], StreamCounters, windows that are ready)`, or at last `("ended", StreamCounters)`,
@@ -62,8 +62,10 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     from jepa_retrieval.media.hashing import content_hash
     from jepa_retrieval.media.probing import probe
     from jepa_retrieval.media.reasons import check_regular_file
+    from jepa_retrieval.media.sources.remote import bytes_fetched
     from jepa_retrieval.media.windows import read_windows
 
+    fetched = bytes_fetched()
     before = check_regular_file(request.path)
     info = probe(request.path, sound=request.sound, on_tick=outbox.tick)
     outbox.add(("probed", info))
@@ -80,7 +82,9 @@ def _read(request: DecodeRequest, outbox: Outbox) -> None:
     if before != after:
         raise UnreadableMediaError(request.path, "was changed while it was read")
     partial = "; ".join(report.partial) or None
-    outbox.add(("finished", digest, report.duration, tuple(report.warnings), partial))
+    outbox.add(
+        ("finished", digest, report.duration, tuple(report.warnings), partial, bytes_fetched() - fetched)
+    )
 
 
 def serve_stream(request: StreamRequest, asked: Requests, outbox: Outbox) -> None:

@@ -66,4 +66,6 @@ class IndexReport:
     )  # whose sound could not be read, or not all of it
     read: int = 0  # files of which it is known now what is written in them
     unread: list[FileFailure] = field(default_factory=list)  # whose pictures could not be read for that
+    fetched: int = 0  # bytes that were read of indexed files in stores, ...
+    fetched_of: int = 0  # ... and the bytes that these files have
     planned: Plan | None = None  # set by a dry run, which does nothing else

@@ -184,6 +184,9 @@ class IndexingRun:
             logger.info("%s: %s", file.text, record.error)
             self._report.partial.append(FileFailure(file.text, record.error))
         self._report.indexed += 1
+        if file.finished.fetched:
+            self._report.fetched += file.finished.fetched
+            self._report.fetched_of += file.found.size
         self._files_done += 1
         self._clips += len(clips)
 

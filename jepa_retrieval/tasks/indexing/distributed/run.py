@@ -117,6 +117,8 @@ class DistributedRun:
         report.partial += done.partial
         report.warnings += done.warnings
         report.failed += done.failed
+        report.fetched += done.fetched
+        report.fetched_of += done.fetched_of
         self._files_done += len(shard.files)
         if result.progress is not None:
             self._media_seconds += result.progress.media_seconds
