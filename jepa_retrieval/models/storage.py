@@ -210,8 +210,8 @@ def check_fit(own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: 
             raise ModelError(
                 f"{where}: {name} has shape {tuple(tensor.shape)}, but the config makes it {tuple(own[name].shape)}"
             )
-    if (name := not_finite(found)) is not None:
-        raise ModelError(f"{where}: {name} has values that are not finite")
+    if (broken := not_finite(found)) is not None:
+        raise ModelError(f"{where}: {broken} has values that are not finite")
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:

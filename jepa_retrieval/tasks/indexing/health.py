@@ -67,12 +67,12 @@ def _shows_the_same(index: Index, problem: Problem) -> bool:
     """
     if problem.what not in (CONSTANT, COLLAPSED):
         return False
-    ids = np.array([clip.clip_id for clip in index.all_clips()])
+    ids = [clip.clip_id for clip in index.all_clips()]
     if problem.what == CONSTANT:
         _, kinds, counts = np.unique(index.embeddings(ids), axis=0, return_inverse=True, return_counts=True)
-        ids = ids[kinds == counts.argmax()]
-    chosen = ids[np.linspace(0, len(ids) - 1, min(SAMPLE_PICTURES, len(ids))).round().astype(int)]
-    thumbnails = index.clips(chosen.tolist(), columns=["thumbnail"])["thumbnail"].to_pylist()
+        ids = [ids[row] for row in np.flatnonzero(kinds == counts.argmax())]
+    rows = np.linspace(0, len(ids) - 1, min(SAMPLE_PICTURES, len(ids))).round().astype(int)
+    thumbnails = index.clips([ids[row] for row in rows], columns=["thumbnail"])["thumbnail"].to_pylist()
     try:
         pictures = np.stack([_small_picture(thumbnail) for thumbnail in thumbnails])
     except (OSError, ValueError):  # there is none, or it is damaged
