@@ -295,6 +295,10 @@ class Index:
         """How many clips there are. No table is opened."""
         return self._reader.read(lambda snapshot: len(snapshot.loaded.hits))
 
+    def count_seen_clips(self) -> int:
+        """How many of them have something to see: all but those of files with sound only. No table is opened."""
+        return self._reader.read(lambda snapshot: int(snapshot.loaded.hits.seen.sum()))
+
     def calibration(self) -> dict[str, Any] | None:
         """Numbers that `save_calibration` stored for this index, at any commit; None if there are none."""
         return read_calibration(self.folder, self.manifest)

@@ -154,6 +154,10 @@ class MilvusIndex(Index):
         """How many clips are published."""
         return self._state.clips
 
+    def count_seen_clips(self) -> int:
+        """How many are published; sound only is counted, too."""
+        return self._state.clips
+
     def calibration(self) -> dict[str, Any] | None:
         """The numbers that were stored with the index when it was published."""
         return self._state.calibration

@@ -45,5 +45,7 @@ def test_what_cannot_be_looked_for_is_refused(jepa: Jepa, index: Path, tmp_path:
         "must be seen, said, written, or several"
         in jepa("search", "a", "--in", "heard", "--index", index).err
     )
+    nothing = jepa("search", '"!!!"', "--index", index)
+    assert nothing.status == 2 and 'there is no word in "!!!"' in nothing.err
     image = jepa("search", "--video", tmp_path / "talk.mp4", "--in", "said", "--index", index)
     assert image.status == 2 and "only texts" in image.err

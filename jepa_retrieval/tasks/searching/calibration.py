@@ -45,7 +45,7 @@ CLIP_OFFSET, CLIP_SLOPE = -7.22, 10.45
 class NullDistribution:
     """How queries that mean nothing in particular score on one index."""
 
-    clips: int  # N, all clips of the index
+    clips: int  # N, all clips of the index with something to see
     clip_mean: np.ndarray  # float32 [E]: mean embedding of the clips
     text_mean: np.ndarray  # float32 [E]: mean embedding of the neutral texts
     score_spread: float  # standard deviation of the scores of all neutral texts on all clips
@@ -103,7 +103,7 @@ def null_distribution(index: Index, encode: EncodeTexts, *, save: bool = False) 
         encode: the Y-Encoder of the index's model; called only if something has to be measured.
         save: store what had to be measured; a folder that cannot be written is no error.
     """
-    clips = index.count_clips()
+    clips = index.count_seen_clips()
     if clips < MIN_CLIPS:
         nothing = np.zeros(index.manifest.embedding_size, np.float32)
         return NullDistribution(clips, nothing, nothing, 0.0)

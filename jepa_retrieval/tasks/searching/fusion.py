@@ -70,7 +70,7 @@ def join_words(
             `seen` has the same confidence as if more of them had been asked for.
 
     Raises:
-        UsageError: as `senses_of`.
+        UsageError: as `senses_of`, or there are no words in quotes.
     """
     senses = senses_of(index, query, options.within)
     finders = [_FINDERS[sense] for sense in _FINDERS if sense in senses]
@@ -103,6 +103,8 @@ def join_words(
 
 
 def _unseen(clip: ClipHit, cosine: float, confidence: float | None) -> Moment:
+    if clip.kind == "audio":
+        confidence = None  # there is nothing to see
     return Moment(
         0, cosine, confidence, clip.path, clip.kind, clip.start, clip.end, clip.clip_id, found_by=()
     )

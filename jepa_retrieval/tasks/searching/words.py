@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from jepa_retrieval.errors import UsageError
+
 if TYPE_CHECKING:
     from indexes.records import ClipHit
 
@@ -51,8 +53,17 @@ class Wanted:
 
     @classmethod
     def of(cls, text: str) -> Wanted:
-        """Of a text whose exact phrases are in "double quotes"."""
-        quoted = tuple(phrase for phrase in _PHRASE.findall(text) if folded(phrase))
+        """Of a text whose exact phrases are in "double quotes".
+
+        Raises:
+            UsageError: there is something in quotes that has no words.
+        """
+        quoted = tuple(phrase for phrase in _PHRASE.findall(text) if phrase.strip())
+        for phrase in quoted:
+            if not folded(phrase):
+                raise UsageError(
+                    f'there is no word in "{phrase}": what is in quotes is looked for word for word'
+                )
         rest = _PHRASE.sub(" ", text)
         words = tuple(dict.fromkeys(folded(rest)))
         wanted = tuple(word for word in words if word not in _COMMON) or words

@@ -60,6 +60,18 @@ def test_subtitles_are_taken_and_files_without_sound_say_nothing(library: Librar
     assert library.transcript("nothing.mp4") is None
 
 
+def test_subtitles_after_the_end_of_a_file_are_left_out_and_told(library: Library, tmp_path: Path) -> None:
+    late = "2\n00:30:00,000 --> 00:30:02,000\nOf another film.\n"
+    (tmp_path / "told.en.srt").write_text(f"{SRT}\n{late}")
+    report = library.index(speech=True)
+    (warning,) = report.warnings
+    assert warning.path == "told.mp4" and warning.error.startswith(
+        "1 line begins in its told.en.srt after the end"
+    )
+    told = library.transcript("told.mp4")
+    assert told is not None and [line.text for line in told.lines] == ["Good evening, everybody."]
+
+
 def test_damaged_subtitles_are_named_and_tried_again(library: Library, tmp_path: Path) -> None:
     (tmp_path / "told.en.srt").write_bytes(bytes(range(256)) * 20)
     report = library.index(speech=True)
