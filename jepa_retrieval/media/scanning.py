@@ -82,12 +82,14 @@ class Scan(Iterator[FoundFile | ScanProblem]):
 
     Attributes:
         left_out: files and folders that were not taken so far, in the order in which they were met.
+        mounts: mount points below the roots that were entered so far.
     """
 
     def __init__(self, walker: _Walker, roots: Sequence[str]) -> None:
         self._walker = walker
         self._found = walker.walk(roots)
         self.left_out = walker.left_out
+        self.mounts = walker.mounts
 
     def __next__(self) -> FoundFile | ScanProblem:
         return next(self._found)
@@ -161,6 +163,7 @@ class _Walker:
         self.include = include
         self.exclude = exclude
         self.left_out: list[LeftOut] = []
+        self.mounts: list[Path] = []
         self._hidden = hidden
         self._system_folders = system_folders
         self._follow_links = follow_links
@@ -197,7 +200,7 @@ class _Walker:
         for root, status in folders:
             if self._first_visit(status):
                 self._included, self._excluded = self.include.below(root), self.exclude.below(root)
-                yield from self._walk_folder(root)
+                yield from self._walk_folder(root, status.st_dev)
 
     def _walk_source(self, root: Path) -> Iterator[FoundFile | ScanProblem]:
         """Take the files of an address, a shard or a manifest."""
@@ -233,11 +236,11 @@ class _Walker:
         self._entered.add(key)
         return True
 
-    def _walk_folder(self, root: str) -> Iterator[FoundFile | ScanProblem]:
-        """Walk depth first without recursion: a deep tree is no problem."""
-        todo = [(root, "")]
+    def _walk_folder(self, root: str, device: int) -> Iterator[FoundFile | ScanProblem]:
+        """Walk depth first without recursion: a deep tree is no problem. `device`: that of the root."""
+        todo = [(root, "", device)]
         while todo:
-            folder, prefix = todo.pop()
+            folder, prefix, device = todo.pop()
             try:
                 with os.scandir(folder) as listing:
                     entries = sorted(listing, key=lambda entry: entry.name)
@@ -246,13 +249,13 @@ class _Walker:
                 continue
             if {entry.name for entry in entries} >= _FILES_OF_INDEX:
                 continue  # an index of another name
-            inner = []
+            inner: list[tuple[str, str, int]] = []
             for entry in entries:
                 relative = prefix + entry.name
                 try:
                     if entry.is_dir():
                         if self._enters(entry, relative + "/"):
-                            inner.append((entry.path, relative + "/"))
+                            inner.append((entry.path, relative + "/", self._device(entry, device)))
                     elif (found := self._take(entry, relative)) is not None:
                         yield found
                 except OSError as error:
@@ -277,6 +280,13 @@ class _Walker:
             self.left_out.append(LeftOut(Path(entry.path), reason))
             return False
         return self._first_visit(entry.stat())
+
+    def _device(self, entry: os.DirEntry[str], above: int) -> int:
+        """The device of a folder that is entered; another one than that of the folder above is a mount."""
+        device = entry.stat().st_dev
+        if device != above and not entry.is_symlink():
+            self.mounts.append(Path(entry.path))
+        return device
 
     def _take(self, entry: os.DirEntry[str], relative: str) -> FoundFile | None:
         if entry.path in self._named:

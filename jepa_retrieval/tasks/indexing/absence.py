@@ -2,8 +2,9 @@
 
 Nothing is removed from an index because a disk or an option is missing. A file that is not on disk counts as deleted
 only if its folder is there and holds something, and if its root still holds one of the files that the index has
-there. Device numbers would say no more: they change when a computer starts again. Desktops remove a disk's folder;
-where they make such folders is known.
+there. Device numbers would say no more: they change when a computer starts again. The same holds for folders inside a
+root that were mount points when they were indexed and are none now, whether they are there or not. An index that was
+made before this was noted knows no mount points: where desktops make folders for disks, and remove them, is known.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 NOT_THERE = NO_SUCH_FILE
 EMPTY = "the folder is empty"
 HOLDS_NONE = "the folder holds none of the files that the index has there"
+NOT_MOUNTED = "no disk is mounted there now, as one was when it was indexed"
 SHARD_HOLDS_NONE = "the shard holds none of the files that the index has there"
 
 # Where desktops make a folder for each disk that is plugged in, and remove it afterwards (udisks, macOS).
@@ -57,6 +59,7 @@ def sort_lost(
     problems: Sequence[ScanProblem],
     left_out: Sequence[LeftOut],
     held: Sequence[str],
+    mounts: Sequence[str],
     media_root: MediaRoot,
 ) -> LostFiles:
     """Sort lost files by why the scan did not find them.
@@ -69,6 +72,7 @@ def sort_lost(
         problems: what the scan could not read.
         left_out: what it left out on purpose; files that a pattern excludes are gone, for somebody asked for that.
         held: stored paths of known files that were found.
+        mounts: stored paths of folders that were mount points when they were indexed.
         media_root: what stored paths are relative to.
     """
     found = LostFiles()
@@ -88,12 +92,21 @@ def sort_lost(
         else:
             missing[text] = path
     there = [media_root.full(text) + "/" for text in (*held, *found.unselected)]
-    for root, prefix in zip(roots, scanned, strict=True):
+    places = [(root, prefix, False) for root, prefix in zip(roots, scanned, strict=True)]
+    places += [
+        (media_root.to_path(text), media_root.prefix(media_root.to_path(text)), True) for text in mounts
+    ]
+    for root, prefix, is_mount in places:
         inside = [text for text in missing if (media_root.full(text) + "/").startswith(prefix)]
-        reason = _why_absent(root, holds_known=any(full.startswith(prefix) for full in there))
+        holds_known = any(full.startswith(prefix) for full in there)
+        if is_mount:
+            reason = None if holds_known or os.path.ismount(root) else NOT_MOUNTED
+        else:
+            reason = _why_absent(root, holds_known=holds_known)
         if inside and reason is not None:
             _note_absent(found, root, reason, inside)
-            missing = {text: path for text, path in missing.items() if text not in set(inside)}
+            for text in inside:
+                del missing[text]
     by_folder: dict[tuple[Path, str], list[str]] = defaultdict(list)
     emptiness: dict[Path, bool] = {}
     for text, path in missing.items():

@@ -37,6 +37,7 @@ class Plan:
     problems: list[ScanProblem] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)  # what the scan left out on purpose
     unmatched_patterns: list[str] = field(default_factory=list)  # of the options
+    mounts: list[str] = field(default_factory=list)  # mount points that later runs have to know
     missing: list[FileFailure] = field(default_factory=list)  # roots that do not exist and are not known
 
 
@@ -46,6 +47,7 @@ def make_plan(
     *,
     roots: Sequence[Path],
     media_root: MediaRoot,
+    mounts: Sequence[str] = (),
     retry_failed: bool = False,
     embed_all: bool = False,
     prune: bool = False,
@@ -62,6 +64,7 @@ def make_plan(
         known: the index's records, by stored path.
         roots: files and folders of the run; some may not exist.
         media_root: what stored paths are relative to.
+        mounts: stored paths of folders that were mount points in earlier runs.
         retry_failed: embed files again that failed or were read in part, though they have not changed.
         embed_all: embed every file again.
         prune: remove every known file below the roots that the scan did not find.
@@ -109,19 +112,25 @@ def make_plan(
     plan.unmatched_patterns = found.unmatched_patterns
     held = [text for text in present if text in known or text in plan.moved]
     sorted_out = sort_lost(
-        lost,
-        roots=roots,
-        problems=plan.problems,
-        left_out=found.left_out,
-        held=held,
+        lost, roots=roots, problems=plan.problems, left_out=found.left_out, held=held, mounts=mounts,
         media_root=media_root,
-    )
+    )  # fmt: skip
     plan.gone += sorted_out.gone
     if prune:
         plan.gone += sorted_out.absent_files + sorted_out.unselected
     else:
         plan.absent, plan.unselected = sorted_out.absent, sorted_out.unselected
+    plan.mounts = [media_root.to_text(path) for path in found.mounts]
+    left = set(known) - present - set(plan.gone) - {old for old, _ in plan.moved.values()}
+    plan.mounts += _mounts_of(left, set(mounts) - set(plan.mounts), media_root)
     return plan
+
+
+def _mounts_of(left: Iterable[str], mounts: Iterable[str], media_root: MediaRoot) -> list[str]:
+    """Those of the mount points that hold files of which the index keeps the records: they may come back."""
+    prefixes = {text: media_root.prefix(media_root.to_path(text)) for text in sorted(mounts)}
+    kept = [media_root.full(text) + "/" for text in left] if prefixes else []
+    return [text for text, prefix in prefixes.items() if any(full.startswith(prefix) for full in kept)]
 
 
 def is_unchanged(found: FoundFile, record: MediaRecord) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexes import Index, IndexWriter, LeftOutFile
+from indexes.mounts import read_mounts, write_mounts
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import is_source
@@ -72,6 +73,7 @@ class IndexUpdate:
             known,
             roots=self.roots,
             media_root=self.media_root,
+            mounts=read_mounts(index.folder, index.manifest),
             retry_failed=self.options.retry_failed,
             embed_all=embed_all,
             prune=self.options.prune,
@@ -98,6 +100,7 @@ class IndexUpdate:
             plan = self.plan(index)
             if index.manifest.media_root not in (None, str(self.media_root.folder)):
                 writer.move_media_root(str(self.media_root.folder))
+            write_mounts(index.folder, index.manifest, plan.mounts)
             writer.remove(plan.gone)
             for text, (old, found) in plan.moved.items():
                 writer.move(old, text, mtime_ns=found.mtime_ns)

@@ -1,14 +1,18 @@
 """Absence is no deletion: of a disk, of a mount, of an option."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from indexes.records import MediaRecord
 from jepa_retrieval.tasks.indexing import absence
-from jepa_retrieval.tasks.indexing.absence import EMPTY, HOLDS_NONE, NOT_THERE
+from jepa_retrieval.tasks.indexing.absence import EMPTY, HOLDS_NONE, NOT_MOUNTED, NOT_THERE
 from jepa_retrieval.tasks.indexing.plan import Plan
+from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.tasks.indexing.test_plan import plan, records
 
 
@@ -144,3 +148,74 @@ def test_a_link_to_a_folder_that_is_not_followed_any_more(
     known = records(disk) | {str(elsewhere / "far.jpg"): MediaRecord(str(elsewhere / "far.jpg"), 3, 1)}
     made = plan(disk, known)
     assert (made.gone, made.absent) == ([], [])
+
+
+@pytest.mark.parametrize("stray", [False, True], ids=["folder removed", "another file in it"])
+def test_a_mount_point_that_is_none_any_more_takes_nothing_away(disk: Path, stray: bool) -> None:
+    """Wherever it is: an automounter removes the folder, and without a disk files land in it."""
+    known = records(disk)
+    shutil.rmtree(disk / "disk")
+    if stray:
+        (disk / "disk").mkdir()
+        (disk / "disk" / "stray.jpg").write_bytes(b"written while no disk was there")
+    made = plan(disk, known, mounts=["disk"])
+    assert (made.gone, absent(made)) == ([], [("disk", NOT_MOUNTED, 2)])
+    assert made.mounts == ["disk"]
+    assert sorted(plan(disk, known, mounts=["disk"], prune=True).gone) == ["disk/b.jpg", "disk/trip/c.jpg"]
+    assert plan(disk, known, mounts=["disk"], prune=True).mounts == []
+    assert sorted(plan(disk, known).gone) == ["disk/b.jpg", "disk/trip/c.jpg"]  # it never was a mount point
+
+
+def test_files_that_were_moved_to_where_a_disk_was_mounted_are_ordinary_files(disk: Path) -> None:
+    known = records(disk)
+    (disk / "disk" / "b.jpg").unlink()
+    made = plan(disk, known, mounts=["disk"])
+    assert (made.gone, made.absent, made.mounts) == (["disk/b.jpg"], [], [])
+
+
+MOUNT_AND_LOSE = """
+import subprocess, sys
+from pathlib import Path
+from indexes import Index
+from indexes.mounts import read_mounts
+from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+from jepa_retrieval.tasks.indexing.options import IndexOptions
+from jepa_retrieval.tasks.indexing.update import IndexUpdate
+from tests.jepa_retrieval.tasks.colour_model import ColourModel
+from tests.media_factory import make_picture
+
+media, disk = Path(sys.argv[1]), Path(sys.argv[1]) / "disk"
+disk.mkdir(parents=True)
+subprocess.run(["mount", "-t", "tmpfs", "none", str(disk)], check=True)
+make_picture(media / "a.png")
+make_picture(disk / "b.png")
+model = ColourModel()
+index = Index.create(media / ".jepa", model="colours", prompt="", fingerprint=model.fingerprint(None),
+                     embedding_size=model.embedding_size)
+update = IndexUpdate([media], IndexOptions(), MediaRoot(media))
+assert update.apply(index, model).indexed == 2
+assert read_mounts(index.folder, index.manifest) == ("disk",)
+subprocess.run(["umount", str(disk)], check=True)
+disk.rmdir()
+report = update.apply(index, model)
+assert (report.removed, [folder.files for folder in report.absent]) == (0, [1]), report
+assert sorted(index.known_files()) == ["a.png", "disk/b.png"]
+assert read_mounts(index.folder, index.manifest) == ("disk",)
+assert not index.verify()
+"""
+
+
+def test_a_disk_that_is_unmounted_with_its_folder(tmp_path: Path) -> None:
+    if shutil.which("unshare") is None or not _may_mount(tmp_path):
+        pytest.skip("mounting is not allowed here")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    program = [sys.executable, "-c", MOUNT_AND_LOSE, str(tmp_path / "media")]
+    done = subprocess.run(
+        ["unshare", "--mount", *program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _may_mount(folder: Path) -> bool:
+    attempt = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(folder)]
+    return subprocess.run(attempt, capture_output=True, check=False).returncode == 0

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def plan(
     known: dict[str, MediaRecord],
     *roots: str,
     scan_options: dict[str, object] | None = None,
-    **options: bool,
+    **options: Any,
 ) -> Plan:
     paths = [folder / root for root in roots] or [folder]
     found = scan([path for path in paths if path.exists()], **(scan_options or {}))
