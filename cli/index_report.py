@@ -33,6 +33,7 @@ def print_plan(report: IndexReport, plan: Plan, *, json: bool) -> None:
                 "unmatched_patterns": report.unmatched_patterns,
                 "unchanged": report.unchanged,
                 "failed_before": report.failed_before,
+                **{f"{text}_files": number for text, number in report.to_look_at.items()},
             }
         )
         return
@@ -46,6 +47,8 @@ def print_plan(report: IndexReport, plan: Plan, *, json: bool) -> None:
         f"Would index {len(plan.embed):,}, move {len(plan.moved):,}, remove {len(plan.gone):,}; "
         f"{report.unchanged:,} unchanged."
     )
+    for text, number in report.to_look_at.items():
+        console.note(f"Would look for {text} in {console.count(number, 'file')}.")
 
 
 def print_report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -38,25 +38,41 @@ def status(
         bool,
         typer.Option("--left-out", help="List the files that were left out on purpose, with the reasons."),
     ] = False,
+    without_speech: Annotated[
+        bool,
+        typer.Option(
+            "--without-speech", help="List the files of which it is not known what is said in them."
+        ),
+    ] = False,
+    without_writing: Annotated[
+        bool,
+        typer.Option(
+            "--without-writing", help="List the files of which it is not known what is written in them."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show what an index contains and how much disk space it uses.
 
-    With --failed, --partial or --left-out: a line for each such file, with path and reason separated by a tab.
+    With one of the options that list files: a line for each such file, with path and reason separated by a tab.
 
     \b
     Examples:
       jepa status
       jepa status --failed
     """
-    if failed + partial + left_out > 1:
-        raise UsageError("--failed, --partial and --left-out cannot be used together")
+    if failed + partial + left_out + without_speech + without_writing > 1:
+        raise UsageError("only one of the options that list files can be used at a time")
     library = open_library(index)
     if failed:
         _print_files(((f.path, f.error) for f in library.failures()), "error", "No failed files.", json=json)
     elif partial:
         found = ((f.path, f.error) for f in library.partial_files())
         _print_files(found, "error", "No files were indexed in part.", json=json)
+    elif without_speech or without_writing:
+        text: Literal["speech", "writing"] = "speech" if without_speech else "writing"
+        lacking = ((f.path, f.error) for f in library.files_lacking(text))
+        _print_files(lacking, "reason", f"No files without {text}.", json=json)
     elif left_out:
         listed = library.records.left_out()
         _print_files(
@@ -108,6 +124,7 @@ def _status_lines(library: Library) -> Iterator[str]:
                 if number
             ),
             *([(played, format_time(stats.media_seconds))] if stats.videos or stats.audio else []),
+            *_texts(stats),
             ("clips", f"{stats.clips:,}"),
             (
                 "search",
@@ -128,6 +145,17 @@ def _status_lines(library: Library) -> Iterator[str]:
     yield from console.columns(
         ((name, console.bytes_text(size)) for name, size in parts.items()), indent="  "
     )
+
+
+def _texts(stats: IndexStats) -> Iterator[tuple[str, str]]:
+    """Of how many files it is known what is said and written in them, where the index keeps that."""
+    for name, missing, files in (
+        ("speech", stats.speech_missing, stats.videos + stats.audio),
+        ("writing", stats.writing_missing, stats.videos + stats.images),
+    ):
+        if missing is not None:
+            listed = f" (see 'jepa status --without-{name}')" if missing else ""
+            yield name, f"of {files - missing:,} of {console.count(files, 'file')}{listed}"
 
 
 def _last_indexed(library: Library) -> str:

@@ -63,6 +63,8 @@ TEXT_COLUMNS = {
     ),
 }
 SEARCHED = {SPEECH: SAID.name, WRITING: WRITTEN.name}  # columns with a full-text index
+# Clips of which it is not known what is said or written in them.
+LACKING = {SPEECH: "kind <> 'image' and said is null", WRITING: "kind <> 'audio' and written is null"}
 _TEXT_FILTER_COLUMNS = ("caption", "said", "said_by", "language", "written", "written_by")
 MEDIA_FILTER_COLUMNS = tuple(name for name in MEDIA_SCHEMA.names if name != "media_id")
 

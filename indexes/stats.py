@@ -11,7 +11,8 @@ from indexes import left_out
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.files import bytes_below
 from indexes.left_out import FILE_NAME as LEFT_OUT
-from indexes.manifest import FILE_NAME
+from indexes.manifest import FILE_NAME, SPEECH, WRITING
+from indexes.schema import LACKING
 from indexes.tables import CLIPS, MEDIA
 from indexes.vectors import build
 from indexes.vectors.description import FOLDER as VECTORS
@@ -41,6 +42,8 @@ class IndexStats:
     videos: int  # of the files that are ok or partial
     images: int
     audio: int  # files with sound only
+    speech_missing: int | None  # files of which it is not known what is said in them; None without speech
+    writing_missing: int | None  # likewise
     media_seconds: float  # length of all videos and audio together
     clips: int
     tokens_bytes: int  # pooled S_V, for questions
@@ -79,6 +82,8 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         videos=sum(file["kind"] == "video" for file in indexed),
         images=sum(file["kind"] == "image" for file in indexed),
         audio=sum(file["kind"] == "audio" for file in indexed),
+        speech_missing=_lacking(snapshot, SPEECH),
+        writing_missing=_lacking(snapshot, WRITING),
         media_seconds=sum(file["duration"] or 0.0 for file in indexed),
         clips=sum(file["clips"] for file in files),
         tokens_bytes=columns["tokens"],
@@ -97,6 +102,14 @@ def collect_stats(snapshot: Snapshot) -> IndexStats:
         recall_expected=ann.expected_recall if ann else None,
         recall_measured=ann.recall if ann else None,
     )
+
+
+def _lacking(snapshot: Snapshot, text: str) -> int | None:
+    """Files of which it is not known what is said or written in them."""
+    if text not in snapshot.manifest.texts:
+        return None
+    clips = snapshot.clips_table.scanner(columns=["path"], filter=LACKING[text]).to_table()
+    return len(clips["path"].unique())
 
 
 def _search_memory(vectors: Description | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from indexes import Index, SearchSettings
 from indexes.milvus.address import is_address
@@ -276,6 +276,12 @@ class Library(SearchableIndex, StateVerbs):
         from jepa_retrieval.tasks.indexing.failures import files_in_state
 
         return files_in_state(self._index, "partial")
+
+    def files_lacking(self, text: Literal["speech", "writing"]) -> list[FileFailure]:
+        """Files of which it is not known what is said or written in them; UsageError if the index keeps neither."""
+        from jepa_retrieval.tasks.indexing.coverage import files_lacking
+
+        return files_lacking(self._index, text)
 
     def status(self) -> IndexStats:
         """How many files and clips there are, and what they cost on disk."""

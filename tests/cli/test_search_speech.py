@@ -49,3 +49,17 @@ def test_what_cannot_be_looked_for_is_refused(jepa: Jepa, index: Path, tmp_path:
     assert nothing.status == 2 and 'there is no word in "!!!"' in nothing.err
     image = jepa("search", "--video", tmp_path / "talk.mp4", "--in", "said", "--index", index)
     assert image.status == 2 and "only texts" in image.err
+
+
+def test_status_says_of_how_many_files_speech_is_known(jepa: Jepa, index: Path) -> None:
+    known = " ".join(jepa("status", "--index", index).out.split())
+    assert "speech of 2 of 2 files clips" in known
+    make_video(index.parent / "new.mp4", seconds=1.0, fps=5.0)
+    planned = jepa("index", index.parent, "--dry-run")
+    assert "Would look for speech in 1 file." in planned.err
+    jepa("index", index.parent, "--no-speech")
+    assert "of 2 of 3 files (see 'jepa status --without-speech')" in jepa("status", "--index", index).out
+    listed = jepa("status", "--without-speech", "--index", index)
+    assert listed.out.startswith("new.mp4\tit is not known what is said in it")
+    refused = jepa("status", "--without-writing", "--index", index)
+    assert refused.status == 2 and "has no writing" in refused.err

@@ -21,6 +21,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, os_reason
 from jepa_retrieval.media.sound import subtitle_text
 from jepa_retrieval.media.sound.languages import two_letters
+from jepa_retrieval.media.sound.subtitle_names import language_in_name
 from jepa_retrieval.media.sound.subtitle_text import DEFAULT_SECONDS, Cue
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import open_container
@@ -28,7 +29,6 @@ from jepa_retrieval.media.video.video_file import open_container
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-SIDECAR_SUFFIXES = (".srt", ".vtt")
 _PLAIN_CODECS = ("subrip", "webvtt", "text")  # their packets are texts
 _TEXT_CODECS = (*_PLAIN_CODECS, "ass", "ssa", "mov_text")  # others are pictures
 _COMMANDS = re.compile(r"\{[^{}]{0,200}\}")  # of SubStation Alpha
@@ -69,15 +69,9 @@ def sidecars(path: Path) -> list[tuple[Path, str | None]]:
     found: list[tuple[int, str, str | None]] = []
     with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
-            name = Path(entry.name).stem
-            suffix = Path(entry.name).suffix.lower()
-            if suffix not in SIDECAR_SUFFIXES or not name.startswith(path.stem):
-                continue
-            rest = name[len(path.stem) :]
-            if not rest:
-                found.append((0, entry.name, None))
-            elif language := two_letters(rest.removeprefix(".")):
-                found.append((1, entry.name, language))
+            belongs, language = language_in_name(entry.name, path.stem)
+            if belongs:
+                found.append((0 if language is None else 1, entry.name, language))
     return [(path.parent / name, language) for _, name, language in sorted(found, key=lambda item: item[:2])]
 
 

@@ -21,7 +21,7 @@ from jepa_retrieval.serving.routes.media import list_media, moment_picture
 from jepa_retrieval.serving.routes.search import find
 from jepa_retrieval.serving.routes.system import list_indexes
 from jepa_retrieval.serving.routes.tasks import answer_question
-from jepa_retrieval.serving.schemas.jobs import JobItem
+from jepa_retrieval.serving.schemas.jobs import IndexJobRequest, JobItem
 from jepa_retrieval.serving.schemas.search import SearchRequest, Term
 from jepa_retrieval.serving.schemas.tasks import AskRequest
 from jepa_retrieval.serving.services import Services
@@ -164,9 +164,16 @@ class Tools:
         index: Annotated[
             str | None, Field(description="A name of index_status, if there are several.")
         ] = None,
+        speech: Annotated[
+            bool | None, Field(description="Also what is said; by default if the index has speech.")
+        ] = None,
+        writing: Annotated[
+            bool | None, Field(description="Also what is written; by default if the index has writing.")
+        ] = None,
     ) -> JobItem:
         """Bring an index up to date with its folder. Do this only when the user asks for it."""
-        return start_job("index", index, {"retry_failed": False, "captions": None}, self._services).item()
+        options = IndexJobRequest(speech=speech, writing=writing).model_dump(exclude={"index"})
+        return start_job("index", index, options, self._services).item()
 
     async def get_job(self, job_id: str) -> JobItem:
         """How far an indexing job is."""

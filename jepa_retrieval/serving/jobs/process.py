@@ -83,6 +83,10 @@ def _summary(report: IndexReport) -> dict[str, Any]:
         "partial_count": len(report.partial),
         "failed_count": len(report.failed),
         "partial": [dataclasses.asdict(one) for one in report.partial[:_MAX_FILES]],
+        "spoken": report.spoken,
+        "read": report.read,
+        "unheard": [dataclasses.asdict(one) for one in report.unheard[:_MAX_FILES]],
+        "unread": [dataclasses.asdict(one) for one in report.unread[:_MAX_FILES]],
         "failed": [dataclasses.asdict(one) for one in report.failed[:_MAX_FILES]],
         "left_out": report.left_out,
     }

@@ -44,6 +44,8 @@ function actions(index, readOnly) {
     ` ${count(index.videos + index.images + index.audio, "file")}, ${count(index.clips, "clip")} `,
     button("Index new and changed files", "index", { index: index.name }),
     index.failed ? button(`Try ${count(index.failed, "failed file")} again`, "index", { index: index.name, retry_failed: true }) : null,
+    index.speech ? null : button("Add speech", "index", { index: index.name, speech: true }),
+    index.writing ? null : button("Add writing", "index", { index: index.name, writing: true }),
     button("Optimize", "optimize", { index: index.name }),
   );
 }
@@ -132,6 +134,8 @@ function result(job) {
   const found = job.result ?? {};
   const parts = [
     typeof found.indexed === "number" ? `${count(found.indexed, "file")} indexed` : "",
+    found.spoken ? `speech of ${count(found.spoken, "file")}` : "",
+    found.read ? `writing of ${count(found.read, "file")}` : "",
     found.failed_count ? `${found.failed_count.toLocaleString("en")} failed` : "",
     found.removed ? `${found.removed} removed` : "",
   ].filter(Boolean);

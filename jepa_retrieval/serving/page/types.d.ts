@@ -99,6 +99,8 @@ export interface IndexItem {
   media_seconds: number;
   bytes: number;
   captions: boolean;
+  speech: boolean;
+  writing: boolean;
   surprise: boolean;
   questions: boolean;
 }
@@ -162,7 +164,7 @@ export interface Job {
   created: string;
   ended: string | null;
   progress: { files_done?: number; files_total?: number; current?: string; elapsed?: number } | null;
-  result: { indexed?: number; removed?: number; failed_count?: number } | null;
+  result: { indexed?: number; removed?: number; failed_count?: number; spoken?: number; read?: number } | null;
   error: string | null;
   events_url: string;
 }

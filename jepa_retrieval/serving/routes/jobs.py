@@ -32,7 +32,7 @@ async def list_jobs(using: Using) -> JobList:
 @router.post("/index", status_code=202, responses=responses(408, 413))
 async def start_index(body: IndexJobRequest, using: Using, response: Response) -> JobItem:
     """Bring an index up to date with its folder. An equal job that has not ended is not started again."""
-    options = {"retry_failed": body.retry_failed, "captions": body.captions}
+    options = body.model_dump(exclude={"index"})
     return _started(start_job("index", body.index, options, using), response)
 
 

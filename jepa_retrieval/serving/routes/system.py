@@ -117,6 +117,10 @@ def _item(commit: Commit) -> IndexItem:
         media_seconds=stats.media_seconds,
         bytes=stats.total_bytes,
         captions=commit.index.keeps_captions,
+        speech=commit.index.keeps_speech,
+        writing=commit.index.keeps_writing,
+        speech_missing=stats.speech_missing,
+        writing_missing=stats.writing_missing,
         surprise=has_dynamics(commit.model, commit.index),
         questions=commit.model.predictor.query_conditioned,
     )

@@ -23,7 +23,14 @@ class IndexJobRequest(Received):
         default=None, description="Keep a sentence for each clip; as before by default."
     )
 
-    model_config = example({}, {"index": "Videos", "retry_failed": True})
+    speech: bool | None = Field(
+        default=None, description="Keep what is said in each file; as before by default."
+    )
+    writing: bool | None = Field(
+        default=None, description="Keep what is written in pictures; as before by default."
+    )
+
+    model_config = example({}, {"index": "Videos", "retry_failed": True}, {"speech": True, "writing": True})
 
 
 class OptimizeJobRequest(Received):

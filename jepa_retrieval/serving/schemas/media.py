@@ -76,6 +76,12 @@ class IndexItem(BaseModel):
     bytes: int = Field(description="On disk.")
     captions: bool = Field(description="Whether clips have captions.")
     surprise: bool = Field(description="Whether there are dynamics, which surprise and anticipation need.")
+    speech: bool = Field(description="Whether it has what is said.")
+    writing: bool = Field(description="Whether it has what is written.")
+    speech_missing: int | None = Field(
+        description="Files of which it is not known what is said in them; null without speech."
+    )
+    writing_missing: int | None
     questions: bool = Field(description="Whether the model takes questions.")
 
 

@@ -68,4 +68,7 @@ class IndexReport:
     unread: list[FileFailure] = field(default_factory=list)  # whose pictures could not be read for that
     fetched: int = 0  # bytes that were read of indexed files in stores, ...
     fetched_of: int = 0  # ... and the bytes that these files have
+    to_look_at: dict[str, int] = field(
+        default_factory=dict
+    )  # of a dry run: files that it would listen to ("speech") or read ("writing")
     planned: Plan | None = None  # set by a dry run, which does nothing else

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexes import Index, IndexWriter, LeftOutFile
+from indexes.manifest import SPEECH, WRITING
 from indexes.mounts import read_mounts, write_mounts
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
@@ -25,6 +26,7 @@ from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.absence import NOT_THERE
 from jepa_retrieval.tasks.indexing.captions import caption_clips, require_decoder
 from jepa_retrieval.tasks.indexing.clip_texts import OnFile
+from jepa_retrieval.tasks.indexing.coverage import files_to_look_at, without_subtitles
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
@@ -79,6 +81,9 @@ class IndexUpdate:
             prune=self.options.prune,
             audio=bool(options.audio),
         )
+        if SPEECH in self._wanted_texts(index):
+            media = {*known, *plan.embed, *plan.moved} - set(plan.gone)
+            plan.left_out = without_subtitles(plan.left_out, map(self.media_root.to_path, media))
         plan.missing = self._unknown(set(self.roots) - set(present), known)
         if not present and len(plan.missing) == len(self.roots):
             raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in plan.missing))
@@ -126,6 +131,8 @@ class IndexUpdate:
         plan = self.plan(index, embed_all=embed_all)
         report = IndexReport(planned=plan)
         self._tell_found(plan, report)
+        for text in self._wanted_texts(index):
+            report.to_look_at[text] = files_to_look_at(index, plan, text, self.media_root)
         return report
 
     def _tell_found(self, plan: Plan, report: IndexReport) -> None:
@@ -195,13 +202,18 @@ class IndexUpdate:
             return self.options
         return dataclasses.replace(self.options, audio=bool(self.options.speech) or index.keeps_speech)
 
+    def _wanted_texts(self, index: Index) -> list[str]:
+        """Of speech and writing what the run adds."""
+        speech = index.keeps_speech if self.options.speech is None else self.options.speech
+        writing = index.keeps_writing if self.options.writing is None else self.options.writing
+        return [*([SPEECH] if speech else []), *([WRITING] if writing else [])]
+
     def _recogniser(self, index: Index) -> Recogniser | None:
-        wanted = index.keeps_speech if self.options.speech is None else self.options.speech
+        wanted = SPEECH in self._wanted_texts(index)
         return open_recogniser(self.options.speech_model or DEFAULT_SPEECH_MODEL) if wanted else None
 
     def _text_reader(self, index: Index) -> TextReader | None:
-        wanted = index.keeps_writing if self.options.writing is None else self.options.writing
-        return open_text_reader() if wanted else None
+        return open_text_reader() if WRITING in self._wanted_texts(index) else None
 
     def _on_file(self) -> OnFile:
         """Tells `on_progress` which files have been listened to, or read."""

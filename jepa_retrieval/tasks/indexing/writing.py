@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from indexes.manifest import WRITING
+from indexes.schema import LACKING
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.changes import ChangedPictures
 from jepa_retrieval.models.writing import TextReader
@@ -49,7 +51,7 @@ def add_writing(
     writer.keep_writing()
     writer.commit()
     index.refresh()
-    files = files_with_clips(index, "kind <> 'audio' and written is null", media_root)
+    files = files_with_clips(index, LACKING[WRITING], media_root)
     report = WritingReport()
     pictures: list[ReadPicture] = []  # of the file that is being read
     for text, portion in one_ahead(_portions(files, media_root)):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
 from jepa_retrieval.media.reasons import ONLY_SOUND
 from jepa_retrieval.report.export import ExportMoment, export_moments
@@ -26,11 +27,13 @@ def library(colour_model: ColourModel, tmp_path: Path) -> Library:
     return Library.create(tmp_path)
 
 
-def test_sound_is_left_out_until_speech_is_wanted(library: Library) -> None:
+def test_sound_is_left_out_until_speech_is_wanted(library: Library, tmp_path: Path) -> None:
     report = library.index()
     assert (report.indexed, report.left_out["audio only"]) == (1, 1)
     assert [(one.path, one.error) for one in report.failed] == [("call.mp4", ONLY_SOUND)]
-    planned = library.index(speech=True, dry_run=True).planned
+    dry = library.index(speech=True, dry_run=True)
+    planned = dry.planned
+    assert (dry.to_look_at, dry.left_out) == ({"speech": 3}, {})  # subtitles are not left out, but used
     assert planned is not None and set(planned.embed) == {"call.mp4", "talk.mp3"}
     report = library.index(speech=True)
     assert (report.indexed, report.spoken, report.failed, "audio only" in report.left_out) == (
@@ -51,9 +54,17 @@ def test_sound_is_left_out_until_speech_is_wanted(library: Library) -> None:
     )
     clips = [(clip.start, clip.end) for clip in library.records.clips_of("talk.mp3")]
     assert clips[:2] == [(0.0, 30.0), (30.0, 60.0)] and clips[-1] == (120.0, pytest.approx(130.0, abs=0.2))
+    assert (library.status().speech_missing, library.files_lacking("speech")) == (0, [])
+    with pytest.raises(UsageError, match="has no writing"):
+        library.files_lacking("writing")
     # Later runs keep it, also one that does not listen.
     report = library.index(speech=False)
     assert (report.unchanged, report.indexed, report.unselected, report.failed) == (3, 0, 0, [])
+    make_audio(tmp_path / "new.mp3")
+    assert library.index(speech=False).spoken == 0
+    (lacking,) = library.files_lacking("speech")
+    assert lacking.path == "new.mp3" and library.status().speech_missing == 1
+    assert library.index(dry_run=True).to_look_at == {"speech": 1}
     assert library.verify() == []
 
 

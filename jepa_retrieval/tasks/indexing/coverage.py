@@ -1,0 +1,76 @@
+"""Of which files of an index it is not known what is said or written in them, and at which a run would look."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexes.manifest import SPEECH, WRITING
+from indexes.schema import LACKING
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.scanning import LeftOut
+from jepa_retrieval.media.sound.subtitle_names import SIDECAR_SUFFIXES, belongs_to_any
+from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from jepa_retrieval.tasks.indexing.failures import FileFailure
+from jepa_retrieval.user_paths import exists
+
+if TYPE_CHECKING:
+    from indexes import Index
+    from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+    from jepa_retrieval.tasks.indexing.plan import Plan
+
+_NOT_FOR = {
+    SPEECH: ("image", IMAGE_SUFFIXES),
+    WRITING: ("audio", AUDIO_SUFFIXES),
+}  # kind of files, and suffixes
+_UNKNOWN = {
+    SPEECH: "it is not known what is said in it; the next 'jepa index --speech' tries again and tells why",
+    WRITING: "it is not known what is written in it; the next 'jepa index --writing' tries again and tells why",
+}
+
+
+def files_lacking(index: Index, text: str) -> list[FileFailure]:
+    """The files whose speech or writing is not known yet, by path, with a sentence each.
+
+    Args:
+        index: to look at.
+        text: "speech" or "writing".
+
+    Raises:
+        UsageError: the index keeps none.
+    """
+    if text not in index.manifest.texts:
+        raise UsageError(f"the index {index.folder} has no {text}: add it with `jepa index --{text}`")
+    return [FileFailure(path, _UNKNOWN[text]) for path in sorted(_paths_lacking(index, text))]
+
+
+def files_to_look_at(index: Index, plan: Plan, text: str, media_root: MediaRoot) -> int:
+    """How many files a run by this plan would listen to ("speech"), or read ("writing"), as far as names tell."""
+    kind, suffixes = _NOT_FOR[text]
+    if text in index.manifest.texts:
+        stored = _paths_lacking(index, text)
+    else:
+        stored = {path for path, file in index.known_files().items() if file.is_indexed and file.kind != kind}
+    stored -= {*plan.gone, *plan.embed}
+    new = sum(Path(path).suffix.lower() not in suffixes for path in plan.embed)
+    return new + sum(exists(media_root.to_path(path)) for path in stored)
+
+
+def without_subtitles(left_out: Sequence[LeftOut], media: Iterable[Path]) -> list[LeftOut]:
+    """What was left out, less the subtitles of some media files."""
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    for file in media:
+        by_folder[file.parent].append(file)
+    return [
+        item
+        for item in left_out
+        if item.path.suffix.lower() not in SIDECAR_SUFFIXES
+        or not belongs_to_any(item.path, by_folder.get(item.path.parent, ()))
+    ]
+
+
+def _paths_lacking(index: Index, text: str) -> set[str]:
+    batches = index.iter_clips(where=LACKING[text], columns=["path"], batch_size=4096)
+    return {path for batch in batches for path in batch["path"].to_pylist()}
