@@ -57,6 +57,7 @@ export function showScores(found, seconds) {
   scores = found;
   duration = seconds;
   strip.setAttribute("aria-valuemax", String(Math.round(seconds)));
+  showTime(now); // the cursor and its score, also of a video that does not play
   draw();
 }
 
