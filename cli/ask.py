@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ from jepa_retrieval.times import format_interval
 from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
+    from indexes import Index
     from jepa_retrieval.tasks.asking.ask import Answered, Answers
 
 
@@ -98,6 +100,7 @@ def ask(
     candidates = given_candidates(answers, answers_file, option="answers")
     options: dict[str, Any] = {"answers": candidates, "answer": answer, "per": per}
     failed = False
+    index_of_words: Index | None = None
     if paths:
         options["per"] = options["per"] or "file"
         with opened_media(paths, index, model) as media:
@@ -106,14 +109,14 @@ def ask(
     else:
         options["per"] = options["per"] or "moment"
         options["answer"] = answer or _true_answer(question, candidates)
-        found = open_library(index).ask(
-            question, where=where, search=search, clips=clips or DEFAULT_CLIPS, **options
-        )
+        library = open_library(index)
+        found = library.ask(question, where=where, search=search, clips=clips or DEFAULT_CLIPS, **options)
         top = top or DEFAULT_TOP
+        index_of_words = library.records
     if failed and not found.items:
         raise UsageError("none of the files can be used")
     console.warn_of(found.warnings)
-    _print(found if top is None else found.first(top), json=json)
+    _print(found if top is None else found.first(top), index_of_words, json=json)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -143,9 +146,10 @@ def _true_answer(question: str, candidates: list[Any] | None) -> str | None:
     return "yes" if any(candidate.name == "yes" for candidate in candidates) else None
 
 
-def _print(found: Answers, *, json: bool) -> None:
+def _print(found: Answers, words: Index | None, *, json: bool) -> None:
+    """Print the answers; as JSON with what is said and written there, by the index `words`."""
     if json:
-        console.result_json([_item(item) for item in found.items])
+        console.result_json([{**_item(item), **_words(item, words)} for item in found.items])
     elif not found.items:
         console.note("No clips to ask about.")
     elif console.is_terminal(sys.stdout):
@@ -164,6 +168,15 @@ def _item(item: Answered) -> dict[str, Any]:
     return {
         "path": item.path, "start": item.start, "end": item.end, "question": item.question, "answers": answers,
     }  # fmt: skip
+
+
+def _words(item: Answered, index: Index | None) -> dict[str, str]:
+    from jepa_retrieval.tasks.asking.evidence import evidence_of
+
+    if index is None:
+        return {}
+    found = asdict(evidence_of(index, item.path, item.start, item.end))
+    return {sense: text for sense, text in found.items() if text is not None}
 
 
 def _shown(item: Answered, answer: str | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,8 @@ def chapters(
     """Divide a video into chapters where its meaning changes, and give each a title.
 
     Prints the start and title of each chapter, one per line, in the format that video sites accept. With --voice, a
-    summary follows. If the file is incomplete, a warning says what is missing, and the exit status is 1.
+    summary follows. With --json, a chapter has the first line that is said in it, if 'jepa index --speech' has found
+    out. If the file is incomplete, a warning says what is missing, and the exit status is 1.
 
     \b
     Examples:
@@ -68,7 +70,11 @@ def chapters(
         console.warning(f"{file}: {missing}")
     summary = None if narrator is None else narrator.summary([chapter.title for chapter in found])
     if json:
-        rows = [{**asdict(chapter), "score": round(chapter.score, 6)} for chapter in found]
+        said = _said(file)
+        rows = [
+            {**asdict(chapter), "score": round(chapter.score, 6), **said(chapter.start, chapter.end)}
+            for chapter in found
+        ]
         document = {"path": str(file), "duration": found[-1].end, "chapters": rows}
         if summary is not None:
             document["summary"] = summary
@@ -85,3 +91,17 @@ def chapters(
         if summary is not None:
             console.results(["", summary])
     raise typer.Exit(1 if report.partial else 0)
+
+
+def _said(file: Path) -> Callable[[float, float], dict[str, str]]:
+    """Tells what is said first in an interval of a file, as far as an index of its folder knows."""
+    from cli.transcript import stored_transcript_of
+
+    found = stored_transcript_of(file, None)
+    lines = () if found is None else found.lines
+
+    def first(start: float, end: float) -> dict[str, str]:
+        inside = [line.text for line in lines if start <= line.start < end]
+        return {"said": inside[0]} if inside else {}
+
+    return first

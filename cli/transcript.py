@@ -56,7 +56,7 @@ def transcript(
     """
     if srt + vtt + json > 1:
         raise UsageError("--srt, --vtt and --json cannot be used together")
-    found = None if speech_model is not None else _stored(file, index)
+    found = None if speech_model is not None else stored_transcript_of(file, index)
     missing = None
     if found is None:
         found, missing = _recognised(file, speech_model)
@@ -102,7 +102,8 @@ def _document(file: Path, found: Transcript) -> dict[str, object]:
     }
 
 
-def _stored(file: Path, index: Path | None) -> Transcript | None:
+def stored_transcript_of(file: Path, index: Path | None) -> Transcript | None:
+    """What an index knows of what is said in a file: that one, or one near the file; None if none does."""
     from jepa_retrieval.library import Library, find_index
 
     near = (Path.cwd(), file.absolute().parent)

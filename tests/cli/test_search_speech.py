@@ -63,3 +63,13 @@ def test_status_says_of_how_many_files_speech_is_known(jepa: Jepa, index: Path) 
     assert listed.out.startswith("new.mp4\tit is not known what is said in it")
     refused = jepa("status", "--without-writing", "--index", index)
     assert refused.status == 2 and "has no writing" in refused.err
+
+
+def test_answers_and_chapters_come_with_what_is_said(jepa: Jepa, index: Path) -> None:
+    items = json.loads(jepa("ask", "What is it?", "--json", "--per", "file", "--index", index).out)
+    assert {item["path"]: item.get("said") for item in items} == {
+        "talk.mp4": "Good evening, ladies",
+        "other.mp4": None,
+    }
+    (chapter,) = json.loads(jepa("chapters", index.parent / "talk.mp4", "--json").out)["chapters"]
+    assert chapter["said"] == "Good evening, ladies"

@@ -52,7 +52,9 @@ class AnsweredMoment(BaseModel):
     path: str
     start: float | None
     end: float | None
-    answers: dict[str, float] = Field(description="Answers and their probabilities.")
+    answers: dict[str, float] = Field(description="Answers and their probabilities, by the pictures alone.")
+    said: str | None = Field(default=None, description="What is said in it, if that is known.")
+    written: str | None = Field(default=None, description="What is written in it, if that is known.")
 
 
 class AnsweredMoments(BaseModel):
@@ -73,6 +75,8 @@ class AnsweredMoments(BaseModel):
                 start=item.start,
                 end=item.end,
                 answers={choice.name: choice.probability for choice in item.choices},
+                said=item.said,
+                written=item.written,
             )
             for item in found.data
         ]

@@ -17,20 +17,21 @@ from jepa_retrieval.errors import JepaError
 from jepa_retrieval.serving.assistants.answers import AnsweredMoments, FoundMoments, ListedFiles, Status
 from jepa_retrieval.serving.problems import ProblemError, problem_of
 from jepa_retrieval.serving.routes.jobs import start_job
-from jepa_retrieval.serving.routes.media import list_media, moment_picture
+from jepa_retrieval.serving.routes.media import get_transcript, list_media, moment_picture
 from jepa_retrieval.serving.routes.search import find
 from jepa_retrieval.serving.routes.system import list_indexes
 from jepa_retrieval.serving.routes.tasks import answer_question
 from jepa_retrieval.serving.schemas.jobs import IndexJobRequest, JobItem
+from jepa_retrieval.serving.schemas.media import Transcript
 from jepa_retrieval.serving.schemas.search import SearchRequest, Term
 from jepa_retrieval.serving.schemas.tasks import AskRequest
 from jepa_retrieval.serving.services import Services
 
 INSTRUCTIONS = """Search, question and look at the user's own videos and photographs.
 
-search_moments finds moments by what they show. Low confidences, say below 0.3, mean that nothing of the kind is
-there. view_moment shows a picture of a moment: look before you describe one. Files are named by media_id, clips by
-clip_id."""
+search_moments finds moments by what they show, and by what is said and written in them. Low confidences, say below
+0.3, mean that nothing of the kind is there. view_moment shows a picture of a moment: look before you describe one.
+read_transcript tells what is said. Files are named by media_id, clips by clip_id."""
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _WRITES = ToolAnnotations(
@@ -55,6 +56,7 @@ def build_server(services: Services) -> MCPServer[Any]:
         tools.find_similar,
         tools.ask_library,
         tools.list_media,
+        tools.read_transcript,
         tools.index_status,
         tools.get_job,
     ):
@@ -142,6 +144,15 @@ class Tools:
         """A picture of a video at a time, or of a photograph; 512 pixels."""
         picture = await moment_picture(media_id, time, self._services)
         return Image(data=picture, format="jpeg")
+
+    async def read_transcript(
+        self,
+        media_id: int,
+        start: Annotated[float, Field(ge=0, description="Seconds.")] = 0.0,
+        end: Annotated[float | None, Field(gt=0, description="Read long files in parts.")] = None,
+    ) -> Transcript:
+        """What is said in a video or an audio file, line by line with times."""
+        return await get_transcript(media_id, self._services, start, end)
 
     async def list_media(
         self,

@@ -1,7 +1,7 @@
 // Questions about the whole library, or about the open file.
 
 import { has, post } from "./api.js";
-import { byId, count, element, fileName, interval, percent, say, sayProblem } from "./dom.js";
+import { byId, count, element, fileName, interval, percent, say, sayProblem, wordsOf } from "./dom.js";
 import { openHit, openItem } from "./player.js";
 
 /** @import { Chosen, ChosenItem, Hit } from "./types" */
@@ -73,7 +73,8 @@ function shown(item) {
     ),
   );
   const picture = element("img", { src: item.thumbnail_url, alt: "", loading: "lazy" });
-  return [picture, element("span", { class: "words" }, open, ...choices)];
+  const words = wordsOf(item).map((text) => element("span", { class: "quiet" }, text));
+  return [picture, element("span", { class: "words" }, open, ...choices, ...words)];
 }
 
 /**

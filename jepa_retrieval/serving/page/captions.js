@@ -1,17 +1,19 @@
-// The sentences of the open file, where the index keeps captions: the one of the clip that is shown, and all of them.
+// The sentences of the open file: what is said in it, or else the captions of its clips; the present one, and all.
 
 import { get } from "./api.js";
 import { byId, clock, element } from "./dom.js";
 
 /** @import { IndexItem, MediaItem } from "./types" */
 
+/** @typedef {{ start: number, text: string }} Sentence */
+
 const list = byId("captions", HTMLElement);
 const panel = byId("player-captions", HTMLDetailsElement);
 
-/** @type {{ start: number | null, end: number | null, caption: string | null }[]} */
-let clips = [];
+/** @type {Sentence[]} */
+let sentences = [];
 let shown = -1; // the file
-let current = -1; // the clip
+let current = -1; // the sentence
 
 /**
  * @param {MediaItem} item
@@ -19,31 +21,50 @@ let current = -1; // the clip
  * @param {(seconds: number) => void} seek
  */
 export async function loadCaptions(item, index, seek) {
-  clips = [];
+  sentences = [];
   current = -1;
   shown = item.id;
   list.replaceChildren();
   panel.hidden = true;
-  if (!index?.captions || item.kind === "image") return;
-  const found = await get(`/v1/media/${item.id}/clips`);
+  if (item.kind === "image") return;
+  let found = index?.speech ? await linesOf(item) : [];
+  if (!found.length && index?.captions) found = await captionsOf(item);
   if (shown !== item.id) return;
-  clips = found.data;
+  sentences = found;
   list.replaceChildren(
-    ...clips.map((clip) => {
-      const at = element("span", { class: "at" }, clock(clip.start ?? 0));
-      const button = element("button", { type: "button", click: () => seek(clip.start ?? 0) }, at, clip.caption ?? "");
-      return element("li", {}, button);
+    ...sentences.map(({ start, text }) => {
+      const at = element("span", { class: "at" }, clock(start));
+      return element("li", {}, element("button", { type: "button", click: () => seek(start) }, at, text));
     }),
   );
-  panel.hidden = !clips.some((clip) => clip.caption);
+  panel.hidden = !sentences.some(({ text }) => text);
+}
+
+/**
+ * @param {MediaItem} item
+ * @returns {Promise<Sentence[]>}
+ */
+async function linesOf(item) {
+  const found = await get(`/v1/media/${item.id}/transcript`).catch(() => null); // nobody has listened to it yet
+  return found?.lines ?? [];
+}
+
+/**
+ * @param {MediaItem} item
+ * @returns {Promise<Sentence[]>}
+ */
+async function captionsOf(item) {
+  /** @type {{ data: { start: number | null, caption: string | null }[] }} */
+  const { data } = await get(`/v1/media/${item.id}/clips`);
+  return data.map(({ start, caption }) => ({ start: start ?? 0, text: caption ?? "" }));
 }
 
 /** @param {number} seconds */
 export function showCaption(seconds) {
-  const at = clips.findLastIndex((one) => (one.start ?? 0) <= seconds + 1e-3);
+  const at = sentences.findLastIndex(({ start }) => start <= seconds + 1e-3);
   if (at === current || at < 0) return;
   current = at;
-  byId("player-caption", HTMLElement).textContent = clips[at].caption ?? "";
+  byId("player-caption", HTMLElement).textContent = sentences[at].text;
   for (const [number, button] of list.querySelectorAll("button").entries()) {
     button.setAttribute("aria-current", String(number === at));
     if (number === at && panel.open) list.scrollTop = button.offsetTop - list.offsetTop - list.clientHeight / 3;

@@ -146,6 +146,8 @@ export interface ChosenItem {
   start: number | null;
   end: number | null;
   choices: Choice[];
+  said?: string | null;
+  written?: string | null;
   thumbnail_url: string;
 }
 

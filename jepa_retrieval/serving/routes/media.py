@@ -12,13 +12,15 @@ from fastapi import APIRouter, Query, Request, Response
 from indexes.text_patterns import quote_text
 from jepa_retrieval.serving.describe import MEDIA_COLUMNS, media_item, thumbnail_url
 from jepa_retrieval.serving.ids import split_id
+from jepa_retrieval.serving.media_files import clean
 from jepa_retrieval.serving.previews.request import PreviewRequest
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of, read_cursor, write_cursor
 from jepa_retrieval.serving.schemas.common import Filter, Id
-from jepa_retrieval.serving.schemas.media import Clip, Clips, MediaItem, MediaPage
+from jepa_retrieval.serving.schemas.media import Clip, Clips, MediaItem, MediaPage, SaidLine, Transcript
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
+from jepa_retrieval.tasks.encoding.transcript import stored_transcript
 
 router = APIRouter(tags=["media"], prefix="/v1/media")
 
@@ -67,6 +69,18 @@ async def get_clips(media_id: MediaId, using: Using) -> Clips:
     commit, path = file_of(using.indexes, media_id)
     clips = await anyio.to_thread.run_sync(_clips, commit, path, media_id)
     return Clips(data=clips, index_version=commit.version)
+
+
+@router.get("/{media_id}/transcript", responses=responses(404))
+async def get_transcript(
+    media_id: MediaId,
+    using: Using,
+    start: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False, description="Seconds.")] = 0.0,
+    end: Annotated[float | None, Query(gt=0, le=1e9, allow_inf_nan=False)] = None,
+) -> Transcript:
+    """What is said in a file, or in an interval of it, if the index knows."""
+    commit, path = file_of(using.indexes, media_id)
+    return await anyio.to_thread.run_sync(_transcript, commit, path, start, end)
 
 
 @router.get(
@@ -154,6 +168,19 @@ def _clips(commit: Commit, path: str, media_id: int) -> list[Clip]:
         )
         for clip, caption in zip(hits, captions, strict=True)
     ]
+
+
+def _transcript(commit: Commit, path: str, start: float, end: float | None) -> Transcript:
+    found = stored_transcript(commit.index, path)
+    if found is None:
+        raise ProblemError(404, "it is not known what is said in the file; `jepa index --speech` finds out")
+    inside = [line for line in found.lines if line.end > start and (end is None or line.start < end)]
+    lines = [
+        SaidLine(start=round(line.start, 3), end=round(line.end, 3), text=clean(line.text)) for line in inside
+    ]
+    return Transcript(
+        language=found.language, source=clean(found.source), lines=lines, index_version=commit.version
+    )
 
 
 def _clip_at(commit: Commit, path: str, time: float) -> int:

@@ -10,6 +10,7 @@ import anyio.to_thread
 from fastapi import APIRouter
 
 from jepa_retrieval.serving.describe import choice, thumbnail_url
+from jepa_retrieval.serving.media_files import clean
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.tasks import AskRequest, Chosen, ClassifyRequest, Item
@@ -19,6 +20,7 @@ from jepa_retrieval.tasks.asking.ask import Answered, Answers
 from jepa_retrieval.tasks.asking.candidates import Scored
 from jepa_retrieval.tasks.asking.classify import Classification, Classified, classify
 from jepa_retrieval.tasks.asking.clip_set import IndexedClips
+from jepa_retrieval.tasks.asking.evidence import Evidence, evidence_of
 from jepa_retrieval.tasks.asking.indexed import ask_index
 from jepa_retrieval.tasks.searching.stored_clips import Selection
 
@@ -101,7 +103,9 @@ async def _answer(
         for _, result in found
     ]
     return Chosen(
-        data=[_item(commit, item, using) for commit, item in every[: body.limit]],
+        data=await anyio.to_thread.run_sync(
+            lambda: [_item(commit, item, using) for commit, item in every[: body.limit]]
+        ),
         total=len(every),
         candidates=list(dict.fromkeys(name for names in candidates for name in names)),
         index_version=using.indexes.version([commit for commit, _ in chosen]),
@@ -111,6 +115,9 @@ async def _answer(
 
 
 def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
+    words = Evidence(None, None)
+    if isinstance(item, Answered):
+        words = evidence_of(commit.index, item.path, item.start, item.end)
     scored: Sequence[Scored] = item.labels if isinstance(item, Classified) else item.answers
     media_id = commit.media_id(item.path)
     return Item(
@@ -121,5 +128,7 @@ def _item(commit: Commit, item: Classified | Answered, using: Services) -> Item:
         start=item.start,
         end=item.end,
         choices=[choice(one) for one in scored],
+        said=None if words.said is None else clean(words.said),
+        written=None if words.written is None else clean(words.written),
         thumbnail_url=thumbnail_url(media_id, item.start, item.end),
     )

@@ -57,6 +57,23 @@ class Clips(BaseModel):
     index_version: str
 
 
+class SaidLine(BaseModel):
+    """Words that are said one after the other."""
+
+    start: float = Field(description="Seconds.")
+    end: float
+    text: str
+
+
+class Transcript(BaseModel):
+    """What is said in a file, in order of time."""
+
+    language: str | None = Field(description="ISO 639-1; null if it is not known.")
+    source: str = Field(description="The model or the subtitles that say so.")
+    lines: list[SaidLine]
+    index_version: str
+
+
 class IndexItem(BaseModel):
     """One index that is served."""
 

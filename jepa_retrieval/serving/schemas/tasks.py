@@ -90,6 +90,10 @@ class Item(BaseModel):
     start: float | None
     end: float | None
     choices: list[Choice] = Field(description="The most probable first.")
+    said: str | None = Field(
+        default=None, description="Of questions: what is said in it, if the index knows."
+    )
+    written: str | None = Field(default=None, description="Likewise what is written in it.")
     thumbnail_url: str
 
 

@@ -17,8 +17,8 @@ from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.serving.conftest import Running
 
 TOOLS = {
-    "search_moments", "find_similar", "ask_library", "view_moment", "list_media", "index_status", "start_indexing",
-    "get_job",
+    "search_moments", "find_similar", "ask_library", "view_moment", "read_transcript", "list_media", "index_status",
+    "start_indexing", "get_job",
 }  # fmt: skip
 
 

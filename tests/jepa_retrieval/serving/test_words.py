@@ -47,3 +47,19 @@ def test_files_with_sound_only_are_found_and_played(words: Running) -> None:
     assert scores["score"] == [] and [hit["said"] for hit in scores["hits"]] == ["lighthouse keeper"]
     more = words.client.post("/v1/search", json={"query": [{"clip_id": hits[0]["id"]}]})
     assert more.status_code == 422 and "only sound" in more.json()["detail"]
+
+
+def test_the_transcript_of_a_file_is_answered_and_goes_with_answers(words: Running) -> None:
+    files = words.media()
+    said = words.client.get(f"/v1/media/{files['bikes.mp4']['id']}/transcript").json()
+    assert (said["language"], said["source"]) == ("en", "a.srt")
+    assert said["lines"] == [{"start": 0.5, "end": 1.5, "text": "good evening"}]
+    later = words.client.get(f"/v1/media/{files['bikes.mp4']['id']}/transcript", params={"start": 5})
+    assert later.json()["lines"] == []
+    assert words.client.get(f"/v1/media/{files['coffee.png']['id']}/transcript").status_code == 404
+    asked = {"question": "Is there a bicycle?", "per": "file"}
+    items = words.client.post("/v1/ask", json=asked).json()["data"]
+    assert {item["path"]: (item["said"], item["written"]) for item in items} == {
+        "bikes.mp4": ("good evening", None),
+        "coffee.png": (None, "Harbour <b>Coffee</b>"),
+    }
