@@ -19,7 +19,7 @@ class MediaRecord:
     path: str  # relative to the media root, "/" between parts; absolute if the file lies outside the root
     size: int  # bytes
     mtime_ns: int  # modification time, nanoseconds since the epoch
-    content_hash: str = ""  # of the whole file; "" if it could not be read
+    content_hash: str = ""  # of the whole file, of one that failed of its head; "" if it could not be read
     kind: MediaKind = "video"
     duration: float | None = None  # seconds; None for images
     width: int | None = None  # pixels as displayed: after rotation and pixel aspect; None for audio

@@ -9,7 +9,7 @@ error of a library through. `scan` does not raise for a file: it yields a `ScanP
 """
 
 from jepa_retrieval.media.decoders import Decoder, resolve_decoder
-from jepa_retrieval.media.hashing import content_hash, content_tag
+from jepa_retrieval.media.hashing import content_hash, content_tag, head_hash
 from jepa_retrieval.media.paths import decode_path, encode_path
 from jepa_retrieval.media.probing import probe
 from jepa_retrieval.media.scanning import FoundFile, LeftOut, LeftOutReason, Scan, ScanProblem, scan
@@ -54,6 +54,7 @@ __all__ = [
     "decode_path",
     "decode_windows",
     "encode_path",
+    "head_hash",
     "is_source",
     "is_there",
     "probe",

@@ -40,6 +40,25 @@ def content_hash(path: Path, *, on_tick: Callable[[], None] | None = None) -> st
     return digest.hexdigest()
 
 
+def head_hash(path: Path) -> str:
+    """`head:` and the xxh3_128 of the first 1 MiB; of a file elsewhere `tag:` and its ETag.
+
+    It stands for the content of a file that cannot be used, which may be as large as a disk.
+
+    Raises:
+        UnreadableMediaError: the file cannot be read.
+    """
+    import xxhash
+
+    try:
+        if is_remote(path) and (tag := status(path).tag):
+            return content_tag(tag)
+        with open_binary(Path(path)) as file:
+            return f"head:{xxhash.xxh3_128(file.read(_BLOCK)).hexdigest()}"
+    except OSError as error:
+        raise UnreadableMediaError(path, os_reason(error)) from error
+
+
 def content_tag(tag: str) -> str:
     """What stands for the hash of a file elsewhere, which is not read whole: its ETag, marked as such."""
     return f"tag:{tag}"

@@ -156,14 +156,15 @@ def _fetch(
 
 def _without_copies(hits: list[ClipHit], index: Index, pictures: Sequence[Path]) -> list[ClipHit]:
     """The hits without pictures that are, byte for byte, one of `pictures`: these are no step between them."""
-    digests = set()
+    columns, paths = ["path", "kind", "size", "content_hash"], list({hit.path for hit in hits})
+    images = [row for row in index.media(columns=columns, paths=paths).to_pylist() if row["kind"] == "image"]
+    copies = set()
     for path in pictures:
-        with contextlib.suppress(UnreadableMediaError):
-            digests.add(content_hash(path))
-    rows = index.media(
-        columns=["path", "kind", "content_hash"], paths=list({hit.path for hit in hits})
-    ).to_pylist()
-    copies = {row["path"] for row in rows if row["kind"] == "image" and row["content_hash"] in digests}
+        with contextlib.suppress(UnreadableMediaError, OSError):
+            size = path.stat().st_size
+            if alike := [row for row in images if row["size"] == size]:
+                digest = content_hash(path)
+                copies |= {row["path"] for row in alike if row["content_hash"] == digest}
     return [hit for hit in hits if hit.path not in copies]
 
 

@@ -24,7 +24,7 @@ from jepa_retrieval.media import (
     MediaWindow,
     Probed,
     Sampling,
-    content_hash,
+    head_hash,
     is_there,
 )
 from jepa_retrieval.models.parts import Model
@@ -245,7 +245,7 @@ def _record(file: _OpenFile, info: MediaInfo, finished: Finished, sampling: Samp
 def failed_record(text: str, found: FoundFile, reason: str) -> MediaRecord:
     """The record of a file that could not be indexed, by its stored path."""
     try:
-        digest = content_hash(found.path)
+        digest = head_hash(found.path)
     except UnreadableMediaError:
         digest = ""  # unreadable: the next run tries again
     return MediaRecord(

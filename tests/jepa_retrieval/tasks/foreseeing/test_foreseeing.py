@@ -237,7 +237,8 @@ def test_a_plan_leads_from_one_picture_to_the_other(
         for name, kind in (("copy.png", "image"), ("other.mp4", "video")):
             tokens = np.tile(unit_of(("dog",)), (2, 1)).astype(np.float16)
             clip = ClipRecord(0.0, 2.0, unit_of(("dog",)), tokens=tokens)
-            writer.put(MediaRecord(name, 1, 1, content_hash=digest, kind=kind), [clip])  # type: ignore[arg-type]
+            size = (tmp_path / "a.png").stat().st_size
+            writer.put(MediaRecord(name, size, 1, content_hash=digest, kind=kind), [clip])  # type: ignore[arg-type]
     paths = [step.path for step in plan(tmp_path / "a.png", "b.png", index, model, dynamics, steps=5).steps]
     assert sorted(paths) == ["both.mp4", "cars.mp4", "cats.mp4", "dogs.mp4", "other.mp4"]
 

@@ -110,6 +110,18 @@ class BlindToRed(ColourModel):
         return np.where(red[:, np.newaxis], np.float32(np.nan), embeddings)
 
 
+def test_a_damaged_file_as_large_as_a_disk_is_not_read_whole(index: Index, folder: Path) -> None:
+    for name in ("a.mp4", "b.png", "c.mkv"):
+        with (folder / name).open("wb") as file:
+            file.truncate(1 << 40)  # bytes, none of which takes space
+    report = run(index, folder)
+    assert {failure.path for failure in report.failed} == {"a.mp4", "b.png", "c.mkv"}
+    hashes = {record.content_hash for record in index.known_files().values()}
+    assert len(hashes) == 1 and hashes.pop().startswith("head:")
+    again = run(index, folder)
+    assert (again.failed, again.failed_before) == ([], 3)  # they can be read, and have not changed
+
+
 def test_a_file_that_cannot_be_stored_is_named_and_the_rest_goes_on(index: Index, folder: Path) -> None:
     for name, colour in (("red", RED), ("green", GREEN), ("blue", BLUE)):
         make_picture(folder / f"{name}.png", colour=colour)
