@@ -54,7 +54,8 @@ def head_hash(path: Path) -> str:
         if is_remote(path) and (tag := status(path).tag):
             return content_tag(tag)
         with open_binary(Path(path)) as file:
-            return f"head:{xxhash.xxh3_128(file.read(_BLOCK)).hexdigest()}"
+            head = file.read(_BLOCK) or b""  # None of what has nothing to read now, such as files in /proc
+            return f"head:{xxhash.xxh3_128(head).hexdigest()}"
     except OSError as error:
         raise UnreadableMediaError(path, os_reason(error)) from error
 

@@ -17,7 +17,7 @@ from jepa_retrieval.media.limits import MAX_DURATION
 from jepa_retrieval.media.reasons import NO_SOUND, library_reason
 from jepa_retrieval.media.types import MediaInfo, ReadReport
 from jepa_retrieval.media.video.cut_off import is_cut_off
-from jepa_retrieval.media.video.origin import clock_origin
+from jepa_retrieval.media.video.origin import clock_origin, stated_length
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _last_end(container: InputContainer, stream: AudioStream, on_tick: Callable[
 
 
 def _stated_seconds(container: InputContainer) -> float | None:
-    seconds = (container.duration or 0) / av.time_base
+    seconds = stated_length(container, clock_origin(container, None)) or 0.0
     return seconds if math.isfinite(seconds) and 0 < seconds < MAX_DURATION else None
 
 

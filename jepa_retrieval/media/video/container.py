@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, MAX_UNDECIDED_BYTES, size_problem
 from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO, ONLY_SOUND
-from jepa_retrieval.media.video.origin import clock_origin, shown_stream
+from jepa_retrieval.media.video.origin import clock_origin, shown_stream, stated_length
 from jepa_retrieval.media.video.packet_clock import PacketClock
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class Video:
             return _believable(
                 (stream.start_time or 0) * self.time_base + stream.duration * self.time_base - self.origin
             )
-        return _believable(self.container.duration / av.time_base) if self.container.duration else None
+        length = stated_length(self.container, self.origin)
+        return None if length is None else _believable(length)
 
     @property
     def duration(self) -> float | None:

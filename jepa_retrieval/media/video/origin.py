@@ -11,6 +11,11 @@ from av.video.stream import VideoStream
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+_STATE_THE_END = (
+    "matroska,webm",
+    "nut",
+)  # formats whose headers state when the last picture ends, by its stamp
+
 
 def shown_stream(container: InputContainer) -> VideoStream | None:
     """The video stream that a player would show, cover art of music being none; None without."""
@@ -36,3 +41,16 @@ def clock_origin(container: InputContainer, stream: VideoStream | None) -> float
     if container.start_time is not None:
         starts.append(container.start_time / av.time_base)
     return min(starts, default=0.0)
+
+
+def stated_length(container: InputContainer, origin: float) -> float | None:
+    """Seconds from `origin` to the end that the header states for all streams; None if it states none.
+
+    In Matroska some programs write the end by its stamp, others the length. The shorter is taken where stamps begin
+    late: a file that is whole must not be called cut off.
+    """
+    if not container.duration:
+        return None
+    stated = container.duration / av.time_base
+    late = container.format.name in _STATE_THE_END and 0 < origin < stated
+    return stated - origin if late else stated

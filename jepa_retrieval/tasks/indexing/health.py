@@ -12,6 +12,7 @@ from PIL import Image
 from indexes import Index, Problem, arrays
 from indexes.health import COLLAPSED, CONSTANT
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.media import is_there
 from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_whole
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -134,7 +135,8 @@ def _mixed(index: Index, model: Model) -> Iterator[Problem]:
 
 def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
     known = index.known_files()
-    gone = [path for path in known if not exists(root.to_path(path))]
+    # A link that leads nowhere is there, and is in the index as failed.
+    gone = [path for path in known if not (exists(root.to_path(path)) or is_there(root.to_path(path)))]
     if gone:
         detail = f"{len(gone)} files are in the index and not on disk, the first is {gone[0]}"
         remedy = (

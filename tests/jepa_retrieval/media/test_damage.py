@@ -6,8 +6,11 @@ import struct
 import subprocess
 import sys
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError
@@ -139,6 +142,26 @@ def test_sound_that_ends_later_is_no_cut(tmp_path: Path, suffix: str) -> None:
     report = ReadReport()
     list(read_windows(DecodeRequest(video, image_size=SIZE), report=report))
     assert report.partial == []
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "nut", "flv", "mp4", "mov", "avi"])
+def test_stamps_that_begin_late_are_no_cut(tmp_path: Path, suffix: str) -> None:
+    """As in a part that was copied out of a recording with its stamps: some headers state the end by its stamp."""
+    codec = {"webm": "vp8", "flv": "flv"}.get(suffix, "mpeg4")
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(70, 110):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    report = ReadReport()
+    list(read_windows(DecodeRequest(path, image_size=SIZE), report=report))
+    assert report.partial == []
+    late = 7 if suffix == "avi" else 0  # it has no stamps: empty packets stand for the time before
+    assert report.duration == pytest.approx(4 + late, abs=0.15)
 
 
 def test_recordings_joined_in_a_format_that_does_not_allow_it(tmp_path: Path) -> None:

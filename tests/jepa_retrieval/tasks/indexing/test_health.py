@@ -59,3 +59,15 @@ def test_clips_that_show_the_same_may_have_like_embeddings(
     assert differing == {what}
     assert found(tmp_path / "none", vector, lambda _: None) == {what}
     assert found(tmp_path / "damaged", vector, lambda _: b"no picture") == {what}
+
+
+def test_a_link_that_leads_nowhere_is_no_file_that_is_gone(tmp_path: Path) -> None:
+    index = Index.create(
+        tmp_path / "index", model="colour", prompt="", fingerprint="colour", embedding_size=SIZE
+    )
+    (tmp_path / "broken.mp4").symlink_to("nowhere.mp4")
+    with index.writer() as writer:
+        for name in ("broken.mp4", "gone.mp4"):
+            writer.put(MediaRecord(name, 0, 0, state="failed", error="no such file or folder"), [])
+    (problem,) = find_problems(index, ColourModel, MediaRoot(tmp_path))
+    assert problem.detail == "1 files are in the index and not on disk, the first is gone.mp4"

@@ -122,6 +122,15 @@ def test_a_damaged_file_as_large_as_a_disk_is_not_read_whole(index: Index, folde
     assert (again.failed, again.failed_before) == ([], 3)  # they can be read, and have not changed
 
 
+def test_a_link_into_the_system_is_named(index: Index, folder: Path) -> None:
+    for name in ("mem", "kmsg", "environ"):  # that claim to be empty files, and are not, or cannot be read
+        (folder / f"{name}.mp4").symlink_to(f"/proc/self/{name}" if name != "kmsg" else "/proc/kmsg")
+    make_picture(folder / "good.png", colour=GREEN)
+    report = run(index, folder)
+    assert report.indexed == 1
+    assert {failure.path for failure in report.failed} == {"mem.mp4", "kmsg.mp4", "environ.mp4"}
+
+
 def test_a_file_that_cannot_be_stored_is_named_and_the_rest_goes_on(index: Index, folder: Path) -> None:
     for name, colour in (("red", RED), ("green", GREEN), ("blue", BLUE)):
         make_picture(folder / f"{name}.png", colour=colour)
