@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit
-from jepa_retrieval.media.pictures.delays import read_delays
+from jepa_retrieval.media.limits import MAX_ANIMATION_FRAMES, MAX_ANIMATION_PIXELS, Limit, size_problem
+from jepa_retrieval.media.pictures.delays import gif_extents, read_delays
 from jepa_retrieval.media.pictures.opening import own_limit
 from jepa_retrieval.media.pictures.still import decode_reason, scale
 from jepa_retrieval.media.sampling import SamplingPlan, SlotPicker
@@ -87,10 +87,17 @@ def _visit(
 ) -> Iterator[tuple[float, float]]:
     """Decode one frame after the other into `image`: when it is shown from and to, seconds. Stops at damage."""
     start = 0.0
-    pixels = image.width * image.height
+    pixels = 0  # of the frames so far
+    extents = gif_extents(path) if image.format == "GIF" else []
+    width, height = image.size
     for number in itertools.count():
         if on_tick is not None:
             on_tick()
+        if number < len(extents):  # a frame that is larger than the picture makes it larger
+            width, height = max(width, extents[number][0]), max(height, extents[number][1])
+            if problem := size_problem(width, height):
+                _stop_at_size(path, number, start, problem, report)
+                return
         if exceeded := _exceeded(number, pixels):
             if _has(image, number):
                 report.partial.append(f"{start:.1f} seconds were read; {exceeded}")
@@ -106,20 +113,28 @@ def _visit(
                 raise UnreadableMediaError(path, decode_reason(error)) from error
             report.partial.append(f"is damaged: {start:.1f} seconds are there")
             return
+        pixels += width * height
         end = start + _shown(float(image.info.get("duration") or 0) / 1000.0)
         yield start, end
         start = end
 
 
+def _stop_at_size(path: Path, number: int, start: float, problem: str, report: ReadReport) -> None:
+    """Say that a frame is too large; of the first one raise `UnreadableMediaError`."""
+    if number == 0:
+        raise UnreadableMediaError(path, problem)
+    report.partial.append(f"is damaged: {start:.1f} seconds are there; then {problem}")
+
+
 def _exceeded(frames: int, pixels: int) -> str | None:
-    """Which limit is reached after `frames` frames of `pixels` pixels each."""
+    """Which limit is reached after `frames` frames of `pixels` pixels together."""
 
     def told(limit: Limit, of: str) -> str:
         return f"the limit of an animated picture is {limit.value:,} {of} (${limit.variable} raises it)"
 
     if frames >= MAX_ANIMATION_FRAMES.value:
         return told(MAX_ANIMATION_FRAMES, "frames")
-    if frames * pixels >= MAX_ANIMATION_PIXELS.value:
+    if pixels >= MAX_ANIMATION_PIXELS.value:
         return told(MAX_ANIMATION_PIXELS, "pixels in all frames")
     return None
 

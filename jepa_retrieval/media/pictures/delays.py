@@ -1,7 +1,8 @@
-"""How long the frames of an animated picture are shown, read from its chunks without decoding any."""
+"""How long the frames of an animated picture are shown, and how far they reach, read without decoding any."""
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import struct
 from collections.abc import Callable, Iterator
@@ -29,6 +30,18 @@ def read_delays(path: Path, form: str | None) -> list[float]:
         return []
 
 
+def gif_extents(path: Path) -> list[tuple[int, int]]:
+    """Where the frames of a GIF end, pixels from the left and from the top, as far as its chunks are not damaged.
+
+    A frame may be larger than the picture that the header states.
+    """
+    found: list[tuple[int, int]] = []
+    with contextlib.suppress(OSError, ValueError, IndexError, struct.error), contents(path) as data:
+        for _, right, bottom in _gif_frames(data):
+            found.append((right, bottom))
+    return found
+
+
 def _webp(data: Bytes) -> Iterator[float]:
     """ANMF chunks, https://developers.google.com/speed/webp/docs/riff_container"""
     position = 12
@@ -51,7 +64,14 @@ def _png(data: Bytes) -> Iterator[float]:
 
 
 def _gif(data: Bytes) -> Iterator[float]:
-    """Graphic control extensions and image descriptors, https://www.w3.org/Graphics/GIF/spec-gif89a.txt"""
+    return (delay for delay, _, _ in _gif_frames(data))
+
+
+def _gif_frames(data: Bytes) -> Iterator[tuple[float, int, int]]:
+    """Delay, right and bottom end of each frame, from graphic control extensions and image descriptors.
+
+    https://www.w3.org/Graphics/GIF/spec-gif89a.txt
+    """
     position = 13 + _colour_table(data[10])
     delay = 0.0
     while data[position] != 0x3B:  # the trailer
@@ -60,7 +80,8 @@ def _gif(data: Bytes) -> Iterator[float]:
                 delay = struct.unpack_from("<H", data, position + 4)[0] / 100
             position += 2
         elif data[position] == 0x2C:  # an image
-            yield delay
+            left, top, width, height = struct.unpack_from("<HHHH", data, position + 1)
+            yield delay, left + width, top + height
             delay = 0.0
             position += 11 + _colour_table(data[position + 9])
         else:

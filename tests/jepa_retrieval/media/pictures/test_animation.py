@@ -1,11 +1,13 @@
 """Animated pictures: times, intervals, and how much of a long one is decoded."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import DecodeRequest, ReadReport, probe, read_windows
 from jepa_retrieval.media.pictures.delays import read_delays
 from tests.jepa_retrieval.media.conftest import SIZE, Read
@@ -92,3 +94,32 @@ def test_a_damaged_animation_is_read_up_to_the_damage(tmp_path: Path) -> None:
     windows = list(read_windows(DecodeRequest(path, image_size=SIZE), report=report))
     assert 2.0 < (windows[-1].end or 0.0) < 7.0
     assert report.partial[0].startswith("is damaged: ")
+
+
+@pytest.mark.parametrize(("frame", "size"), [(1, 60_000), (2, 40_000), (2, 65_535)])
+def test_a_frame_far_larger_than_its_picture_takes_no_memory(tmp_path: Path, frame: int, size: int) -> None:
+    """The picture would grow with it, to billions of pixels."""
+    path = make_animation(tmp_path / "a.gif", delays=[1.0, 1.0, 1.0], scenes=[RED, GREEN, BLUE])
+    data = bytearray(path.read_bytes())
+    at = -1
+    for _ in range(frame + 1):
+        at = data.index(b"\x21\xf9\x04", at + 1)  # before each frame
+    struct.pack_into("<HH", data, at + 8 + 5, size, size)
+    path.write_bytes(data)
+    report = ReadReport()
+    (window,) = read_windows(DecodeRequest(path, image_size=SIZE), report=report)
+    assert window.end == pytest.approx(frame)
+    (reason,) = report.partial
+    assert reason.startswith(
+        f"is damaged: {frame:.1f} seconds are there; then its picture of {size} x {size} "
+    )
+    assert probe(path).duration == pytest.approx(3.0)
+
+
+def test_a_first_frame_far_larger_than_its_picture_is_refused(tmp_path: Path) -> None:
+    path = make_animation(tmp_path / "a.gif", delays=[1.0, 1.0], scenes=[RED, GREEN])
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<HH", data, data.index(b"\x21\xf9\x04") + 8 + 5, 50_000, 50_000)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableMediaError, match="50000 x 50000 pixels is larger than the limit"):
+        list(read_windows(DecodeRequest(path, image_size=SIZE)))
