@@ -26,10 +26,10 @@ SIZE = (256, 144)
 
 # Notes when Enter is pressed, and when the first picture of a hit has been loaded after it.
 _NOTE = """
-addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (event) => {
   if (event.key === "Enter") window.noted = { enter: performance.now(), picture: null };
 }, true);
-addEventListener("load", (event) => {
+document.addEventListener("load", (event) => {
   if (event.target?.closest?.(".card") && window.noted) window.noted.picture ??= performance.now();
 }, true);
 """

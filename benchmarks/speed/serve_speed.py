@@ -55,7 +55,7 @@ def main() -> None:
             other = Path(temporary) / "new"
             Library.create(options.media, index=other)
             with serving(folder, other) as server:
-                table += while_indexing(server, folder.name, other.name, options.searches)
+                table += while_indexing(server, options.searches)
         else:
             print("searches while a folder is being indexed are left out: --media names a folder")
     print_table(["over HTTP", "result"], table)
@@ -170,11 +170,10 @@ def _rate(server: Server, clients: int, seconds: float, salt: str) -> float:
     return float(done.stdout)
 
 
-def while_indexing(server: Server, searched: str, indexed: str, searches: int) -> list[list[object]]:
-    """Searches in one index while a job of the server fills another one; both are given by name."""
+def while_indexing(server: Server, searches: int) -> list[list[object]]:
+    """Searches in the first index of a server while a job of it fills the second one."""
     connection = http.client.HTTPConnection(server.host, server.port)
-    names = [item["name"] for item in _asked(connection, "GET", "/v1/indexes")["data"]]
-    assert names == [searched, indexed], names
+    searched, indexed = (item["name"] for item in _asked(connection, "GET", "/v1/indexes")["data"])
     job = _asked(connection, "POST", "/v1/jobs/index", {"index": indexed})
     url, seconds = f"/v1/jobs/{job['id']}", []
     time.sleep(5)  # until it decodes
@@ -196,17 +195,15 @@ def while_indexing(server: Server, searched: str, indexed: str, searches: int) -
 
 
 def memory(server: Server, requests: int) -> list[list[object]]:
-    """Resident memory after a tenth of the requests and after all of them."""
-    connection = http.client.HTTPConnection(server.host, server.port)
-    early = 0.0
-    for number in range(requests):
-        _ask(connection, f"{QUERIES[number % len(QUERIES)]}, request {number}")
-        if number + 1 == max(1, requests // 10):
-            early = server.resident_mb()
-    return [
-        [f"memory after {max(1, requests // 10):,} requests, MB", f"{early:.0f}"],
-        [f"memory after {requests:,} requests, MB", f"{server.resident_mb():.0f}"],
-    ]
+    """Resident memory after about a tenth of the requests of many clients, and after all of them."""
+    told: list[tuple[int, float]] = []
+    done = 0.0
+    for wanted in (requests / 10, requests):
+        while done < wanted:
+            seconds = 10.0
+            done += seconds * _rate(server, CLIENTS, seconds, f"request {done:.0f}")
+        told.append((round(done), server.resident_mb()))
+    return [[f"memory after {number:,} requests, MB", f"{megabytes:.0f}"] for number, megabytes in told]
 
 
 async def clients(host: str, port: int, count: int, seconds: float, salt: str) -> float:

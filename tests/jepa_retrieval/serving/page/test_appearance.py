@@ -65,6 +65,7 @@ def test_on_a_phone_nothing_is_cut_off(browser: Browser, address: str) -> None:
         .filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
         .filter(([, box]) => box.height < 24 || box.width < 18).map(([html]) => html)"""
     assert page.evaluate(small) == []
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
     page.get_by_role("button", name="Files").click()
     assert page.evaluate(fits)
     context.close()
