@@ -54,7 +54,7 @@ def index(
             envvar="JEPA_INDEX",
             metavar="DIR",
             parser=parse_path,
-            help="Folder of the index. Default: the nearest .jepa at or above PATH, else a new PATH/.jepa.",
+            help="Folder of the index, or s3://... Default: the nearest .jepa at or above PATH, else PATH/.jepa.",
         ),
     ] = None,
     model: Annotated[

@@ -95,7 +95,7 @@ def index_folder(given: Path | None) -> Path:
     if given is None:
         return nearest_index()
     folder = existing_index(given)
-    if not is_index(folder):
+    if not is_remote(folder) and not is_index(folder):
         variable = "$JEPA_INDEX: " if is_from_environment(given) else ""
         why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
         raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
@@ -156,10 +156,14 @@ class Target:
         folder = _nearest_or_new(present) if given is None else _named(given)
         if elsewhere:
             media = _only_prefix(absolute_paths) or folder.parent
-        elif folder.name == INDEX_NAME:
+        elif folder.name == INDEX_NAME and not is_remote(folder):
             media = folder.parent
         else:
             media = _common_folder(present or absolute_paths)
+        if is_remote(folder):
+            from jepa_retrieval.stores.stored_index import stored_index_exists
+
+            return cls(folder, media, model, prompt, not stored_index_exists(folder), False)
         return cls(folder, media, model, prompt, not is_index(folder), folder.exists())
 
     def open_or_create(self, *, rebuild: bool) -> Library:
@@ -167,7 +171,7 @@ class Target:
         from jepa_retrieval.library import Library
 
         if self.is_new:
-            console.note(f"Creating a new index in {self.folder}")
+            console.note(f"Creating a new index in {url_of(self.folder)}")
             return self._create(self.folder, chosen_model(self.model))
         library = Library.open(self.folder)
         if not rebuild:
@@ -178,7 +182,7 @@ class Target:
         """Delete a new index in which nothing was stored; a folder that was there before stays."""
         library.records.refresh()
         if library.records.count_clips() == 0:
-            shutil.rmtree(self.folder)
+            shutil.rmtree(library.folder)
             if self.folder_existed:
                 self.folder.mkdir()
 
@@ -190,7 +194,7 @@ class Target:
         with tempfile.TemporaryDirectory(prefix="jepa-dry-run-") as scratch:
             yield (
                 Library.open(self.folder)
-                if is_index(self.folder)
+                if not self.is_new
                 else self._create(Path(scratch) / "index", model_name(self.model))
             )
 

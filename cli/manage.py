@@ -14,6 +14,7 @@ from cli.locate import index_folder, open_library
 from cli.options import IndexOption, JsonOption
 from cli.paths import parse_path_text
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import is_remote, url_of
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -84,13 +85,13 @@ def verify(index: IndexOption = None, json: JsonOption = False) -> None:
     from indexes.health import manifest_problem
 
     folder = index_folder(index)
-    unopened = manifest_problem(folder)
+    unopened = None if is_remote(folder) else manifest_problem(folder)
     problems = open_library(folder).verify() if unopened is None else [unopened]
     if json:
-        console.result_json({"index": str(folder), "problems": [asdict(problem) for problem in problems]})
+        console.result_json({"index": url_of(folder), "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
             console.results([f"{problem.what}: {problem.detail}", f"  Remedy: {problem.remedy}"])
         if not problems:
-            console.result(f"{folder}: no problems found.")
+            console.result(f"{url_of(folder)}: no problems found.")
     raise typer.Exit(1 if problems else 0)

@@ -24,8 +24,10 @@ def is_index(folder: Path) -> bool:
 
 
 def existing_index(folder: Path | str) -> Path:
-    """`folder/.jepa` if there is such a folder, else `folder` itself; absolute."""
+    """`folder/.jepa` if there is such a folder, else `folder` itself; absolute. One in a store as it is."""
     folder = absolute(folder)
+    if is_remote(folder):
+        return folder
     inside = folder / INDEX_NAME
     return inside if inside.is_dir() else folder
 

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
-from indexes import Index, SearchSettings
+from indexes import Index, IndexWriteError, SearchSettings
 from indexes.milvus.address import is_address
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.index_folder import INDEX_NAME, existing_index, find_index, folders_of_new_index
 from jepa_retrieval.library_search import SearchableIndex
 from jepa_retrieval.library_states import StateVerbs
 from jepa_retrieval.models import load_model
+from jepa_retrieval.source_paths import is_remote
+from jepa_retrieval.stores.mirror import IndexMirror
+from jepa_retrieval.stores.stored_index import StoredIndex, changing, open_index, renewed
 from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
 from jepa_retrieval.tasks.searching.search import SearchResult
@@ -52,17 +55,20 @@ class Library(SearchableIndex, StateVerbs):
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
-        """Open the index `folder`, the one in `folder/.jepa`, or a published one by its address.
+        """Open the index `folder`, the one in `folder/.jepa`, or one elsewhere by its address.
+
+        An index in an object store (s3://bucket/key) is copied to the user's cache. One that was published to Milvus
+        (milvus+http://...) is searched there.
 
         Raises:
             IndexNotFoundError: there is none.
-            IndexStoreError: of a published one: packages are missing, or Milvus does not answer.
+            IndexStoreError: of one elsewhere: packages are missing, or its server does not answer.
         """
         if is_address(folder):
             from indexes.milvus.index import MilvusIndex
 
             return cls(MilvusIndex.open(folder))
-        return cls(Index.open(existing_index(folder)))
+        return cls(open_index(existing_index(folder)))
 
     @classmethod
     def create(
@@ -77,7 +83,8 @@ class Library(SearchableIndex, StateVerbs):
 
         Args:
             media: the folder that stored paths are relative to.
-            index: where the index goes; None for `.jepa` in `media`.
+            index: where the index goes, a folder or an address s3://bucket/key; None for `.jepa` in `media`. What is
+                in a store appears there at the end of the first `index`.
             model: a name that `jepa_retrieval.models.list_models` knows.
             prompt: the query X_Q that clips are predicted with; None for the model's own.
 
@@ -85,7 +92,13 @@ class Library(SearchableIndex, StateVerbs):
             UsageError: `media` is no existing folder, or the model is unknown.
             IndexWriteError: there is an index already, or the folder cannot be written.
         """
-        root, folder = folders_of_new_index(media, index)
+        root, place = folders_of_new_index(media, index)
+        mirror = IndexMirror(place) if is_remote(place) else None
+        if mirror is not None and mirror.exists():
+            raise IndexWriteError(
+                f"{mirror.url} is an index already: open it with Library.open({mirror.url!r})"
+            )
+        folder = place if mirror is None else mirror.folder
         loaded = load_model(model)
         created = Index.create(
             folder,
@@ -96,7 +109,7 @@ class Library(SearchableIndex, StateVerbs):
             # An index beside its media moves with it, so it must not remember where that was.
             media_root=None if folder == root / INDEX_NAME else root,
         )
-        return cls(created)
+        return cls(created if mirror is None else StoredIndex(mirror))
 
     def __repr__(self) -> str:
         return f"Library.open({str(self.folder)!r})"
@@ -146,17 +159,19 @@ class Library(SearchableIndex, StateVerbs):
             report = update.dry_run(self._index, embed_all=rebuild)
             report.seconds = time.monotonic() - began
             return report
-        if rebuild:
-            self._index, report = update.rebuild(self._index, model=model, prompt=prompt)
-            self.__dict__.pop("model", None)
-        else:
-            report = update.apply(self._index, self.model)
-            self._index.refresh()
-        self.__dict__.pop("media_root", None)
-        if report.indexed:
-            # A first use converts it, which needs PyTorch: the first search must not wait for that.
-            _ = self.model.y_encoder
-        self.calibrate()
+        with changing(self._index):
+            if rebuild:
+                new, report = update.rebuild(self._index, model=model, prompt=prompt)
+                self._index = renewed(self._index, new)
+                self.__dict__.pop("model", None)
+            else:
+                report = update.apply(self._index, self.model)
+                self._index.refresh()
+            self.__dict__.pop("media_root", None)
+            if report.indexed:
+                # A first use converts it, which needs PyTorch: the first search must not wait for that.
+                _ = self.model.y_encoder
+            self.calibrate()
         report.clips = self._index.stats().clips
         report.seconds = time.monotonic() - began
         return report
@@ -229,9 +244,10 @@ class Library(SearchableIndex, StateVerbs):
         """Forget a file or a folder, or a list of them; the media stay on disk. Returns how many files were known."""
         from jepa_retrieval.tasks.indexing.remove import remove_files
 
-        removed = remove_files(self._index, as_paths("paths", paths), self.media_root)
-        self._index.refresh()
-        self._calibrate_if_possible()
+        with changing(self._index):
+            removed = remove_files(self._index, as_paths("paths", paths), self.media_root)
+            self._index.refresh()
+            self._calibrate_if_possible()
         return removed
 
     def optimize(self, settings: SearchSettings | None = None) -> None:
@@ -243,9 +259,10 @@ class Library(SearchableIndex, StateVerbs):
         Raises:
             IndexStoreError: searching so many clips takes more memory than the settings allow.
         """
-        self._index.maintenance.optimize(settings=settings)
-        self._index.refresh()
-        self._calibrate_if_possible()
+        with changing(self._index):
+            self._index.maintenance.optimize(settings=settings)
+            self._index.refresh()
+            self._calibrate_if_possible()
 
     def publish(self, to: str, *, on_progress: OnProgress | None = None) -> PublishReport:
         """Mirror the index to Milvus: what is new, changed and removed since it was published last is sent.

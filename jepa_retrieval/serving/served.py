@@ -21,11 +21,14 @@ from jepa_retrieval.models.runtime.model import RuntimeModel
 from jepa_retrieval.serving.file_table import FileTable
 from jepa_retrieval.serving.ids import MAX_INDEXES, outer_id, split_id
 from jepa_retrieval.serving.problems import ProblemError
+from jepa_retrieval.source_paths import is_remote
+from jepa_retrieval.stores.mirror import IndexMirror
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, null_distribution
 
 logger = logging.getLogger(__name__)
 
+_PULL_SECONDS = 10.0  # for which a store is not asked for new commits again
 _MAX_SHARE = 0.2  # of the time that may go into taking up new commits, while another process writes many
 
 
@@ -88,10 +91,18 @@ class Commit:
 
 
 class ServedIndex:
-    """One index on disk, as of its newest commit."""
+    """One index, as of its newest commit.
 
-    def __init__(self, folder: Path, number: int, name: str, models: _Models) -> None:
-        self.folder = folder
+    Attributes:
+        place: where it is, a folder or a path in a store.
+        folder: where its files are on this machine.
+    """
+
+    def __init__(self, place: Path, number: int, name: str, models: _Models) -> None:
+        self.place = place
+        self._mirror = IndexMirror(place) if is_remote(place) else None
+        self.folder = place if self._mirror is None else self._mirror.folder
+        self._pull()
         self.number = number
         self.name = name
         self._models = models
@@ -113,11 +124,19 @@ class ServedIndex:
             began = time.monotonic()
             if began < self._not_before and not at_once:
                 return False
+            if at_once or began >= self._pull_at:
+                self._pull()
             if read_manifest(self.folder) == self._commit.index.manifest:
                 return False
             self._commit = self._open()
             self._not_before = time.monotonic() + (time.monotonic() - began) / _MAX_SHARE
             return True
+
+    def _pull(self) -> None:
+        """Bring the copy of an index in a store up to date."""
+        self._pull_at = time.monotonic() + _PULL_SECONDS
+        if self._mirror is not None:
+            self._mirror.pull()
 
     def _open(self) -> Commit:
         index = Index.open(self.folder)

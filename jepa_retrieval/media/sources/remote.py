@@ -79,16 +79,21 @@ def describe(path: Path) -> RemoteFile:
         before = _recent.get(path)
     if before is not None and asked - before[0] < _RECENT_SECONDS:
         return before[1]
-    system, name = _system(path)
-    found = _patiently(lambda: system.info(name))
-    if found.get("type") == "directory":
-        raise IsADirectoryError(errno.EISDIR, "is a folder")
-    file = _file(path, found)
+    file = look(path)
     with _lock:
         for old in [other for other, (when, _) in _recent.items() if asked - when > _RECENT_SECONDS]:
             del _recent[old]
         _recent[path] = (asked, file)
     return file
+
+
+def look(path: Path) -> RemoteFile:
+    """What the store says of a file now; errors as of `describe`."""
+    system, name = file_system(path)
+    found = patiently(lambda: system.info(name))
+    if found.get("type") == "directory":
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    return _file(path, found)
 
 
 def forget() -> None:
@@ -104,8 +109,8 @@ def listing(path: Path) -> list[RemoteFile]:
     """
     if url_of(path).startswith("http"):
         return [describe(path)]
-    system, name = _system(path)
-    found = _patiently(lambda: system.find(name, detail=True))
+    system, name = file_system(path)
+    found = patiently(lambda: system.find(name, detail=True))
     if not found:
         return [describe(path)]
     root = name.rstrip("/")
@@ -129,7 +134,7 @@ class RangeFile(SeekableFile):
     def __init__(self, file: RemoteFile) -> None:
         super().__init__(file.path.name, file.size)
         self._file = file
-        self._system, self._name = _system(file.path)
+        self._system, self._name = file_system(file.path)
         self.bytes_read = 0
         self._next = -1  # the block after the last that was fetched
         self._ahead = 1
@@ -158,7 +163,7 @@ class RangeFile(SeekableFile):
             return
         begins, ends = zip(*wanted, strict=True)
         names = [self._name] * len(wanted)
-        pieces = _patiently(lambda: self._system.cat_ranges(names, [*begins], [*ends], on_error="raise"))
+        pieces = patiently(lambda: self._system.cat_ranges(names, [*begins], [*ends], on_error="raise"))
         self._count(sum(map(len, pieces)))
         self._ranges = [
             (begin, piece)
@@ -190,7 +195,7 @@ class RangeFile(SeekableFile):
         self._ahead = min(self._ahead * 2, _MAX_BLOCKS) if number == self._next else 1
         begin = number * _BLOCK
         end = min(begin + self._ahead * _BLOCK, self._size)
-        data = _patiently(lambda: self._fetch(begin, end))
+        data = patiently(lambda: self._fetch(begin, end))
         self._next = number + -(-len(data) // _BLOCK)
         with _lock:
             for at in range(0, len(data), _BLOCK):
@@ -222,7 +227,7 @@ def _merged(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int
     return merged
 
 
-def _system(path: Path) -> tuple[Any, str]:
+def file_system(path: Path) -> tuple[Any, str]:
     """The fsspec file system of a path, and the path's name there."""
     import fsspec
 
@@ -238,7 +243,7 @@ def _system(path: Path) -> tuple[Any, str]:
     return system, name
 
 
-def _patiently(request: Callable[[], T]) -> T:
+def patiently(request: Callable[[], T]) -> T:
     """Ask a store, again and again if it fails; what it answers with is an OSError without addresses or headers."""
     began = time.monotonic()
     for attempt in range(_ATTEMPTS):
@@ -269,12 +274,20 @@ def _final(error: Exception) -> Exception | None:
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError) or status in _FORBIDDEN:
         return PermissionError(errno.EACCES, "permission denied")
+    if isinstance(error, FileExistsError) or _is_refused_condition(error):
+        return FileExistsError(errno.EEXIST, "is there already, or has changed")
     if isinstance(error, _FINAL):
         return error
     if "Credentials" in type(error).__name__ or "NoAuth" in type(error).__name__:
         # Not EACCES, whose usual words would say less.
         return OSError(errno.EHOSTUNREACH, "there are no credentials for it in the environment")
     return None
+
+
+def _is_refused_condition(error: Exception) -> bool:
+    """Whether a store refused to write because the file is not as the request says."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") == "PreconditionFailed"
 
 
 def _no_answer(error: Exception) -> str:

@@ -181,7 +181,7 @@ async def _work(job: Job) -> None:
         "-m",
         "jepa_retrieval.serving.jobs.process",
         job.kind,
-        str(job.served.folder),
+        str(job.served.place),
         json.dumps(job.options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,106 @@
+"""The objects below one prefix of an object store, by their names below it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.sources.remote import RemoteFile, file_system, listing, look, patiently
+from jepa_retrieval.source_paths import url_of
+
+_WRITABLE = "s3://"  # others do not replace an object on the condition that it is a known one
+
+
+class StoreFolder:
+    """A folder in an object store.
+
+    Every method raises an OSError, with a reason that holds no address, if the store refuses or does not answer.
+
+    Args:
+        path: as of `jepa_retrieval.source_paths`.
+
+    Raises:
+        UsageError: the store's package is not installed, or it is a web server.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.url = url_of(path)
+        if self.url.startswith("http"):
+            raise UsageError(f"{self.url}: an index cannot lie on a web server")
+        self._path = path
+        self._system, self._name = file_system(path)
+
+    def names(self, folder: str) -> list[str]:
+        """All objects in a folder of the folder."""
+        try:
+            return [file.path.relative_to(self._path).as_posix() for file in listing(self._path / folder)]
+        except FileNotFoundError:
+            return []
+
+    def find(self, name: str) -> RemoteFile | None:
+        """An object; None if there is none."""
+        try:
+            return look(self._path / name)
+        except FileNotFoundError:
+            return None
+
+    def read(self, name: str) -> bytes:
+        """The content of a small object."""
+        return patiently(lambda: bytes(self._system.cat_file(f"{self._name}/{name}")))
+
+    def download(self, name: str, to: Path, size: int) -> None:
+        """Copy an object to this machine; what is at `to` is replaced in one step."""
+        to.parent.mkdir(parents=True, exist_ok=True)
+        partial = to.with_name(f"{to.name}.download.tmp")
+
+        def fetch() -> None:
+            self._system.get_file(f"{self._name}/{name}", str(partial))
+            if partial.stat().st_size != size:
+                raise OSError("the store sent less than was asked for")
+
+        try:
+            patiently(fetch)
+            partial.replace(to)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+    def upload(self, name: str, source: Path) -> None:
+        """Copy a file of this machine to the store."""
+        patiently(lambda: self._system.put_file(os.fspath(source), f"{self._name}/{name}"))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small object, whatever is there."""
+        patiently(lambda: self._system.pipe_file(f"{self._name}/{name}", data))
+
+    def write_if(self, name: str, data: bytes, *, tag: str) -> None:
+        """Write a small object if the store's is the one that has `tag`; if that is empty, if there is none.
+
+        Args:
+            name: of the object.
+            data: nobody else writes the same.
+            tag: as of `find`.
+
+        Raises:
+            FileExistsError: it is another one.
+            UsageError: the store cannot do that.
+        """
+        if not self.url.startswith(_WRITABLE):
+            raise UsageError(
+                f"{self.url}: an index can be written to {_WRITABLE} only; elsewhere it can be read"
+            )
+        condition = {"IfMatch": f'"{tag}"'} if tag else {"mode": "create"}
+        try:
+            patiently(lambda: self._system.pipe_file(f"{self._name}/{name}", data, **condition))
+        except FileExistsError:
+            if self.read(name) != data:  # else an earlier attempt got through, and its answer was lost
+                raise
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete objects; those that are gone are no error."""
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                patiently(lambda name=name: self._system.rm_file(f"{self._name}/{name}"))  # type: ignore[misc]

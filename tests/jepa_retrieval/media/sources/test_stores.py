@@ -1,0 +1,87 @@
+"""Stores beside S3, each by a stand-in under its protocol: listed, described and read as a folder is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
+
+from jepa_retrieval.media import DecodeRequest, read_windows
+from jepa_retrieval.media.sources import remote
+from jepa_retrieval.media.sources.finding import find
+from jepa_retrieval.media.sources.opening import Status
+from jepa_retrieval.source_paths import path_of
+from tests.long_video import make_long_video
+from tests.media_factory import make_picture
+
+
+def stand_in(scheme: str, tag: str) -> type[MemoryFileSystem]:
+    """A store in memory under a protocol, which names the tag of a file's content as that store's package does."""
+
+    class Store(MemoryFileSystem):
+        protocol = (scheme,)
+        store: ClassVar[dict[str, Any]] = {}
+        pseudo_dirs: ClassVar[list[str]] = [""]
+        cachable = False
+
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            return MemoryFileSystem._strip_protocol(path.replace(f"{scheme}://", "memory://", 1))
+
+        def info(self, path: str, **options: Any) -> dict[str, Any]:
+            return self._tagged(super().info(path, **options))
+
+        def find(self, path: str, *, detail: bool = False, **options: Any) -> Any:
+            found = super().find(path, detail=detail, **options)
+            return {name: self._tagged(about) for name, about in found.items()} if detail else found
+
+        def _tagged(self, about: dict[str, Any]) -> dict[str, Any]:
+            if about["type"] == "file":
+                about[tag] = f"tag-{hash(self.store[about['name']].getvalue())}"
+            return about
+
+    return Store
+
+
+@pytest.fixture(params=[("gs", "etag"), ("az", "content_md5"), ("hf", "blob_id")], ids=lambda param: param[0])
+def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, MemoryFileSystem]]:
+    scheme, tag = request.param
+    kind = stand_in(scheme, tag)
+    monkeypatch.setitem(_registry, scheme, kind)
+    yield scheme, kind()
+    remote.forget()
+
+
+def test_files_are_listed_and_read(store: tuple[str, MemoryFileSystem], tmp_path: Path) -> None:
+    scheme, system = store
+    video = make_long_video(tmp_path / "a.mp4", groups=[20] * 8)
+    picture = make_picture(tmp_path / "b.png")
+    for path in (video, picture):
+        system.pipe_file(f"/bucket/films/{path.name}", path.read_bytes())
+    root = path_of(f"{scheme}://bucket/films")
+    listed = list(find(root))
+    assert [item.name for item in listed] == ["a.mp4", "b.png"]
+    statuses = [item.status for item in listed]
+    assert all(isinstance(status, Status) and status.tag for status in statuses)
+    assert [status.size for status in statuses] == [path.stat().st_size for path in (video, picture)]
+    for path in (video, picture):
+        request = DecodeRequest(path, 64, sampling="keyframes")
+        there = read_windows(DecodeRequest(root / path.name, 64, sampling="keyframes"))
+        for window, other in zip(there, read_windows(request), strict=True):
+            assert np.array_equal(window.frames, other.frames)
+
+
+def test_another_content_has_another_tag(store: tuple[str, MemoryFileSystem]) -> None:
+    scheme, system = store
+    path = path_of(f"{scheme}://bucket/a.mp4")
+    system.pipe_file("/bucket/a.mp4", b"one")
+    first = remote.look(path)
+    system.pipe_file("/bucket/a.mp4", b"two")
+    assert (remote.look(path).tag != first.tag, remote.look(path).size) == (True, 3)
+    with pytest.raises(FileNotFoundError):
+        remote.look(path_of(f"{scheme}://bucket/none.mp4"))
