@@ -97,7 +97,8 @@ def index_folder(given: Path | None) -> Path:
     folder = existing_index(given)
     if not is_remote(folder) and not is_index(folder):
         variable = "$JEPA_INDEX: " if is_from_environment(given) else ""
-        why = "it has no manifest.json" if folder.is_dir() else NO_SUCH_FILE
+        no_folder = "it is not a folder" if folder.exists() else NO_SUCH_FILE
+        why = "it has no manifest.json" if folder.is_dir() else no_folder
         raise IndexNotFoundError(f"{variable}no index at {folder}: {why}")
     return folder
 

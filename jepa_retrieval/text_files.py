@@ -150,3 +150,15 @@ def _reason(problem: BaseException) -> str:
 
 def _size(count: int) -> str:
     return f"{count >> 30} GB" if count >= 1 << 30 else f"{count >> 20} MB"
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page in UTF-8; what is not valid Unicode in it is escaped.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, also where the disk is full.
+    """
+    try:
+        path.write_text(text, "utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

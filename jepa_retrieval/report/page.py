@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.text_files import write_page
 from jepa_retrieval.times import format_exact_interval
 from jepa_retrieval.user_paths import absolute
 
@@ -43,11 +44,7 @@ def write_report(
     Raises OSError if the file cannot be written.
     """
     path = absolute(path)
-    path.write_text(
-        render_report(results, library, title=title, page_folder=path.parent),
-        "utf-8",
-        errors="backslashreplace",
-    )
+    write_page(path, render_report(results, library, title=title, page_folder=path.parent))
 
 
 def render_report(

@@ -9,6 +9,7 @@ from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.media import DecodeRequest, decode_windows
 from jepa_retrieval.report.timeline import page_ticks
 from jepa_retrieval.tasks.foreseeing.surprise import FileSurprise, Surprise
+from jepa_retrieval.text_files import write_page
 from jepa_retrieval.times import format_exact_interval
 from jepa_retrieval.user_paths import absolute
 
@@ -47,7 +48,7 @@ def write_surprise_page(path: Path | str, found: FileSurprise, *, min_z: float) 
             ticks=page_ticks(end),
         )
     )
-    absolute(path).write_text(page, "utf-8", errors="backslashreplace")
+    write_page(absolute(path), page)
 
 
 def _item(one: Surprise, end: float) -> dict[str, object]:

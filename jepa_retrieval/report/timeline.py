@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.text_files import write_page
 from jepa_retrieval.times import format_exact_interval, format_time, time_ticks
 from jepa_retrieval.user_paths import absolute
 from jepa_retrieval.visible import visible
@@ -143,7 +144,7 @@ def write_html(timeline: Timeline, path: Path) -> None:
             ticks=page_ticks(end),
         )
     )
-    path.write_text(page, "utf-8", errors="backslashreplace")
+    write_page(path, page)
 
 
 def page_ticks(end: float) -> list[dict[str, Any]]:

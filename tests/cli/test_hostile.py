@@ -233,3 +233,9 @@ def test_a_pipe_among_media_is_named(jepa: Jepa, wrong: Path) -> None:
     done = jepa("index", wrong / "pipe", "--index", wrong / "index")
     assert done.status == 2
     assert "pipe: is not a regular file" in done.err and not (wrong / "index").exists()
+
+
+def test_a_file_in_the_place_of_an_index_is_called_so(jepa: Jepa, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no index")
+    done = jepa("search", "a cat", "--index", tmp_path / "file")
+    assert (done.status, done.err) == (2, f"Error: no index at {tmp_path / 'file'}: it is not a folder\n")

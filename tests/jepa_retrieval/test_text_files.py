@@ -13,6 +13,7 @@ from jepa_retrieval.text_files import (
     read_json,
     read_lines,
     read_toml,
+    write_page,
 )
 
 
@@ -105,3 +106,8 @@ def test_pipes_of_the_shell_are_read() -> None:
     os.close(writing)
     assert read_lines(Path(f"/dev/fd/{reading}")) == ["dog", "cat"]
     os.close(reading)
+
+
+def test_a_page_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        write_page(Path("/dev/full"), "page")
