@@ -1,6 +1,6 @@
 """A tiny model whose embeddings can be worked out by hand, for tests of the tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +92,14 @@ def model() -> ColourModel:
 @pytest.fixture
 def embedder(model: ColourModel, tmp_path: Path) -> Embedder:
     return Embedder(model, cache=tmp_path / "cache")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """One thread of PyTorch: small networks learn faster without waiting for others."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
