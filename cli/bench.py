@@ -125,6 +125,37 @@ def hard_negatives_command(
     _run("hard-negatives", dataset, model, data, limit, cache, results, "tower" if tower else "", json=json)
 
 
+@app.command("physics")
+def physics_command(
+    dataset: DatasetArgument,
+    model: ModelOption = "nano",
+    data: DataOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = None,
+    results: ResultsOption = RESULTS,
+    predictor: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictor",
+            metavar="DIR",
+            parser=parse_path,
+            help="A folder with V-JEPA 2, whose own predictor foresees in place of the model's dynamics.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Intuitive physics: which video of a pair is impossible. It must be the more surprising one.
+
+    'worlds' are made by the benchmark itself; a network learns from possible ones how they move.
+
+    \b
+    Examples:
+      jepa bench physics worlds
+      jepa bench physics intphys2-main --data ~/data/IntPhys2 --predictor ~/models/vjepa2-vitl-fpc64-256
+    """
+    _run("physics", dataset, model, data, limit, cache, results, json=json, predictor=predictor)
+
+
 # Tasks whose commands have no options of their own: help text and example.
 PLAIN_TASKS = {
     "classification": (
@@ -150,6 +181,10 @@ PLAIN_TASKS = {
     "anomaly": (
         "Anomalies: which frames of a scene's videos differ from what its normal videos lead one to expect.",
         "jepa bench anomaly ucsd-ped2 --data ~/data/ucsd-ped2",
+    ),
+    "planning": (
+        "Planning: choose the clip, or the order of clips, that leads from one picture to another.",
+        "jepa bench planning panda70m-order --data ~/data/panda70m",
     ),
     "selective-decoding": (
         "Selective decoding: how many fewer decodes it needs than decoding at a fixed rate.",
@@ -223,11 +258,12 @@ def _run(
     variant: str = "",
     *,
     json: bool,
+    predictor: Path | None = None,
 ) -> None:
     from benchmarks.published.runner import Settings, report, run
 
     progress = ProgressLines() if console.show_progress() else None
-    settings = Settings(chosen_model(model), data, limit, cache, results, variant)
+    settings = Settings(chosen_model(model), data, limit, cache, results, variant, predictor=predictor)
     document = run(task, dataset, settings, on_progress=progress)
     if json:
         console.result_json(document)

@@ -103,7 +103,7 @@ class MediaFolder:
         self.folder = folder
         self.source = source
         self._by_stem: dict[str, Path | None] = {}
-        for path in _media_files(folder):
+        for path in media_files(folder):
             for key in {path.stem, path.name}:
                 self._by_stem[key] = None if key in self._by_stem else path
 
@@ -130,7 +130,8 @@ class MediaFolder:
 _SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
-def _media_files(folder: Path) -> Iterator[Path]:
+def media_files(folder: Path) -> Iterator[Path]:
+    """Pictures and videos anywhere below a folder, by name."""
     for place, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         for name in sorted(names):

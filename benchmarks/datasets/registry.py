@@ -22,6 +22,8 @@ Task = Literal[
     "captioning",
     "selective-decoding",
     "anomaly",
+    "planning",
+    "physics",
 ]
 
 
@@ -34,6 +36,7 @@ class Entry:
     module: str  # in benchmarks.datasets
     function: str = "load"
     shared: str = ""  # folder in the shared data; "" where it is not part of them
+    made: bool = False  # by the benchmark itself: it has no folder
 
     def load(self, folder: Path) -> shapes.DataSet:
         """Read it from `folder`. Raises DataSetError naming the file that is missing."""
@@ -101,6 +104,7 @@ ENTRIES = (
     Entry("worldprediction-wm", "world-prediction", "world_prediction"),
     Entry("epic100-anticipation", "anticipation", "epic_kitchens", "load_anticipation"),
     Entry("coin-next-step", "anticipation", "coin", "load_next_step"),
+    Entry("natural-videos", "anticipation", "unlabelled_videos", shared="."),
     Entry("msrvtt-full", "captioning", "msrvtt", "load_full"),
     Entry("msvd", "captioning", "msvd"),
     Entry("activitynet", "captioning", "activitynet"),
@@ -109,6 +113,13 @@ ENTRIES = (
     Entry("panda70m", "captioning", "panda70m", shared="videos/panda70m"),
     Entry("egoexo4d-descriptions", "selective-decoding", "egoexo4d", "load_descriptions"),
     Entry("long-timed", "selective-decoding", "long_timed", shared="videos/long-timed"),
+    Entry("worldprediction-wm", "planning", "world_prediction", "load_change"),
+    Entry("worldprediction-pp", "planning", "world_prediction", "load_order"),
+    Entry("panda70m-change", "planning", "cut_videos", "load_change", shared="videos/panda70m"),
+    Entry("panda70m-order", "planning", "cut_videos", "load_order", shared="videos/panda70m"),
+    Entry("worlds", "physics", "generated_worlds", made=True),
+    Entry("intphys2-debug", "physics", "intphys2", "load_debug"),
+    Entry("intphys2-main", "physics", "intphys2", "load_main"),
     Entry("ucsd-ped2", "anomaly", "ucsd", shared="videos/ucsd-ped2"),
 )
 
@@ -132,6 +143,10 @@ def load(entry: Entry, folder: Path | None) -> shapes.DataSet:
     Raises:
         UsageError: no folder is given for a set that the shared data do not have.
     """
+    if entry.made:
+        if folder is not None:
+            raise UsageError(f"{entry.name} is made by the benchmark: it is not read from a folder")
+        return entry.load(Path())
     place = folder or entry.default_folder()
     if place is None:
         raise UsageError(f"{entry.name}: name its folder with --data; the data come from {entry.source}")

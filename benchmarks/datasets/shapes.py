@@ -165,6 +165,32 @@ class StateChangeSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanQuestion:
+    """An initial and a final state, and sequences of actions of which one leads from one to the other."""
+
+    initial: Clip
+    final: Clip
+    candidates: tuple[tuple[Clip, ...], ...]
+    answer: int  # row of `candidates`
+    group: int = 0  # of questions that are asked again in another way: the seed
+
+
+@dataclass(frozen=True)
+class PlanSet:
+    """Planning: which sequence of actions leads from the first state to the last."""
+
+    title: str
+    questions: tuple[PlanQuestion, ...]
+    named: int
+
+    def limited(self, limit: int | None) -> Self:
+        """At most `limit` of them."""
+        return replace(
+            self, questions=tuple(self.questions[row] for row in spread(len(self.questions), limit))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Future:
     """What is seen before an action begins, and the action."""
 
@@ -185,6 +211,19 @@ class AnticipationSet:
     def limited(self, limit: int | None) -> Self:
         """At most `limit` of them, of all horizons together."""
         return replace(self, futures=tuple(self.futures[row] for row in spread(len(self.futures), limit)))
+
+
+@dataclass(frozen=True)
+class FutureSet:
+    """Videos without labels: what comes next is in them."""
+
+    title: str
+    training: tuple[Path, ...]
+    tests: tuple[Path, ...]
+
+    def limited(self, limit: int | None) -> Self:
+        """At most `limit` test videos."""
+        return replace(self, tests=tuple(self.tests[row] for row in spread(len(self.tests), limit)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +284,59 @@ class AnomalySet:
         return replace(self, tests=tuple(self.tests[row] for row in spread(len(self.tests), limit)))
 
 
+@dataclass(frozen=True, slots=True)
+class PhysicsPair:
+    """Two videos that agree but for what is impossible in one."""
+
+    possible: Path
+    impossible: Path
+    kind: str  # of event
+
+
+@dataclass(frozen=True)
+class PhysicsSet:
+    """Which video of a pair is impossible?"""
+
+    title: str
+    pairs: tuple[PhysicsPair, ...]
+    named: int
+
+    def limited(self, limit: int | None) -> Self:
+        """At most `limit` pairs."""
+        return replace(self, pairs=tuple(self.pairs[row] for row in spread(len(self.pairs), limit)))
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedPair:
+    """A pair that the benchmark makes."""
+
+    kind: str  # of event
+    seed: int
+
+
+@dataclass(frozen=True)
+class GeneratedWorlds:
+    """Which video of a made pair is impossible?"""
+
+    title: str
+    pairs: tuple[GeneratedPair, ...]
+
+    def limited(self, limit: int | None) -> Self:
+        """At most `limit` pairs, of all kinds as evenly as they come."""
+        return replace(self, pairs=self.pairs[:limit])
+
+
 DataSet = (
     RetrievalSet
     | ClassificationSet
     | QuestionSet
     | TripletSet
     | StateChangeSet
+    | PlanSet
     | AnticipationSet
+    | FutureSet
     | TimedSet
     | AnomalySet
+    | PhysicsSet
+    | GeneratedWorlds
 )

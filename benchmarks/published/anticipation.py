@@ -1,17 +1,20 @@
 """Which action comes next? The embedding of what is seen before an action begins, ranked against all actions' texts.
 
     python -m benchmarks.published.anticipation epic100-anticipation --data FOLDER [--model nano] [--limit N]
+    python -m benchmarks.published.anticipation natural-videos --data FOLDER [--model nano]
 
-Recall@5 of the actions, and its mean over classes, as EPIC-KITCHENS' challenge has it; for each horizon.
+Recall@5 of the actions, and its mean over classes, as EPIC-KITCHENS' challenge has it; for each horizon. The second
+is without labels: see `foreseen_windows`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.datasets.shapes import AnticipationSet
+from benchmarks.datasets.shapes import AnticipationSet, FutureSet
 from benchmarks.metrics import class_mean_recall_at, top_k_accuracy
 from benchmarks.published.classification import class_embeddings
+from benchmarks.published.foreseen_windows import evaluate_windows
 from benchmarks.published.outcome import Figures, Outcome
 from benchmarks.shared.embedder import Embedder
 
@@ -19,8 +22,10 @@ QUERY = "What will happen next?"
 TOP = 5
 
 
-def evaluate(data: AnticipationSet, embedder: Embedder) -> Outcome:
+def evaluate(data: AnticipationSet | FutureSet, embedder: Embedder) -> Outcome:
     """Recall for each horizon; the headline is that of the nearest."""
+    if isinstance(data, FutureSet):
+        return evaluate_windows(data, embedder)
     clips = [future.context for future in data.futures]
     predicted, readable = embedder.clips(clips, [QUERY] * len(clips))
     classes = class_embeddings(data.classes, ("{}",), embedder)

@@ -19,6 +19,7 @@ from benchmarks.shared.embedder import Embedder, Progress
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.config import FrameFit
+from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor
 
 # Modules that evaluate a task: `evaluate(data, embedder) -> Outcome`, each a script of its own as well.
 MODULES = {
@@ -31,6 +32,8 @@ MODULES = {
     "captioning": "benchmarks.published.captioning",
     "selective-decoding": "benchmarks.published.selective_decoding",
     "anomaly": "benchmarks.published.anomaly",
+    "planning": "benchmarks.published.planning",
+    "physics": "benchmarks.published.physics",
 }
 # (task, variant) where clips are not shown as a fixed number of frames, or not at all.
 OTHER_FRAMES = {
@@ -39,6 +42,7 @@ OTHER_FRAMES = {
     ("retrieval", "through index"),
     ("selective-decoding", ""),
     ("anomaly", ""),
+    ("physics", ""),
 }
 
 
@@ -53,6 +57,7 @@ class Settings:
         cache: folder of cached embeddings; None for the user's cache.
         results: folder that the result is written to.
         frame_fit: how pictures become square, in place of the model's own way; None: its own.
+        predictor: a folder with V-JEPA 2, whose own predictor foresees in place of the model's dynamics (physics).
         variant: another protocol: "through index" (retrieval), "tower" (hard negatives); "" for the usual.
     """
 
@@ -63,6 +68,7 @@ class Settings:
     results: Path = RESULTS
     variant: str = ""
     frame_fit: FrameFit | None = None
+    predictor: Path | None = None
 
 
 def run(
@@ -90,6 +96,8 @@ def run(
     data = registry.load(entry, settings.data).limited(settings.limit)
     began = time.perf_counter()
     embedder = Embedder(model, cache=settings.cache, on_progress=on_progress)
+    if settings.predictor is not None:
+        embedder.predictor = PretrainedPredictor(settings.predictor)
     try:
         outcome = _evaluate(task, data, embedder, settings)
     finally:
@@ -101,6 +109,7 @@ def run(
         "model": settings.model,
         "fingerprint": fingerprint,
         "variant": settings.variant,
+        **({} if settings.predictor is None else {"predictor": str(settings.predictor)}),
         "frame fit": model.x_encoder.frame_fit,
         "metric": outcome.metric,
         "value": outcome.value,
@@ -129,7 +138,10 @@ def _evaluate(task: str, data: Any, embedder: Embedder, settings: Settings) -> O
 
 def _file_name(task: str, dataset: str, settings: Settings) -> str:
     limit = f"limit{settings.limit}" if settings.limit else ""
-    parts = filter(None, (task, dataset, settings.model, settings.variant, settings.frame_fit, limit))
+    predictor = "" if settings.predictor is None else settings.predictor.name
+    parts = filter(
+        None, (task, dataset, settings.model, settings.variant, settings.frame_fit, predictor, limit)
+    )
     return re.sub(r"[^\w.-]+", "-", "-".join(parts))
 
 
@@ -140,6 +152,7 @@ def report(document: dict[str, Any]) -> list[str]:
     headings = list(dict.fromkeys(key for figures in rows.values() for key in figures))
     cells = [[name, *(_number(figures.get(key)) for key in headings)] for name, figures in rows.items()]
     how = f", {document['variant']}" if document["variant"] else ""
+    how += f", predictor {document['predictor']}" if "predictor" in document else ""
     how += f", frame_fit {document['frame fit']}" if document["frame fit"] != "squeeze" else ""
     return [
         f"{document['model']}{how}, {document['title']}: {counts}",

@@ -24,7 +24,9 @@ def main(task: str, arguments: Sequence[str] | None = None) -> None:
     """Measure data sets one after the other; without a name, all of the task that the shared data have."""
     options = _parser(task).parse_args(arguments)
     names = options.dataset or [
-        entry.name for entry in registry.ENTRIES if entry.task == task and entry.default_folder()
+        entry.name
+        for entry in registry.ENTRIES
+        if entry.task == task and (entry.made or entry.default_folder())
     ]
     if not names:
         sys.exit(f"name a data set: {', '.join(registry.names(task))}; shared data: {shared_folder()}")
@@ -36,6 +38,7 @@ def main(task: str, arguments: Sequence[str] | None = None) -> None:
         options.results,
         VARIANTS[task] if getattr(options, "variant", False) else "",
         options.frame_fit,
+        getattr(options, "predictor", None),
     )
     for name in names:
         try:
@@ -62,6 +65,10 @@ def _parser(task: str) -> argparse.ArgumentParser:
         "--frame-fit", choices=get_args(FrameFit), help="how pictures become square [the model's own way]"
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    if task == "physics":
+        parser.add_argument(
+            "--predictor", type=Path, help="folder with V-JEPA 2, whose own predictor foresees"
+        )
     if task in VARIANTS:
         name = VARIANTS[task].replace(" ", "-")
         parser.add_argument(f"--{name}", dest="variant", action="store_true", help="see the script's text")

@@ -11,8 +11,12 @@ from benchmarks.datasets.shapes import Clip
 from benchmarks.shared.cache import EmbeddingCache, default_cache, key_of
 from benchmarks.shared.clips import as_window, frames_per_clip, read_clips
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media import probe
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.models.runtime.dynamics import DynamicsModel
+from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder
+from jepa_retrieval.tasks.foreseeing.plan import DEFAULT_SECONDS, tokens_after
 
 FRAMES_PER_BATCH = 64
 STATES_PER_BATCH = 16
@@ -31,6 +35,7 @@ class Embedder:
     ) -> None:
         self.model = model
         self.unreadable: dict[str, str] = {}
+        self.predictor: PretrainedPredictor | None = None  # in place of the model's dynamics
         self.folder = cache or default_cache()
         self._cache = EmbeddingCache(self.folder, model.fingerprint())
         self.on_progress = on_progress or (lambda activity, done, total: None)
@@ -155,6 +160,29 @@ class Embedder:
         self._cache.put(found.items())
         return found
 
+    def foreseen(self, clips: Sequence[Clip], dynamics: DynamicsModel) -> tuple[np.ndarray, np.ndarray]:
+        """Ŝ_Y of the state that dynamics foresee after each clip, as far ahead as the clip is long.
+
+        Returns:
+            As `clips` does.
+        """
+        prompt = self.model.prompt
+        keys = [key_of("foreseen", dynamics.header.digest, self._key(clip, prompt)) for clip in clips]
+        known = self._cache.get(list(dict.fromkeys(keys)))
+        missing = {clip: key for clip, key in zip(clips, keys, strict=True) if key not in known}
+        for done, (clip, frames) in enumerate(read_clips(self.model, missing), start=1):
+            if isinstance(frames, str):
+                self.unreadable[str(clip.path)] = frames
+                continue
+            tokens = WindowEncoder(self.model).encode_tokens([as_window(frames)])[0]
+            after = tokens_after(tokens, _seconds(clip), dynamics)
+            known[missing[clip]] = self.model.predictor.predict(after[np.newaxis], [prompt])[0]
+            self._cache.put([(missing[clip], known[missing[clip]])])
+            self.on_progress("foreseen", done, len(missing))
+        nothing = np.zeros(self.model.embedding_size, dtype=np.float32)
+        readable = np.array([key in known for key in keys], dtype=bool)
+        return np.array([known.get(key, nothing) for key in keys]), readable
+
     def grey(self, queries: Sequence[str]) -> np.ndarray:
         """Ŝ_Y of a picture that shows nothing, for each query, float32 [len(queries), E]."""
         size = self.model.x_encoder.image_size
@@ -184,6 +212,12 @@ class Embedder:
             known |= computed
             self.on_progress(kind, start + len(part), len(missing))
         return np.array([known[keys[text]] for text in texts])
+
+
+def _seconds(clip: Clip) -> float:
+    """How long a clip is."""
+    end = probe(clip.path).duration if clip.end is None else clip.end
+    return DEFAULT_SECONDS if end is None else end - (clip.start or 0.0)
 
 
 def _states(first: np.ndarray, last: np.ndarray, half: int) -> np.ndarray:

@@ -147,7 +147,7 @@ def _fetch(
             f"the index {index.folder} contains no visual tokens (it was made with --no-tokens): a plan needs them"
         )
     foreseen = [
-        _after(hit, one.astype(np.float32), dynamics)
+        tokens_after(one.astype(np.float32), _seconds(hit), dynamics)
         for hit, one in zip(hits, tokens, strict=True)
         if one is not None
     ]
@@ -168,13 +168,16 @@ def _without_copies(hits: list[ClipHit], index: Index, pictures: Sequence[Path])
     return [hit for hit in hits if hit.path not in copies]
 
 
-def _after(hit: ClipHit, tokens: np.ndarray, dynamics: DynamicsModel) -> np.ndarray:
-    """S_V, float32 [N, D], of the state that follows a clip."""
-    length = DEFAULT_SECONDS if hit.start is None or hit.end is None else hit.end - hit.start
+def tokens_after(tokens: np.ndarray, seconds: float, dynamics: DynamicsModel) -> np.ndarray:
+    """S_V, float32 [N, D], of the state that follows a clip with the tokens [N, D] and a length in seconds."""
     state = dynamics.projection.states(tokens.mean(axis=0, keepdims=True))
-    following, _ = dynamics.ahead(state, np.zeros(1), max(length, 0.1))
+    following, _ = dynamics.ahead(state, np.zeros(1), max(seconds, 0.1))
     changed: np.ndarray = tokens + dynamics.projection.token_changes(following - state[0])
     return changed
+
+
+def _seconds(hit: ClipHit) -> float:
+    return DEFAULT_SECONDS if hit.start is None or hit.end is None else hit.end - hit.start
 
 
 def _search(pool: _Pool, first: np.ndarray, last: np.ndarray, steps: int) -> _Chain:

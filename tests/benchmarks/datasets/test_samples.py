@@ -571,7 +571,11 @@ def test_long_timed_sorts_events(tmp_path: Path) -> None:
 # --- What they share ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", registry.ENTRIES, ids=lambda entry: f"{entry.task}:{entry.name}")
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in registry.ENTRIES if not entry.made],
+    ids=lambda entry: f"{entry.task}:{entry.name}",
+)
 def test_a_missing_file_is_named_with_its_source(entry: registry.Entry, tmp_path: Path) -> None:
     with pytest.raises(DataSetError) as caught:
         entry.load(tmp_path)
