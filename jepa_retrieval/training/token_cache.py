@@ -6,7 +6,7 @@ import logging
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,10 @@ T = TypeVar("T")
 STILL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 
 
+def _encode_elsewhere(frames: np.ndarray) -> np.ndarray:
+    raise RuntimeError("the X-Encoder is in the process that trains")
+
+
 @dataclass(frozen=True)
 class VisionSpec:
     """The X-Encoder and settings on which tokens depend."""
@@ -43,6 +47,11 @@ class VisionSpec:
     token_size: int  # D
     tokens_per_frame: int
     framewise: bool
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Without the X-Encoder: processes that decode for a loader are given a copy, and may be started anew."""
+        values = (getattr(self, item.name) for item in fields(self) if item.name != "encode")
+        return VisionSpec, (_encode_elsewhere, *values)
 
     def tokens(self, frames: Tensor) -> Tensor:
         """Uint8 [B, T, S, S, 3] to S_V float16 [B, N, D], as a cache holds it."""
@@ -144,6 +153,10 @@ class ViewMaker:
         self._frames = frames
         self.count = 1 + config.flip + config.augmented
         self._workers = config.workers
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a process of a data loader, where there are no threads."""
+        return {name: value for name, value in self.__dict__.items() if name != "_threads"}
 
     def map(self, function: Callable[..., T], *arguments: Sequence[Any]) -> list[T]:
         """In threads; one after the other in a process of a data loader, of which there are several already."""

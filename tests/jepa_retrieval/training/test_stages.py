@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import torch
 from PIL import Image
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.frame_fit import SQUEEZE
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training.config import load_config
+from jepa_retrieval.training.data.sources import read_source
 from jepa_retrieval.training.progress import TrainProgress
 from jepa_retrieval.training.stages import train
+from jepa_retrieval.training.token_cache import OnlineTokens, VisionSpec
 from tests.jepa_retrieval.training.conftest import COLOURS, Recipe
 from tests.media_factory import BLUE, RED, make_video
 
@@ -180,3 +184,16 @@ def test_online_tokens_equal_cached_ones(recipe: Recipe, pictures: Path, tmp_pat
         train(load_config(path), "pretrain")
         losses.append([float(r["loss"]) for r in csv.DictReader((tmp_path / mode / "curves.csv").open())])
     assert len(losses[0]) == 3 and np.allclose(losses[0], losses[1], rtol=1e-2)
+
+
+def test_tokens_can_be_sent_to_processes_that_decode_for_a_loader(recipe: Recipe, pictures: Path) -> None:
+    """Where processes are not forked but started anew: on macOS and Windows, and from Python 3.14 on."""
+    config = load_config(recipe(sources=captions_of(pictures) + "\nlimit = 3", evaluate=""))
+    spec = VisionSpec(lambda frames: frames.mean(axis=(2, 3)), "", 64, SQUEEZE, 3, 1, True)
+    bank = OnlineTokens(read_source(config.sources[0]), spec, config.tokens, frames=1)
+    rows = np.arange(3)
+    frames = bank.frames(rows, 0 * rows)
+    sent = pickle.loads(pickle.dumps(bank))
+    assert torch.equal(sent.frames(rows, 0 * rows), frames)
+    with pytest.raises(RuntimeError, match="in the process that trains"):
+        sent.get(rows, 0 * rows)
