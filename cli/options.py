@@ -79,9 +79,10 @@ DecoderOption = Annotated[
     str,
     typer.Option(
         "--decoder",
-        metavar="auto|pyav|decord|torchcodec",
-        autocompletion=one_of("auto", "pyav", "decord", "torchcodec"),
-        help="Library that decodes videos; all give the same frames. auto: $JEPA_DECODER, else PyAV.",
+        metavar="auto|pyav|decord|torchcodec|nvdec",
+        autocompletion=one_of("auto", "pyav", "decord", "torchcodec", "nvdec"),
+        help="Library that decodes videos; all give the same frames. nvdec: TorchCodec on the model's GPU. "
+        "auto: $JEPA_DECODER, else PyAV.",
     ),
 ]
 

@@ -33,7 +33,7 @@ adds the traceback. `--quiet`, `--no-progress` and `--debug` work before and aft
 |---|---|
 | `JEPA_INDEX` | the index to use if `--index` is not given |
 | `JEPA_MODEL` | the model to use if `--model` is not given |
-| `JEPA_DECODER` | the library that decodes videos, if `--decoder` is not given: pyav, decord or torchcodec |
+| `JEPA_DECODER` | the library that decodes videos, if `--decoder` is not given: pyav, decord, torchcodec or nvdec |
 | `JEPA_DEVICE` | where models run, if `--device` is not given: cpu or cuda |
 | `JEPA_MAX_PIXELS` | pixels that a picture may have; [media.md](media.md) has more such limits |
 | `JEPA_CACHE` | the folder for prepared models |

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from jepa_retrieval.errors import UsageError
 
-Decoder = Literal["auto", "pyav", "decord", "torchcodec"]
+Decoder = Literal["auto", "pyav", "decord", "torchcodec", "nvdec"]
 DECODERS: tuple[str, ...] = get_args(Decoder)
 DECODER_VARIABLE = "JEPA_DECODER"
 
@@ -16,6 +16,8 @@ _INSTALL = {
     "decord": "pip install decord (Linux x86_64)",
     "torchcodec": "pip install torchcodec, and FFmpeg's libraries, such as apt-get install ffmpeg",
 }
+_INSTALL["nvdec"] = _INSTALL["torchcodec"]
+_PACKAGES = {"nvdec": "torchcodec"}  # where it is named otherwise
 
 
 def resolve_decoder(name: str) -> Decoder:
@@ -31,7 +33,7 @@ def resolve_decoder(name: str) -> Decoder:
         raise UsageError(f"{source} must be one of {', '.join(DECODERS)}, not {name!r}")
     if name == "auto":
         return "pyav"
-    if name in _INSTALL and find_spec(name) is None:
+    if name in _INSTALL and find_spec(_PACKAGES.get(name, name)) is None:
         raise UsageError(not_installed(name))
     chosen: Decoder = name  # type: ignore[assignment]  # checked above
     return chosen

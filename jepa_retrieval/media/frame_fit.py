@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Any, Literal, get_args
 
 from jepa_retrieval.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FrameFit = Literal["squeeze", "crop", "pad"]
 Interpolation = Literal["bicubic", "bilinear"]
@@ -70,7 +67,7 @@ class Fit:
         longer = int(short * max(aspect, 1 / aspect) + 1e-9)
         return (longer, short) if aspect >= 1 else (short, longer)
 
-    def crops(self, picture: np.ndarray) -> int:
+    def crops(self, picture: Any) -> int:
         """How many squares are cut from a scaled picture [h, w, 3]."""
         height, width = picture.shape[:2]
         long, short = max(height, width), min(height, width)
@@ -78,41 +75,41 @@ class Fit:
             return 1
         return -(-long // short)
 
-    def squares(self, pictures: Sequence[np.ndarray], size: int) -> np.ndarray:
+    def squares(self, pictures: Sequence[Any], size: int) -> Any:
         """Cut or fill the scaled pictures of one window to squares.
 
         Args:
-            pictures: T pictures uint8 [h, w, 3], as scaled by `scaled_size`.
+            pictures: T pictures uint8 [h, w, 3], as scaled by `scaled_size`; arrays, or tensors of PyTorch.
             size: S, pixels.
 
         Returns:
             Uint8 [K * T, S, S, 3]: the first of K squares of every picture, then the second, and so on. K is what
             `crops` says of the first picture.
         """
-        import numpy as np
+        from jepa_retrieval.media.frame_arrays import stacked
 
         if self.mode == "pad":
-            return np.stack([_padded(picture, size) for picture in pictures])
+            return stacked([_padded(picture, size) for picture in pictures])
         if self.mode == "squeeze":
-            return np.stack(pictures)
+            return stacked(pictures)
         count = self.crops(pictures[0])
-        return np.stack([_cut(picture, size, place, count) for place in range(count) for picture in pictures])
+        return stacked([_cut(picture, size, place, count) for place in range(count) for picture in pictures])
 
 
 SQUEEZE = Fit()
 
 
-def _padded(picture: np.ndarray, size: int) -> np.ndarray:
-    import numpy as np
+def _padded(picture: Any, size: int) -> Any:
+    from jepa_retrieval.media.frame_arrays import zeros_like
 
     height, width = picture.shape[:2]
-    square = np.zeros((size, size, 3), dtype=np.uint8)
+    square = zeros_like(picture, (size, size, 3))
     top, left = (size - height) // 2, (size - width) // 2
     square[top : top + height, left : left + width] = picture
     return square
 
 
-def _cut(picture: np.ndarray, size: int, place: int, count: int) -> np.ndarray:
+def _cut(picture: Any, size: int, place: int, count: int) -> Any:
     """The square number `place` of `count` along the longer side; of one alone, the middle."""
     rests = [side - size for side in picture.shape[:2]]
     longer = 0 if rests[0] > rests[1] else 1

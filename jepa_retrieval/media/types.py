@@ -15,6 +15,7 @@ from jepa_retrieval.media.frame_fit import SQUEEZE, Fit
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
 Sampling = Literal["auto", "keyframes"] | float
 
@@ -51,8 +52,9 @@ class DecodeRequest:
         thumbnails: whether windows carry a JPEG.
         hash_content: whether a worker process reads all of the file for `Finished.content_hash`.
         decoder: which library decodes videos: "pyav" reads everything; "decord" (Linux x86_64) and "torchcodec" give
-            the same frames, and leave to PyAV what they would show differently; "auto": the one that $JEPA_DECODER
-            names, or PyAV. Photographs and animated pictures are always read with Pillow.
+            the same frames, and leave to PyAV what they would show differently; "nvdec" is TorchCodec on the GPU of
+            `DecodePool.run`, and PyAV everywhere else; "auto": the one that $JEPA_DECODER names, or PyAV.
+            Photographs and animated pictures are always read with Pillow.
         sound: whether a file with sound only is described, without windows, and not refused.
     """
 
@@ -112,6 +114,13 @@ class MediaWindow:
     def by_crop(self) -> np.ndarray:
         """The frames as uint8 [crops, T, S, S, 3]."""
         return self.frames.reshape(self.crops, -1, *self.frames.shape[1:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GpuWindow(MediaWindow):
+    """A window whose frames were decoded on a GPU and are there."""
+
+    frames: Tensor  # type: ignore[assignment]  # as in `MediaWindow`, on the GPU
 
 
 @dataclass(slots=True)

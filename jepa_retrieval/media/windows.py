@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.media.reasons import NO_FRAME
-from jepa_retrieval.media.types import DecodeRequest, MediaWindow, ReadReport
+from jepa_retrieval.media.types import DecodeRequest, GpuWindow, MediaWindow, ReadReport
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def read_windows(
             grouper = WindowGrouper(request, aspect)
         yield from grouper.add(time, pixels)
     if grouper is not None:
-        yield from grouper.close(_last_end(request, report))
+        yield from grouper.close(last_end(request, report))
 
 
 class Frame(NamedTuple):
@@ -113,7 +113,7 @@ def _nothing_reason(request: DecodeRequest) -> str:
     return f"there is no frame between {request.start:g} s and {until}"
 
 
-def _last_end(request: DecodeRequest, report: ReadReport) -> float:
+def last_end(request: DecodeRequest, report: ReadReport) -> float:
     """Where the last window ends, seconds."""
     known = report.duration if report.duration is not None else 0.0
     return known if request.end is None else min(known, request.end)
@@ -124,21 +124,22 @@ def _window(
     start: float | None,
     end: float | None,
     times: Sequence[float],
-    pictures: Sequence[np.ndarray],
+    pictures: Sequence[Any],
     aspect: float,
 ) -> MediaWindow:
-    """Scaled pictures as a window: the thumbnail is of the middle one, whole."""
+    """Scaled pictures, arrays or tensors, as a window: the thumbnail is of the middle one, whole."""
     import numpy as np
 
     from jepa_retrieval.media.thumbnails import make_thumbnail
 
     middle = pictures[len(pictures) // 2]
-    return MediaWindow(
+    on_host = isinstance(middle, np.ndarray)
+    return (MediaWindow if on_host else GpuWindow)(
         start,
         end,
         np.array(times, np.float64),
         request.fit.squares(pictures, request.image_size),
-        make_thumbnail(middle, aspect) if request.thumbnails else None,
+        make_thumbnail(middle if on_host else middle.cpu().numpy(), aspect) if request.thumbnails else None,
         crops=request.fit.crops(pictures[0]),
     )
 
@@ -152,10 +153,10 @@ class WindowGrouper:
         self._origin = request.start or 0.0
         self._number = 0  # of the window on its grid
         self._times: list[float] = []
-        self._frames: list[np.ndarray] = []
+        self._frames: list[Any] = []
 
-    def add(self, time: float, frame: np.ndarray) -> Iterator[MediaWindow]:
-        """Take a frame; yield the window before, if this frame begins a new one."""
+    def add(self, time: float, frame: Any) -> Iterator[MediaWindow]:
+        """Take a frame, an array or a tensor; yield the window before, if this frame begins a new one."""
         # the tiny number keeps 1.9999999 s, a rounded 2 s, in the window that begins there
         number = max(0, math.floor((time - self._origin) / self._request.window + 1e-6))
         if self._times and number > self._number:

@@ -30,7 +30,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         ("jepa models s", ["show"]),
         ("jepa search --min", ["--minus", "--min-confidence"]),
         ("jepa classify --per ", ["clip", "moment", "file"]),
-        ("jepa index --decoder ", ["auto", "pyav", "decord", "torchcodec"]),
+        ("jepa index --decoder ", ["auto", "pyav", "decord", "torchcodec", "nvdec"]),
         ("jepa bench retrieval panda", ["panda70m"]),
         ("jepa index . --model na", ["nano"]),
         ("jepa optimize --kind ivf-s", ["ivf-sq8"]),

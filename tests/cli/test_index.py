@@ -193,7 +193,7 @@ def test_the_decoder_is_an_option(jepa: Jepa, tmp_path: Path) -> None:
 def test_an_unknown_decoder_leaves_no_index_behind(jepa: Jepa, photos: Path) -> None:
     done = jepa("index", photos, "--decoder", "opencv")
     assert done.status == 2
-    assert "decoder must be one of auto, pyav, decord, torchcodec, not 'opencv'" in done.err
+    assert "decoder must be one of auto, pyav, decord, torchcodec, nvdec, not 'opencv'" in done.err
     assert not (photos / ".jepa").exists()
 
 

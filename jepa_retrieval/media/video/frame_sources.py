@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,10 @@ import numpy as np
 from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.decoders import not_installed
 from jepa_retrieval.media.video.video_file import VideoFile
+
+
+class UnsuitableError(Exception):
+    """The other library would give other frames than PyAV, or none; the text says why."""
 
 
 class FrameSource(Protocol):
@@ -50,18 +56,49 @@ class DecordSource:
 
 
 class TorchCodecSource:
-    """A video in TorchCodec."""
+    """A video in TorchCodec, decoded on the CPU or on a GPU.
+
+    Args:
+        path: the file.
+        device: of PyTorch; on a GPU frames are decoded by NVDEC and stay there.
+
+    Raises:
+        MediaError: TorchCodec cannot be imported.
+        UnsuitableError: NVDEC does not decode the file.
+        Exception: of TorchCodec: it cannot open the file, or has no CUDA.
+    """
+
+    def __init__(self, path: Path, *, device: str = "cpu") -> None:
+        decoders: Any = _import("torchcodec.decoders")
+        options = {"dimension_order": "NHWC", "num_ffmpeg_threads": 0, "device": device}
+        if device.startswith("cuda"):
+            with decoders.set_cuda_backend("nvdec"):  # the other one, FFmpeg's, does not turn rotated video
+                self._decoder = decoders.VideoDecoder(str(path), **options)
+        else:
+            self._decoder = decoders.VideoDecoder(str(path), **options)
+        self.turns_upright = hasattr(self._decoder.metadata, "rotation")  # from version 0.11 on
+        if getattr(self._decoder, "cpu_fallback", False):
+            reason = str(self._decoder.cpu_fallback).rpartition(": ")[2]
+            raise UnsuitableError(f"NVDEC does not decode it ({reason})")
+
+    def read(self, times: np.ndarray) -> tuple[np.ndarray, Any]:
+        """The times that were found, and the frames as a tensor on the device; see `FrameSource`."""
+        # a little later than the frame begins, so that rounding does not lead to the one before
+        batch = self._decoder.get_frames_played_at((times + 2e-4).tolist())
+        return batch.pts_seconds.double().cpu().numpy(), batch.data
+
+
+class _TorchCodecArrays:
+    """`TorchCodecSource` on the CPU, with frames as arrays."""
 
     def __init__(self, file: VideoFile) -> None:
-        decoders: Any = _import("torchcodec.decoders")
-        self._decoder = decoders.VideoDecoder(str(file.path), dimension_order="NHWC", num_ffmpeg_threads=0)
-        self.turns_upright = hasattr(self._decoder.metadata, "rotation")  # from version 0.11 on
+        self._source = TorchCodecSource(file.path)
+        self.turns_upright = self._source.turns_upright
 
     def read(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `FrameSource`."""
-        # a little later than the frame begins, so that rounding does not lead to the one before
-        batch = self._decoder.get_frames_played_at((times + 2e-4).tolist())
-        return batch.pts_seconds.double().numpy(), batch.data.numpy()
+        found, frames = self._source.read(times)
+        return found, frames.numpy()
 
 
 def _import(name: str) -> Any:
@@ -71,7 +108,7 @@ def _import(name: str) -> Any:
         raise MediaError(not_installed(name.partition(".")[0])) from error
 
 
-SOURCES: dict[str, type[DecordSource] | type[TorchCodecSource]] = {
+SOURCES: dict[str, Callable[[VideoFile], FrameSource]] = {
     "decord": DecordSource,
-    "torchcodec": TorchCodecSource,
+    "torchcodec": _TorchCodecArrays,
 }

@@ -17,7 +17,7 @@ from jepa_retrieval.errors import MediaError
 from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
 from jepa_retrieval.media.video.frame_choice import FrameChooser
-from jepa_retrieval.media.video.frame_sources import SOURCES, FrameSource
+from jepa_retrieval.media.video.frame_sources import SOURCES, FrameSource, UnsuitableError
 from jepa_retrieval.media.video.frames import Appearance, Picture, Scaler
 from jepa_retrieval.media.video.keyframes import FalseKeyFrameError, KeyFrameDecoders
 from jepa_retrieval.media.video.packet_reader import PacketReader
@@ -27,15 +27,11 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 _BATCH_BYTES = 64 * 2**20  # of frames that are decoded at once
-_MAX_TIME_ERROR = 5e-4  # seconds between the stamps of a frame here and there
+MAX_TIME_ERROR = 5e-4  # seconds between the stamps of a frame here and there
 _KEYS_CHECKED = 4  # key frames that are decoded alone to see whether they can be
 _INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # libav's names
 
 Tick = Callable[[], None]
-
-
-class UnsuitableError(Exception):
-    """The other library would give other frames than PyAV, or none; the text says why."""
 
 
 def read_with(
@@ -57,7 +53,7 @@ def read_with(
         is_decord = decoder == "decord"
         if is_decord and file.container.format.name not in _INDEXED_FORMATS:
             raise UnsuitableError("it shows wrong frames of containers without an index")
-        times = _wanted_times(file, request, report=report, on_tick=on_tick, closed=is_decord)
+        times = wanted_times(file, request, report=report, on_tick=on_tick, closed=is_decord)
         count = max(1, _BATCH_BYTES // max(1, first.width * first.height * 3))
         batches = [times[low : low + count] for low in range(0, len(times), count)]
         try:
@@ -81,7 +77,7 @@ def _read(
     on_tick: Tick | None,
 ) -> Iterator[Picture]:
     found, frames = source.read(times + origin)
-    if np.abs(found - origin - times).max() > _MAX_TIME_ERROR:
+    if np.abs(found - origin - times).max() > MAX_TIME_ERROR:
         raise UnsuitableError("its frames have other times")
     scale = Scaler(request.fit.scaled_size(request.image_size, shown.width, shown.height), None)
     for time, frame in zip(times, frames, strict=True):
@@ -91,7 +87,7 @@ def _read(
         yield Picture(float(time), _in_bt709(pixels) if shown.guessed_bt709 else pixels, shown.aspect)
 
 
-def _wanted_times(
+def wanted_times(
     file: VideoFile, request: DecodeRequest, *, report: ReadReport, on_tick: Tick | None, closed: bool
 ) -> np.ndarray:
     """The times of the frames to keep, float64 [N], seconds; determined from the packets, without decoding.
@@ -154,9 +150,9 @@ def _to_rgb(kr: float, kb: float) -> np.ndarray:
 
 
 # Kr and Kb of ITU-R BT.601-7, item 2.5.1, and of BT.709-6, item 3.2
-_BT601_TO_BT709 = (_to_rgb(0.2126, 0.0722) @ np.linalg.inv(_to_rgb(0.299, 0.114))).astype(np.float32)
+BT601_TO_BT709 = (_to_rgb(0.2126, 0.0722) @ np.linalg.inv(_to_rgb(0.299, 0.114))).astype(np.float32)
 
 
 def _in_bt709(pixels: np.ndarray) -> np.ndarray:
     """RGB, uint8 [S, S, 3], that was made with the matrix of BT.601, as if made with that of BT.709."""
-    return np.clip(pixels.astype(np.float32) @ _BT601_TO_BT709.T + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(pixels.astype(np.float32) @ BT601_TO_BT709.T + 0.5, 0, 255).astype(np.uint8)

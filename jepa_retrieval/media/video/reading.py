@@ -11,8 +11,9 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.decoders import resolve_decoder
 from jepa_retrieval.media.sampling import SamplingPlan
 from jepa_retrieval.media.types import DecodeRequest, ReadReport
+from jepa_retrieval.media.video.frame_sources import SOURCES, UnsuitableError
 from jepa_retrieval.media.video.frames import Appearance, Picture, Scaler
-from jepa_retrieval.media.video.other_decoders import UnsuitableError, read_with
+from jepa_retrieval.media.video.other_decoders import read_with
 from jepa_retrieval.media.video.sampled import SampledVideo
 from jepa_retrieval.media.video.video_file import VideoFile
 from jepa_retrieval.source_paths import is_ordinary
@@ -33,7 +34,7 @@ def read_pictures(
     """
     decoder = resolve_decoder(request.decoder) if is_ordinary(request.path) else "pyav"
     last = -math.inf  # time of the last frame that was yielded
-    if decoder != "pyav":
+    if decoder in SOURCES:
         try:
             for picture in read_with(decoder, request, report=report, on_tick=on_tick):
                 last = picture.time

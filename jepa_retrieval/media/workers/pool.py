@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from jepa_retrieval.errors import MediaError, UsageError
 from jepa_retrieval.media.bounded_queue import BoundedQueue
 from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.types import Decoded, DecodeRequest, Event, Failed, Finished, Probed
+from jepa_retrieval.media.workers.gpu import decoded_on_gpu, is_for_gpu, worker_request
 from jepa_retrieval.media.workers.process import WorkerProcess
 
 logger = logging.getLogger(__name__)
@@ -79,13 +81,19 @@ class DecodePool:
         for worker in workers:
             worker.close()
 
-    def run(self, requests: Iterable[DecodeRequest]) -> Iterator[Event]:
+    def run(self, requests: Iterable[DecodeRequest], *, device: str | None = None) -> Iterator[Event]:
         """Decode files and yield events as soon as they arrive.
 
         Each file gives `Probed`, any number of `Decoded` in order of time, and `Finished`; or, at any point,
         `Failed`. Events of different files interleave. Requests are pulled as workers need them, a few ahead; memory
         is bounded whatever the length of the files and the speed of the consumer. Leaving the loop early stops the
         work.
+
+        Args:
+            requests: what to decode.
+            device: of PyTorch, such as "cuda". Videos whose decoder is "nvdec" are decoded there, by this process,
+                once a worker has read their packets; their windows are `GpuWindow`. What cannot be decoded there is
+                decoded by a worker, and a warning says why. None: workers decode everything.
 
         Raises:
             MediaError: decoder processes cannot be started on this machine, or the decoder is not installed.
@@ -98,7 +106,7 @@ class DecodePool:
         events: Events = BoundedQueue(_BUFFER_BYTES)
         waiting: Requests = queue.SimpleQueue()
         threads = [
-            threading.Thread(target=self._serve, args=(waiting, events), daemon=True)
+            threading.Thread(target=self._serve, args=(waiting, events, device), daemon=True)
             for _ in range(self._size)
         ]
         for thread in threads:
@@ -150,11 +158,11 @@ class DecodePool:
                 if worker.busy:
                     worker.kill_if_silent(self._timeout)
 
-    def _serve(self, waiting: Requests, events: Events) -> None:
+    def _serve(self, waiting: Requests, events: Events, device: str | None) -> None:
         """Run requests through one worker at a time, in a thread of its own."""
         try:
             while (request := waiting.get()) is not None:
-                self._read(_Reading(request, events))
+                self._read(_Reading(request, events, device))
         except _RunOverError:
             return
         except BaseException as error:  # the consumer's thread must hear of it
@@ -216,15 +224,19 @@ class DecodePool:
 class _Reading:
     """One file being read; a second attempt passes on only what the first one has not."""
 
-    def __init__(self, request: DecodeRequest, events: Events) -> None:
+    def __init__(self, request: DecodeRequest, events: Events, device: str | None) -> None:
         self.request = request
         self._events = events
+        self._device = device if is_for_gpu(request) else None
+        self._warnings: tuple[str, ...] = ()
         self._probed = False
         self._delivered = 0  # windows
 
     def read(self, worker: WorkerProcess) -> None:
         """Send the request and pass on its events until the last."""
-        worker.send(self.request)
+        if self._device is not None and self._read_on_gpu(worker, self._device):
+            return
+        worker.send(worker_request(self.request))
         skip = self._delivered  # the same file gives the same windows
         while True:
             for kind, *values in worker.receive():
@@ -241,13 +253,26 @@ class _Reading:
                         self.put(Decoded(self.request, fresh))
                     self._delivered += len(fresh)
                 elif kind == "finished":
-                    self.put(Finished(self.request, *values))
+                    done = Finished(self.request, *values)
+                    self.put(replace(done, warnings=self._warnings + done.warnings))
                     return
                 elif kind == "unusable":
                     raise MediaError(values[0])
                 else:
                     self.put(Failed(self.request, values[0]))
                     return
+
+    def _read_on_gpu(self, worker: WorkerProcess, device: str) -> bool:
+        """Decode the file on the GPU; False if a worker has to decode it, or what is left of it."""
+        self._device = None  # a second attempt is not made there
+        for event in decoded_on_gpu(self.request, worker, device):
+            if isinstance(event, str):
+                self._warnings = (f"was read with PyAV, not nvdec: {event}",) if event else ()
+                return False
+            self._probed |= isinstance(event, Probed)
+            self._delivered += len(event.windows) if isinstance(event, Decoded) else 0
+            self.put(event)
+        return True
 
     def put(self, event: Event) -> None:
         """Pass an event on, waiting while too many frames wait for the consumer."""

@@ -89,7 +89,8 @@ class CapturedCalls:
         graph = torch.cuda.CUDAGraph()
         try:
             torch.cuda.synchronize()
-            with torch.cuda.graph(graph):
+            # "thread_local": other threads go on meanwhile, such as those that decode on this GPU.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 output = self._call(*places)
         except RuntimeError as error:  # an operation that cannot be captured, or no memory for it
             self._works = False

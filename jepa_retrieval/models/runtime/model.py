@@ -149,7 +149,7 @@ class RuntimeModel:
         import torch
 
         size = batch_size_for(section, torch.cuda.mem_get_info()[0])
-        return GraphXEncoder(section, graph, batch_size=size)
+        return GraphXEncoder(section, graph, batch_size=size, device="cuda")
 
     @cached_property
     def _predictor(self) -> GraphPredictor:

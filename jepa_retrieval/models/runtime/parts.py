@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, VJepa2Config, XEncoderConfig
 from jepa_retrieval.models.tokenizer import Tokenise
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Graph = Callable[..., np.ndarray]
 
@@ -25,7 +29,13 @@ class GraphXEncoder:
     """Visual input X_V to visual tokens S_V."""
 
     def __init__(
-        self, config: XEncoderConfig, graph: Graph, *, calls: int = 1, batch_size: int = BATCH_SIZES[0]
+        self,
+        config: XEncoderConfig,
+        graph: Graph,
+        *,
+        calls: int = 1,
+        batch_size: int = BATCH_SIZES[0],
+        device: str | None = None,
     ) -> None:
         """Wrap a graph.
 
@@ -34,7 +44,9 @@ class GraphXEncoder:
             graph: frames to tokens.
             calls: how many batches to run at once; threads inside one call wait for each other.
             batch_size: clips, or frames of an encoder that sees each on its own, in one call; a power of two.
+            device: of PyTorch, where the graph takes tensors as well as arrays; None: it takes arrays only.
         """
+        self.device = device
         self.batch_frames = batch_size * (config.frames if isinstance(config, VJepa2Config) else 1)
         self.image_size = config.image_size
         self.frame_fit = config.frame_fit
@@ -49,10 +61,14 @@ class GraphXEncoder:
         self._batch_size = batch_size
         self._threads = ThreadPoolExecutor(calls, thread_name_prefix="x-encoder")
 
-    def encode(self, frames: np.ndarray) -> np.ndarray:
-        """Uint8 [B, T, H, W, 3] to float32 S_V [B, N, D]; `UsageError` for another shape or type."""
+    def encode(self, frames: np.ndarray | Tensor) -> np.ndarray:
+        """Uint8 [B, T, H, W, 3] to float32 S_V [B, N, D]; `UsageError` for another shape or type.
+
+        Frames may be a tensor where `device` says so.
+        """
         size = self.image_size
-        if frames.dtype != np.uint8 or frames.ndim != 5 or frames.shape[2:] != (size, size, 3):
+        is_uint8 = str(frames.dtype) in ("uint8", "torch.uint8")
+        if not is_uint8 or frames.ndim != 5 or frames.shape[2:] != (size, size, 3):
             raise UsageError(
                 f"frames must be uint8 [B, T, {size}, {size}, 3], not {frames.dtype} {list(frames.shape)}"
             )
@@ -64,7 +80,7 @@ class GraphXEncoder:
         tokens = self._in_batches(frames.reshape(batch * count, 1, size, size, 3))
         return tokens.reshape(batch, count * self.tokens_per_frame, self.token_size)
 
-    def _in_batches(self, frames: np.ndarray) -> np.ndarray:
+    def _in_batches(self, frames: Any) -> np.ndarray:
         """Run the graph over frames, a few at a time."""
         if self._calls == 1:
             return in_batches(self._graph, frames, batch_size=self._batch_size)
@@ -135,7 +151,7 @@ class GraphYEncoder:
         return embeddings
 
 
-def in_batches(graph: Graph, inputs: np.ndarray, *, batch_size: int = BATCH_SIZES[0]) -> np.ndarray:
+def in_batches(graph: Graph, inputs: Any, *, batch_size: int = BATCH_SIZES[0]) -> np.ndarray:
     """Run a graph over the rows of `inputs`, at most `batch_size` (a power of two) at a time."""
     rows = np.arange(len(inputs))
     return np.concatenate([graph(part) for part, _ in _batches(inputs, rows, max_size=batch_size)])
@@ -156,13 +172,14 @@ def batch_size_for(config: XEncoderConfig, free: float) -> int:
 
 
 def _batches(
-    inputs: np.ndarray, rows: np.ndarray, *, max_size: int = BATCH_SIZES[0]
-) -> list[tuple[np.ndarray, np.ndarray]]:
+    inputs: Any, rows: np.ndarray, *, max_size: int = BATCH_SIZES[0]
+) -> list[tuple[Any, np.ndarray]]:
     parts, start = [], 0
     while start < len(inputs):
         size = 2 ** (min(max_size, len(inputs) - start).bit_length() - 1)
         chosen = slice(start, start + size)
-        parts.append((np.ascontiguousarray(inputs[chosen]), rows[chosen]))
+        part = inputs[chosen]  # a slice of a tensor's first axis is as contiguous as the tensor
+        parts.append((np.ascontiguousarray(part) if isinstance(part, np.ndarray) else part, rows[chosen]))
         start += size
     return parts
 

@@ -56,8 +56,8 @@ class TorchGraph:
         self._calls = CapturedCalls(self._call) if captured else None
         self._lock = threading.Lock()
 
-    def __call__(self, *inputs: np.ndarray) -> np.ndarray:
-        """Run the graph once."""
+    def __call__(self, *inputs: np.ndarray | Tensor) -> np.ndarray:
+        """Run the graph once, on arrays or on tensors; those that are on the device already are not copied."""
         # Not inference mode, in which torch.compile would compile the layers again.
         with self._lock, torch.no_grad(), computing_in(self._dtype, self._device):
             return self._to_host((self._calls or self._call)(*map(self._to_device, inputs)).float())
@@ -83,7 +83,9 @@ class TorchGraph:
             _log.warning("torch.compile failed, networks run uncompiled and slower: %s", first_line(error))
         return found
 
-    def _to_device(self, array: np.ndarray) -> Tensor:
+    def _to_device(self, array: np.ndarray | Tensor) -> Tensor:
+        if isinstance(array, Tensor):
+            return array.to(self._device)
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         # From and to pinned memory a GPU copies eight times as fast.
         return tensor.pin_memory().to(self._device, non_blocking=True) if self._is_cuda else tensor

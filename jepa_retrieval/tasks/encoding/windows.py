@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.media.frame_arrays import joined, stacked
 from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.models.parts import Model
 
@@ -50,14 +51,14 @@ class WindowEncoder:
             centre = self.model.x_encoder.centre
             return self._encode_frames([views(window, centre=centre) for window in windows])
         clips = [self._fill(frames) for window in windows for frames in window.by_crop()]
-        tokens = self.model.x_encoder.encode(np.stack(clips))
+        tokens = self.model.x_encoder.encode(stacked(clips))
         return _mean_of_groups(tokens, [window.crops for window in windows])
 
-    def _encode_frames(self, groups: Sequence[np.ndarray]) -> np.ndarray:
-        tokens = self.model.x_encoder.encode(np.concatenate(groups)[:, np.newaxis])
+    def _encode_frames(self, groups: Sequence[Any]) -> np.ndarray:
+        tokens = self.model.x_encoder.encode(joined(groups)[:, np.newaxis])
         return _mean_of_groups(tokens, [len(group) for group in groups])
 
-    def _fill(self, frames: np.ndarray) -> np.ndarray:
+    def _fill(self, frames: Any) -> Any:
         wanted = self.model.frames_per_window
         return frames[np.arange(wanted) * len(frames) // wanted]
 
@@ -90,8 +91,8 @@ def pool_tokens(tokens: np.ndarray, *, limit: int = MAX_STORED_TOKENS) -> np.nda
     return sums / np.diff(edges)[:, np.newaxis]
 
 
-def views(window: MediaWindow, *, centre: float) -> np.ndarray:
-    """The pictures that a window's tokens are the mean of, uint8 [G, S, S, 3].
+def views(window: MediaWindow, *, centre: float) -> Any:
+    """The pictures that a window's tokens are the mean of, uint8 [G, S, S, 3]; a tensor if it is a `GpuWindow`.
 
     The subject is often small and near the centre. A photograph is encoded whole and as its centre crop; of a video's
     frames, which resemble each other, every second one is replaced by its centre crop, at no extra cost.
@@ -104,14 +105,18 @@ def views(window: MediaWindow, *, centre: float) -> np.ndarray:
     if not centre:
         return frames
     if window.start is None and len(frames) == 1:
-        return np.concatenate([frames, centre_crop(frames, centre)])
-    shown = frames.copy()
+        return joined([frames, centre_crop(frames, centre)])
+    shown = joined([frames])  # a copy
     shown[1::2] = centre_crop(frames[1::2], centre)
     return shown
 
 
-def centre_crop(frames: np.ndarray, share: float) -> np.ndarray:
-    """The centre of each frame, enlarged to the frame's size: uint8 [T, S, S, 3] to the same."""
+def centre_crop(frames: Any, share: float) -> Any:
+    """The centre of each frame, enlarged to the frame's size: uint8 [T, S, S, 3], array or tensor, to the same."""
+    if not isinstance(frames, np.ndarray):
+        from jepa_retrieval.media.gpu import scaling
+
+        return scaling.centre_crop(frames, share)
     from PIL import Image
 
     size = frames.shape[1]

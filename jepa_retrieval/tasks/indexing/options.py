@@ -62,8 +62,9 @@ class IndexOptions:
         writing: store what is written in the pictures of every file that was not read yet; None: if the index has
             writing already.
         audio: take files with sound only, which are found by what is said in them; None: if speech is stored.
-        decoder: library that decodes videos: "pyav", "decord" or "torchcodec"; "auto": the one that $JEPA_DECODER
-            names, else PyAV. All give the same frames; see `DecodeRequest`.
+        decoder: library that decodes videos: "pyav", "decord", "torchcodec" or "nvdec", which decodes on the GPU that
+            the model runs on; "auto": the one that $JEPA_DECODER names, else PyAV. All give the same frames; see
+            `DecodeRequest`.
         prune: remove every known file below the paths that the run does not find, even if its disk is missing.
         engine: what does the work: "local", this process, or "ray", workers on one machine or several (extra
             `distributed`). The index is the same.

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from indexes import IndexStoreError, IndexWriteError
 from indexes.records import ClipRecord, MediaRecord
-from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import (
     Decoded,
     DecodePool,
@@ -26,6 +26,7 @@ from jepa_retrieval.media import (
     Sampling,
     head_hash,
     is_there,
+    resolve_decoder,
 )
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import decode_request
@@ -92,6 +93,10 @@ class IndexingRun:
         Args:
             files: by stored path.
             pool: decoder processes of the caller; None for processes that end with this call.
+
+        Raises:
+            UsageError: the decoder "nvdec" is asked for, and the model does not run on a GPU.
+            MediaError: that decoder cannot be used here, or decoder processes cannot be started.
         """
         if not files:
             return self._report
@@ -115,7 +120,7 @@ class IndexingRun:
             self._encoder.prepare()  # while the workers start
             # A GPU is only busy with large batches; how large is a matter of its memory.
             self._batch_frames = max(BATCH_FRAMES, getattr(self._model.x_encoder, "batch_frames", 0))
-            for event in decoders.run(requests()):
+            for event in decoders.run(requests(), device=self._decoding_device()):
                 file = opened[event.request.path]
                 match event:
                     case Probed(info=info):
@@ -131,6 +136,21 @@ class IndexingRun:
                         del opened[event.request.path]
             self._flush()
         return self._report
+
+    def _decoding_device(self) -> str | None:
+        """Where this process decodes videos; None if it does not."""
+        if resolve_decoder(self._options.decoder) != "nvdec":
+            return None
+        device: str | None = getattr(self._model.x_encoder, "device", None)
+        if device is None:
+            raise UsageError(
+                f"the decoder nvdec hands frames to a model on a GPU, and {self._model.name} runs on the CPU: "
+                "use the device cuda, or the decoder pyav"
+            )
+        from jepa_retrieval.media.gpu.reading import check_gpu_decoder
+
+        check_gpu_decoder(device)
+        return device
 
     def _take(self, file: _OpenFile, windows: list[MediaWindow]) -> None:
         for window in windows:

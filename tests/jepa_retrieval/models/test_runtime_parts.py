@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, TowerConfig, VJepa2Config
 from jepa_retrieval.models.registry import model_config
 from jepa_retrieval.models.runtime.parts import GraphPredictor, GraphXEncoder, GraphYEncoder, batch_size_for
+from jepa_retrieval.models.runtime.torch_graph import TorchGraph
 from jepa_retrieval.models.tokenizer import TokenIds
 
 LITE = EfficientNetLiteConfig(
@@ -239,3 +241,20 @@ def test_large_batches_go_to_a_graph_at_once() -> None:
     assert encoder.batch_frames == 256
     encoder.encode(np.zeros((101, 4, 32, 32, 3), np.uint8))
     assert sizes == [64, 32, 4, 1]
+
+
+def test_frames_that_are_on_the_device_go_into_the_graph_as_they_are() -> None:
+    given: list[torch.Tensor] = []
+
+    class Means(torch.nn.Module):
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            given.append(frames)
+            return frames.float().mean(dim=(2, 3))[..., :1].expand(-1, -1, 1280)
+
+    encoder = GraphXEncoder(LITE, TorchGraph(Means(), "cpu", dtype=torch.float32), device="cpu")
+    frames = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 8, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(frames)
+    np.testing.assert_array_equal(encoder.encode(tensor), encoder.encode(frames))
+    assert given[0].data_ptr() == tensor.data_ptr()
+    with pytest.raises(UsageError, match="frames must be uint8"):
+        encoder.encode(tensor.float())

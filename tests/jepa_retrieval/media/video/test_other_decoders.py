@@ -164,7 +164,7 @@ def test_in_a_worker_process(tmp_path: Path, decoder: str) -> None:
 def test_the_environment_names_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JEPA_DECODER", "opencv")
     with pytest.raises(
-        UsageError, match=r"\$JEPA_DECODER must be one of auto, pyav, decord, torchcodec, not 'opencv'"
+        UsageError, match=r"\$JEPA_DECODER must be one of auto, pyav, decord, torchcodec, nvdec, not 'opencv'"
     ):
         DecodeRequest(tmp_path / "a.mp4", image_size=SIZE)
     assert DecodeRequest(tmp_path / "a.mp4", image_size=SIZE, decoder="pyav").decoder == "pyav"

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from jepa_retrieval.media import MediaWindow
+from jepa_retrieval.media.types import GpuWindow
 from jepa_retrieval.tasks.encoding.windows import WindowEncoder, centre_crop, fit_of, views
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 
@@ -53,6 +55,29 @@ def test_the_crops_of_a_window_count_alike(framewise: bool) -> None:
     tokens = encoder.encode_tokens([several, *alone])
     assert tokens.shape[0] == 4
     np.testing.assert_allclose(tokens[0], tokens[1:].mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("framewise", [True, False])
+def test_frames_on_a_gpu_are_encoded_as_those_in_memory(framewise: bool) -> None:
+    model = ColourModel(framewise=framewise)
+    model.centre = 0.5
+    frames = [np.full((count, 8, 8, 3), colour, dtype=np.uint8) for count, colour in ((3, RED), (2, BLUE))]
+    in_memory = [MediaWindow(0.0, 2.0, np.arange(len(crop)), crop) for crop in frames]
+    on_gpu = [GpuWindow(0.0, 2.0, window.times, torch.from_numpy(window.frames)) for window in in_memory]
+    given: list[object] = []
+
+    class TensorModel(ColourModel):
+        centre = 0.5
+
+        def encode(self, frames: object) -> np.ndarray:
+            given.append(frames)
+            return super().encode(np.asarray(frames))
+
+    expected = WindowEncoder(model).encode_tokens(in_memory)
+    for mixed in (on_gpu, [in_memory[0], on_gpu[1]]):
+        found = WindowEncoder(TensorModel(framewise=framewise)).encode_tokens(mixed)
+        np.testing.assert_allclose(found, expected, atol=2)
+    assert all(isinstance(frames, torch.Tensor) for frames in given)
 
 
 def test_a_model_says_how_its_pictures_become_square() -> None:

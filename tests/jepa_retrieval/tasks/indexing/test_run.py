@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from indexes import Index
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.options import IndexOptions
@@ -16,6 +17,7 @@ from jepa_retrieval.tasks.indexing.run import IndexingRun
 from jepa_retrieval.tasks.indexing.update import IndexUpdate
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.media_factory import BLUE, GREEN, RED, make_picture, make_video
+from tests.stand_in_torchcodec import install
 
 
 @pytest.fixture
@@ -139,3 +141,38 @@ def test_a_file_that_cannot_be_stored_is_named_and_the_rest_goes_on(index: Index
     (failure,) = report.failed
     assert (failure.path, "NaN" in failure.error) == ("red.png", True)
     assert states(index) == {"red.png": "failed", "green.png": "ok", "blue.png": "ok"}
+
+
+def test_videos_decoded_on_a_gpu_give_the_same_clips(
+    index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: set[str] = set()
+
+    class GpuModel(ColourModel):
+        device = "cpu"  # stands for the GPU
+
+        def encode(self, frames: object) -> np.ndarray:
+            given.add(type(frames).__name__)
+            return super().encode(np.asarray(frames))
+
+    install(monkeypatch)
+    make_video(folder / "a.mp4", seconds=8, gop=25)
+    run(index, folder)
+    expected = index.clips_of("a.mp4")
+    os.utime(folder / "a.mp4", ns=(1, 1))
+    make_video(folder / "a.mp4", seconds=8, gop=24)  # another content
+    report = run(index, folder, GpuModel(), decoder="nvdec")
+    assert (report.indexed, report.failed, report.warnings) == (1, [], [])
+    assert given == {"Tensor"}
+    found = index.clips_of("a.mp4")
+    assert [(clip.start, clip.end) for clip in found] == [(clip.start, clip.end) for clip in expected]
+
+
+def test_a_model_on_the_cpu_takes_no_frames_of_a_gpu(
+    index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    make_video(folder / "a.mp4", seconds=1)
+    message = "the decoder nvdec hands frames to a model on a GPU, and colours runs on the CPU"
+    with pytest.raises(UsageError, match=message):
+        run(index, folder, decoder="nvdec")
