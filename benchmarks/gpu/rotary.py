@@ -1,7 +1,8 @@
 """Rotary positions: what bfloat16 inference errs with angles in bfloat16 ("cast", the fault) and in float32 ("ours").
 
-Attention with random weights is nearly even and hides wrong angles; so queries are multiplied by 6. The error is that
-of all tokens, in the length of those computed in float32 on the same device.
+Attention with random weights is nearly even and hides wrong angles; so queries are multiplied, by 6, and those of
+EmbeddingGemma, which are normalised, by several factors. The error is that of all tokens, in the length of those
+computed in float32 on the same device.
 """
 
 from __future__ import annotations
@@ -50,10 +51,18 @@ def run(facts: Facts) -> None:
     with torch.device(device):
         assert isinstance(config.y_encoder.tower, GemmaConfig)
         gemma = Gemma(config.y_encoder.tower).eval()
-        for name, parameter in gemma.named_parameters():
-            parameter.data += 1.0 if "q_norm" in name else 0.0
         ids = torch.randint(config.y_encoder.tower.vocabulary, (2, 256 if facts.smoke else 2048))
-    _compare(facts, "y_encoder", gemma, (ids, torch.ones_like(ids)), ids.shape[1])
+    # How much random attention may be sharpened until it only magnifies noise is not known beforehand.
+    for factor in (1.0, 1.25, 1.5, 2.0):
+        sharper = copy.deepcopy(gemma)
+        for name, parameter in sharper.named_parameters():
+            parameter.data += (
+                factor - 1 if "q_norm" in name else 0.0
+            )  # the norm's factor is one more than its weight
+        _compare(
+            facts, f"y_encoder, queries x {factor:g}", sharper, (ids, torch.ones_like(ids)), ids.shape[1]
+        )
+        del sharper
     del gemma
     with torch.device(device):
         assert isinstance(config.x_encoder, VJepa2Config)

@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.gpu import decoding
+from benchmarks.gpu.facts import Facts
+from tests.stand_in_torchcodec import install
+
 pytest.importorskip("accelerate")
 
 REPOSITORY = Path(__file__).parents[3]
@@ -48,11 +52,13 @@ def run(tmp_path: Path, *arguments: str, missing: Sequence[str] = MISSING) -> di
 
 
 def test_sections_without_a_gpu(tmp_path: Path) -> None:
-    document = run(tmp_path, "--sections", "rotary,training,search")
+    document = run(tmp_path, "--sections", "rotary,training,search,decoding,trainer")
     sections = document["sections"]
     assert document["complete"]
     assert {name: section["status"] for name, section in sections.items()} == dict.fromkeys(sections, "done")
-    for network in ("predictor", "x_encoder", "y_encoder"):
+    assert "av" in sections["decoding"]["not_run"]["decoding"]
+    assert "av" in sections["trainer"]["not_run"]["trainer"]
+    for network in ("predictor", "x_encoder", "y_encoder, queries x 2"):
         found = sections["rotary"][network]
         assert found["ours"]["relative_error"] < found["cast"]["relative_error"]
     kept = sections["training"]["recomputed"]
@@ -74,4 +80,21 @@ def test_a_section_that_fails_is_reported_and_the_next_goes_on(tmp_path: Path) -
 def test_an_unknown_section_is_named(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         run(tmp_path, "--sections", "cards")
-    assert "no section 'cards'; there are card, rotary" in failed.value.stderr.decode()
+    assert "no section 'cards'; there are card, decoding" in failed.value.stderr.decode()
+
+
+def test_frames_of_both_ways_of_decoding_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    facts = Facts(tmp_path / "facts.json", device="cpu", smoke=True)
+    decoding.run(facts)
+    section = facts.content
+    assert "it does not turn rotated video upright" in section["equality"]["h264_360p_rotated"]["failed"]
+    for kind in ("h264_1080p", "hevc_720p"):
+        found = section["equality"][kind]
+        assert found["most_seconds_apart"] < 1e-3
+        assert found["mean_difference_of_the_worst_frame"] < 4
+    assert len(section["speed"]["h264_1080p"]) == 2
+    for speeds in section["speed"]["h264_1080p"].values():
+        assert speeds["pyav"]["frames"] == speeds["nvdec"]["frames"] > 0
