@@ -107,7 +107,7 @@ def found(index: Index, where: str | None) -> dict[int, float] | str:
         return str(error)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(where=filters())
 def test_the_same_clips_pass_or_the_filter_is_refused_by_name(
     source: Index, published: Index, where: str

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fsspec.registry import _registry
 
 from indexes import (
     ClipRecord,
@@ -24,6 +25,7 @@ from jepa_retrieval.stores import store_lock
 from jepa_retrieval.stores.mirror import IndexMirror
 from jepa_retrieval.stores.objects import StoreFolder
 from jepa_retrieval.stores.stored_index import StoredIndex, changing, stored_index_exists
+from tests.jepa_retrieval.media.sources.test_stores import stand_in
 from tests.s3_server import S3Server
 
 PLACE = path_of("s3://media/indexes/films")
@@ -256,3 +258,21 @@ def test_credentials_are_stored_nowhere(s3: S3Server, on_machine: OnMachine, tmp
 def test_a_web_server_holds_no_index() -> None:
     with pytest.raises(UsageError, match="cannot lie on a web server"):
         StoredIndex.open(path_of("https://example.org/x"))
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az", "hf"])
+def test_other_stores_are_read_and_not_written(
+    s3: S3Server, on_machine: OnMachine, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    index = created()
+    with changing(index):
+        put(index, "a.mp4", 0)
+    kind = stand_in(scheme, "etag")
+    monkeypatch.setitem(_registry, scheme, kind)
+    for name in stored_names(s3):
+        content = s3.client.get_object(Bucket="media", Key=f"indexes/films/{name}")["Body"].read()
+        kind().pipe_file(f"/bucket/films/{name}", content)
+    there = StoredIndex.open(path_of(f"{scheme}://bucket/films"))
+    assert nearest(there, 0) == "a.mp4"
+    with pytest.raises(UsageError, match="an index can be written to s3:// only"), changing(there):
+        pass
