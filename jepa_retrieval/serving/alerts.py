@@ -20,7 +20,9 @@ class Alerts:
 
     def __init__(self) -> None:
         self._kept: deque[tuple[Alert, bytes | None]] = deque(maxlen=MAX_ALERTS)  # with pictures
-        self._count = 0
+        # Greater than every number of an earlier server: pages that stay open, their caches and `Last-Event-ID` of
+        # those who follow outlive a restart.
+        self._last = time.time_ns() // 1000
         self._changed = asyncio.Event()
 
     def all(self) -> list[Alert]:
@@ -40,7 +42,7 @@ class Alerts:
 
     async def follow(self, after: int | None) -> AsyncIterator[Alert]:
         """Alerts after a number, or new ones only, as they come."""
-        seen = self._count if after is None else after
+        seen = self._last if after is None else after
         while True:
             changed = self._changed
             for alert in [alert for alert, _ in self._kept if alert.number > seen]:
@@ -65,7 +67,7 @@ class Alerts:
         picture: bytes | None,
     ) -> None:
         """Tell of a window of a stream."""
-        number = self._count + 1
+        number = self._last + 1
         sighting = Sighting(
             stream=stream,
             start=round(start, 3),
@@ -79,9 +81,9 @@ class Alerts:
     def _keep(
         self, saved: SavedSearch, hit: Hit | None, sighting: Sighting | None, picture: bytes | None
     ) -> None:
-        self._count += 1
+        self._last += 1
         alert = Alert(
-            number=self._count,
+            number=self._last,
             search_id=saved.id,
             search_name=saved.name,
             time=utc_time(time.time_ns()),

@@ -77,7 +77,7 @@ class Streams(BaseModel):
 class Alert(BaseModel):
     """A new moment that fits a saved search: in an indexed file, or in a watched stream."""
 
-    number: int = Field(description="Counts all alerts since the server was started.")
+    number: int = Field(description="Greater than that of every earlier alert, also from before a restart.")
     search_id: str
     search_name: str
     time: str = Field(description="UTC, ISO 8601.")

@@ -95,13 +95,21 @@ class WatchedStreams:
 
     async def _watch(self, stream: WatchedStream) -> None:
         while True:
-            await self._run(stream)
+            try:
+                await self._run(stream)
+            except Exception as error:  # of any kind: nobody waits for this task, so it would be lost
+                logger.warning("%s cannot be watched: %s", stream.name, error, exc_info=True)
+                stream.state, stream.detail = "failed", "an error of the server, which its log describes"
+            if stream.state == "starting":
+                continue
             if stream.state == "ended" or stream.source.kind == "file":
                 return
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _run(self, stream: WatchedStream) -> None:
         """One process, to its end."""
+        for watch in filter(None, stream.watches.values()):
+            watch.gap()
         commit = self._indexes.commits()[0]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -122,6 +130,10 @@ class WatchedStreams:
             process.stdin.write(json.dumps(asked).encode() + b"\n")
             await process.stdin.drain()
             async for line in process.stdout:
+                if self._indexes.commits()[0].served_model is not commit.served_model:
+                    stream.state, stream.detail = "starting", None  # the index was rebuilt with another model
+                    stream.watches.clear()
+                    return
                 await self._take(stream, json.loads(line))
             if stream.state not in ("ended", "failed"):
                 stream.state, stream.detail = "failed", "its process ended unexpectedly"

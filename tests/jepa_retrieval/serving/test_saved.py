@@ -11,8 +11,9 @@ import httpx
 
 from jepa_retrieval.library import Library
 from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.saved import SavedSearchStore
-from jepa_retrieval.serving.schemas.saved import SavedSearchRequest
+from jepa_retrieval.serving.schemas.saved import SavedSearch, SavedSearchRequest
 from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.serving.watching.streams import WatchedStream
 from tests.jepa_retrieval.serving.conftest import serving
@@ -84,6 +85,16 @@ def test_what_is_new_and_fits_is_an_alert(tmp_path: Path) -> None:
     assert [(alert["search_name"], alert["hit"]["path"]) for alert in listed] == [("cats", "chelsea.png")]
     assert told == listed
     assert missed == listed[0]
+
+
+def test_alerts_after_a_restart_have_numbers_of_their_own() -> None:
+    saved = SavedSearch(name="cats", query="a cat", id="1", created="")
+    numbers = []
+    for _ in range(2):
+        alerts = Alerts()
+        alerts.add_sighting(saved, "yard", 0.0, 1.0, 0.5, None)
+        numbers.append(alerts.all()[0].number)
+    assert numbers[0] < numbers[1] < 2**53  # which JavaScript can count
 
 
 def first_event(client: httpx.Client, after: str) -> dict[str, Any]:
