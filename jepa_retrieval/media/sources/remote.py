@@ -58,6 +58,7 @@ class RemoteFile:
 
 _recent: dict[Path, tuple[float, RemoteFile]] = {}
 _blocks: OrderedDict[tuple[Path, str, int], bytes] = OrderedDict()  # by path, tag and number
+_whole: set[Path] = set()  # files that are sent whole, whatever range is asked for
 _lock = threading.Lock()
 _fetched = 0  # bytes of content
 
@@ -141,7 +142,6 @@ class RangeFile(SeekableFile):
         self._ranges: list[
             tuple[int, bytes]
         ] = []  # first byte and content of those that were fetched together
-        self._sends_all = False  # whether the store does not know ranges
 
     def readinto(self, buffer: Any) -> int:
         """Read up to the end of a block or of a fetched range; OSError if the store does not answer."""
@@ -159,7 +159,7 @@ class RangeFile(SeekableFile):
             OSError: the store does not answer.
         """
         wanted = _merged(ranges, self._size)
-        if self._sends_all or not wanted:
+        if self._file.path in _whole or not wanted:
             return
         begins, ends = zip(*wanted, strict=True)
         names = [self._name] * len(wanted)
@@ -208,7 +208,7 @@ class RangeFile(SeekableFile):
         data: bytes = self._system.cat_file(self._name, start=begin, end=end)
         self._count(len(data))
         if len(data) == self._size > end - begin:  # a web server that does not know ranges
-            self._sends_all = True
+            _whole.add(self._file.path)
             data = data[begin:end]
         if len(data) != end - begin:
             raise OSError(errno.EIO, "the store sent less than was asked for")

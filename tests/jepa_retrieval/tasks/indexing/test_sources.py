@@ -8,6 +8,7 @@ import tarfile
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -272,6 +273,23 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
+
+
+def test_a_file_that_is_sent_whole_is_not_asked_for_in_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, asked = os.urandom(2**20), []
+
+    def send_all(names: list[str], begins: list[int], ends: list[int], on_error: str) -> list[bytes]:
+        asked.append(names)
+        return [data] * len(names)
+
+    system = SimpleNamespace(cat_file=lambda name, start, end: data, cat_ranges=send_all)
+    monkeypatch.setattr(remote, "_system", lambda path: (system, "film.mp4"))
+    about = remote.RemoteFile(path_of("https://films.example/film.mp4"), len(data), 0, "")
+    for _ in range(2):  # opened once more, it finds its head in memory
+        file = remote.RangeFile(about)
+        assert file.read(10) == data[:10]
+        file.prefetch([(0, 10), (500_000, 500_010)])
+    assert asked == []
 
 
 @pytest.mark.parametrize(
