@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,7 +65,8 @@ def sound_clips(duration: float, embedding_size: int) -> list[ClipRecord]:
         duration: of the file, seconds.
         embedding_size: E of the index.
     """
-    edges = [*np.arange(0.0, duration, SOUND_CLIP_SECONDS).tolist(), duration]
+    count = max(1, math.ceil(round(duration / SOUND_CLIP_SECONDS, 6)))  # no clip of a rounding error alone
+    edges = [*(number * SOUND_CLIP_SECONDS for number in range(count)), duration]
     nothing = np.zeros(embedding_size, np.float32)
     return [
         ClipRecord(start, _rounded(end), nothing, np.array([(start, end)], np.float32))

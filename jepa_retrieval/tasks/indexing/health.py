@@ -76,7 +76,7 @@ def _shows_the_same(index: Index, problem: Problem) -> bool:
     thumbnails = index.clips([ids[row] for row in rows], columns=["thumbnail"])["thumbnail"].to_pylist()
     try:
         pictures = np.stack([_small_picture(thumbnail) for thumbnail in thumbnails])
-    except (OSError, ValueError):  # there is none, or it is damaged
+    except (OSError, ValueError, Image.DecompressionBombError):  # there is none, or it is damaged
         return False
     differences = np.abs(pictures - np.median(pictures, axis=0)).mean(axis=(1, 2, 3))
     return bool((differences <= MAX_DIFFERENCE).all())

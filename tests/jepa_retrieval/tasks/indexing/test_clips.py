@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.tasks.encoding.windows import pool_tokens
-from jepa_retrieval.tasks.indexing.clips import BLOCK_WINDOWS, ClipBuilder, EncodedWindow
+from jepa_retrieval.tasks.indexing.clips import BLOCK_WINDOWS, ClipBuilder, EncodedWindow, sound_clips
 
 
 def window(index: int, direction: int, *, seconds: float = 2.0) -> EncodedWindow:
@@ -49,6 +49,20 @@ def test_long_stream_is_cut_as_if_there_were_no_blocks(extra: int) -> None:
     clips = build(directions)
     starts = [clip.start / 2.0 for clip in clips]
     assert starts == [float(first) for first in range(0, len(directions), scene)]
+
+
+@pytest.mark.parametrize(
+    ("duration", "intervals"),
+    [
+        (0.5, [(0, 0.5)]),
+        (30.000000000000004, [(0, 30)]),  # as sums of time stamps may end
+        (60.5, [(0, 30), (30, 60), (60, 60.5)]),
+    ],
+)
+def test_sound_is_cut_into_clips_of_thirty_seconds_and_none_is_empty(
+    duration: float, intervals: list[tuple[float, float]]
+) -> None:
+    assert [(clip.start, clip.end) for clip in sound_clips(duration, 4)] == intervals
 
 
 def test_pool_tokens_averages_neighbours() -> None:

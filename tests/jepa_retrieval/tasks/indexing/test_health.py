@@ -62,7 +62,13 @@ def test_clips_that_show_the_same_may_have_like_embeddings(
     assert differing == {what}
 
 
-@pytest.mark.parametrize("picture", [None, b"no picture"])
+def claiming_to_be_huge(jpeg: bytes) -> bytes:
+    """The same with a header that says 65,000 x 65,000 pixels."""
+    at = jpeg.index(b"\xff\xc0") + 5  # behind the start of frame: marker, length and precision
+    return jpeg[:at] + 2 * (65_000).to_bytes(2, "big") + jpeg[at + 4 :]
+
+
+@pytest.mark.parametrize("picture", [None, b"no picture", claiming_to_be_huge(thumbnail(0, RED))])
 def test_without_pictures_nothing_is_explained(tmp_path: Path, picture: bytes | None) -> None:
     assert found(tmp_path / "index", same, lambda _: picture) == {"constant embeddings"}
 
