@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from jepa_retrieval.media.sound.languages import two_letters
@@ -20,6 +20,7 @@ def language_in_name(subtitles: str, stem: str) -> tuple[bool, str | None]:
     return not rest or language is not None, language
 
 
-def belongs_to_any(subtitles: Path, files: Iterable[Path]) -> bool:
-    """Whether a file holds the subtitles of one of some files in its folder."""
-    return any(language_in_name(subtitles.name, file.stem)[0] for file in files)
+def belongs_to_any(subtitles: Path, stems: AbstractSet[str]) -> bool:
+    """Whether a file holds the subtitles of one of the files in its folder that have these stems."""
+    beginnings = (subtitles.stem[:length] for length in range(1, len(subtitles.stem) + 1))
+    return any(stem in stems and language_in_name(subtitles.name, stem)[0] for stem in beginnings)

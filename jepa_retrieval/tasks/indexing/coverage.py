@@ -59,15 +59,16 @@ def files_to_look_at(index: Index, plan: Plan, text: str, media_root: MediaRoot)
 
 
 def without_subtitles(left_out: Sequence[LeftOut], media: Iterable[Path]) -> list[LeftOut]:
-    """What was left out, less the subtitles of some media files."""
-    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    """What was left out, less the subtitles of some media files; pictures have none."""
+    stems: dict[Path, set[str]] = defaultdict(set)  # by folder
     for file in media:
-        by_folder[file.parent].append(file)
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
+            stems[file.parent].add(file.stem)
     return [
         item
         for item in left_out
         if item.path.suffix.lower() not in SIDECAR_SUFFIXES
-        or not belongs_to_any(item.path, by_folder.get(item.path.parent, ()))
+        or not belongs_to_any(item.path, stems.get(item.path.parent, set()))
     ]
 
 
