@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +21,16 @@ BLUE: Colour = (40, 60, 200)
 YELLOW: Colour = (220, 200, 40)
 
 _TIME_BASE = Fraction(1, 90_000)
+
+
+@contextmanager
+def _own_priority() -> Iterator[None]:
+    """SVT-AV1, opened by root, gives its thread real-time priority, which whatever is started later would inherit."""
+    scheduler, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, scheduler, parameters)
 
 
 def make_video(
@@ -63,7 +75,7 @@ def make_video(
     stamps = [frame / fps for frame in range(max(1, round(seconds * fps)))] if times is None else list(times)
     length = stamps[-1] + 1 / fps
     defaults = {"preset": "ultrafast", "bf": "2", "sc_threshold": "0"} if codec == "libx264" else {}
-    with av.open(str(path), "w", options=container_options or {}) as container:
+    with _own_priority(), av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format

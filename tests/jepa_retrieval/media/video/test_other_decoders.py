@@ -1,6 +1,7 @@
 """decord and TorchCodec: the same frames as PyAV, or PyAV's own with a message."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,7 @@ def test_what_it_would_show_differently_is_read_with_pyav(
 @pytest.mark.parametrize("decoder", ["decord"], indirect=True)
 def test_what_decord_cannot_decode(tmp_path: Path, decoder: str) -> None:
     video = make_video(tmp_path / "a.mkv", seconds=2, codec="libsvtav1", options={"svtav1-params": "lp=1"})
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
     assert compare(video, decoder) == ["was read with PyAV, not decord: it cannot decode the file"]
     stream = make_video(tmp_path / "b.ts", seconds=6, gop=25)
     assert compare(stream, decoder) == [
