@@ -283,7 +283,7 @@ def test_a_file_that_is_sent_whole_is_not_asked_for_in_many_ranges(monkeypatch: 
         return [data] * len(names)
 
     system = SimpleNamespace(cat_file=lambda name, start, end: data, cat_ranges=send_all)
-    monkeypatch.setattr(remote, "_system", lambda path: (system, "film.mp4"))
+    monkeypatch.setattr(remote, "file_system", lambda path: (system, "film.mp4"))
     about = remote.RemoteFile(path_of("https://films.example/film.mp4"), len(data), 0, "")
     for _ in range(2):  # opened once more, it finds its head in memory
         file = remote.RangeFile(about)
