@@ -94,7 +94,7 @@ def with_text(manifest: Manifest, text: str) -> Manifest:
 
 def with_audio(manifest: Manifest) -> Manifest:
     """The same of an index that may hold files with sound only: older programs refuse it."""
-    return dataclasses.replace(manifest, format_version=FORMAT_VERSION)
+    return dataclasses.replace(manifest, format_version=_FORMAT_WITHOUT_AUDIO + 1)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
