@@ -13,7 +13,7 @@ from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, voice_option
 from cli.paths import parse_path
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.times import format_time
 
 
@@ -97,7 +97,11 @@ def _said(file: Path) -> Callable[[float, float], dict[str, str]]:
     """Tells what is said first in an interval of a file, as far as an index of its folder knows."""
     from cli.transcript import stored_transcript_of
 
-    found = stored_transcript_of(file, None)
+    try:
+        found = stored_transcript_of(file, None)
+    except JepaError as error:  # of an index that chapters do not need
+        console.warning(f"what is said is left out: {error}")
+        found = None
     lines = () if found is None else found.lines
 
     def first(start: float, end: float) -> dict[str, str]:

@@ -197,3 +197,12 @@ def test_chapters(jepa: Jepa, sentences: Path) -> None:
     assert jepa("chapters", video("bikes.mp4"), "--sentences", sentences).out == f"0:00 {title}\n"
     metadata = jepa("chapters", video("bikes.mp4"), "--sentences", sentences, "--ffmetadata").out
     assert metadata.startswith(";FFMETADATA1\n[CHAPTER]\n") and f"title={title}" in metadata
+
+
+def test_chapters_do_not_need_the_index_beside_the_video(jepa: Jepa, sentences: Path, tmp_path: Path) -> None:
+    film = make_animation(tmp_path / "a.webp", delays=[0.5] * 4)
+    (tmp_path / ".jepa").mkdir()
+    (tmp_path / ".jepa" / "manifest.json").write_text("{")
+    done = jepa("chapters", film, "--sentences", sentences, "--json")
+    assert (done.status, len(json.loads(done.out)["chapters"])) == (0, 1)
+    assert "what is said is left out" in done.err
