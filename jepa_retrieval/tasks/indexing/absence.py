@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -92,21 +92,22 @@ def sort_lost(
         else:
             missing[text] = path
     there = [media_root.full(text) + "/" for text in (*held, *found.unselected)]
-    places = [(root, prefix, False) for root, prefix in zip(roots, scanned, strict=True)]
-    places += [
-        (media_root.to_path(text), media_root.prefix(media_root.to_path(text)), True) for text in mounts
-    ]
-    for root, prefix, is_mount in places:
+    places = [(root, False) for root in roots] + [(media_root.to_path(text), True) for text in mounts]
+    for place, is_mount in places:
+        prefix = media_root.prefix(place)
         inside = [text for text in missing if (media_root.full(text) + "/").startswith(prefix)]
         holds_known = any(full.startswith(prefix) for full in there)
-        if is_mount:
-            reason = None if holds_known or os.path.ismount(root) else NOT_MOUNTED
-        else:
-            reason = _why_absent(root, holds_known=holds_known)
+        reason = (_why_not_mounted if is_mount else _why_absent)(place, holds_known=holds_known)
         if inside and reason is not None:
-            _note_absent(found, root, reason, inside)
+            _note_absent(found, place, reason, inside)
             for text in inside:
                 del missing[text]
+    _sort_by_folder(missing, found)
+    return found
+
+
+def _sort_by_folder(missing: Mapping[str, Path], found: LostFiles) -> None:
+    """Sort files that are not there by what is left of their folders."""
     by_folder: dict[tuple[Path, str], list[str]] = defaultdict(list)
     emptiness: dict[Path, bool] = {}
     for text, path in missing.items():
@@ -119,7 +120,6 @@ def sort_lost(
             found.gone.append(text)
     for (folder, reason), inside in by_folder.items():
         _note_absent(found, folder, reason, inside)
-    return found
 
 
 def _note_absent(found: LostFiles, folder: Path, reason: str, files: list[str]) -> None:
@@ -139,6 +139,10 @@ def _why_absent(root: Path, *, holds_known: bool) -> str | None:
     if not root.is_dir():
         return None
     return EMPTY if _is_empty(root) else HOLDS_NONE
+
+
+def _why_not_mounted(folder: Path, *, holds_known: bool) -> str | None:
+    return None if holds_known or os.path.ismount(folder) else NOT_MOUNTED
 
 
 def _edge(path: Path) -> tuple[Path, Path]:
