@@ -7,12 +7,12 @@ import base64
 import contextlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 import numpy as np
@@ -58,8 +58,10 @@ class WatchedStream:
             return PurePath(self.source.address).name
         if self.source.kind == "camera":
             return self.source.name
-        parts = urlsplit(self.source.address)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        scheme, _, rest = self.source.address.partition("://")
+        place, *parameters = re.split("[?#]", rest, maxsplit=1)
+        # A password may hold any of these characters as they are; then it is not known where it ends.
+        return f"{scheme}://{'***' if '@' in ''.join(parameters) else place.rpartition('@')[2]}"
 
     def item(self) -> StreamItem:
         """As clients see it."""

@@ -143,6 +143,20 @@ def wait_for_states(client: httpx.Client, wanted: set[str]) -> list[dict[str, An
 
 
 def test_a_stream_is_named_without_what_is_secret_in_its_address(tmp_path: Path) -> None:
-    sources = ["rtsp://user:secret@camera:554/live?token=hidden", "camera:0", str(tmp_path / "yard.mp4")]
+    sources = [
+        "rtsp://user:secret@camera:554/live?token=hidden",
+        "rtsp://user:se/cret@camera/1",
+        "rtsp://user:se#cret@camera/1",
+        "rtsp://[camera/1",
+        "camera:0",
+        str(tmp_path / "yard.mp4"),
+    ]
     names = [WatchedStream(StreamSource.parse(source), source).name for source in sources]
-    assert names == ["rtsp://camera:554/live", "camera:0", "yard.mp4"]
+    assert names == [
+        "rtsp://camera:554/live",
+        "rtsp://camera/1",
+        "rtsp://***",
+        "rtsp://[camera/1",
+        "camera:0",
+        "yard.mp4",
+    ]
