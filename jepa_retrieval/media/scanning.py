@@ -82,7 +82,7 @@ class Scan(Iterator[FoundFile | ScanProblem]):
 
     Attributes:
         left_out: files and folders that were not taken so far, in the order in which they were met.
-        mounts: mount points below the roots that were entered so far.
+        mounts: mount points that were entered so far, roots among them.
     """
 
     def __init__(self, walker: _Walker, roots: Sequence[str]) -> None:
@@ -199,6 +199,8 @@ class _Walker:
                 yield FoundFile(Path(root), status.st_size, status.st_mtime_ns)
         for root, status in folders:
             if self._first_visit(status):
+                if os.path.ismount(root):
+                    self.mounts.append(Path(root))
                 self._included, self._excluded = self.include.below(root), self.exclude.below(root)
                 yield from self._walk_folder(root, status.st_dev)
 

@@ -72,10 +72,6 @@ class StoreFolder:
         """Copy a file of this machine to the store."""
         patiently(lambda: self._system.put_file(os.fspath(source), f"{self._name}/{name}"))
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a small object, whatever is there."""
-        patiently(lambda: self._system.pipe_file(f"{self._name}/{name}", data))
-
     def write_if(self, name: str, data: bytes, *, tag: str) -> None:
         """Write a small object if the store's is the one that has `tag`; if that is empty, if there is none.
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from indexes.errors import IndexLockedError
 from indexes.untrusted import Fields, parse_json
+from jepa_retrieval.media.sources.remote import RemoteFile
 from jepa_retrieval.stores.objects import StoreFolder
 
 LOCK_NAME = "store.lock"
@@ -34,16 +35,11 @@ def store_lock(folder: StoreFolder) -> Iterator[None]:
         OSError: the store refuses, or does not answer.
     """
     note = json.dumps({**_myself(), "id": uuid.uuid4().hex}).encode()
-    try:
-        folder.write_if(LOCK_NAME, note, tag="")
-    except FileExistsError:
-        _remove_abandoned(folder)
-        try:
-            folder.write_if(LOCK_NAME, note, tag="")
-        except FileExistsError:
-            raise _locked(folder) from None
+    _take(folder, note)
+    mine = folder.find(LOCK_NAME)
+    tag = mine.tag if mine is not None else ""
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(folder, note, ended), daemon=True)
+    renewing = threading.Thread(target=_renew, args=(folder, note, tag, ended), daemon=True)
     renewing.start()
     try:
         yield
@@ -51,25 +47,35 @@ def store_lock(folder: StoreFolder) -> Iterator[None]:
         ended.set()
         renewing.join()
         with contextlib.suppress(OSError):  # it will count as left behind
-            folder.delete([LOCK_NAME])
+            held = folder.find(LOCK_NAME)
+            if held is not None and held.tag == tag:
+                folder.delete([LOCK_NAME])
 
 
-def _renew(folder: StoreFolder, note: bytes, ended: threading.Event) -> None:
+def _take(folder: StoreFolder, note: bytes) -> None:
+    """Write the lock where there is none, or in place of one that was left behind, and of no other."""
+    for _ in range(2):  # the lock that was found may be gone by now
+        lock = folder.find(LOCK_NAME)
+        if lock is not None and not _is_abandoned(folder, lock):
+            break
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
+            folder.write_if(LOCK_NAME, note, tag="" if lock is None else lock.tag)
+            return
+    raise _locked(folder)
+
+
+def _renew(folder: StoreFolder, note: bytes, tag: str, ended: threading.Event) -> None:
     while not ended.wait(RENEWED_SECONDS):
-        with contextlib.suppress(OSError):
-            folder.write(LOCK_NAME, note)
+        with contextlib.suppress(OSError):  # such as that another process has taken the lock over
+            folder.write_if(LOCK_NAME, note, tag=tag)  # the same content has the same tag
 
 
-def _remove_abandoned(folder: StoreFolder) -> None:
-    """Delete the lock of a process that has ended."""
-    lock = folder.find(LOCK_NAME)
-    if lock is None:
-        return
+def _is_abandoned(folder: StoreFolder, lock: RemoteFile) -> bool:
+    """Whether the process that made a lock has ended, or has not renewed it for too long."""
     holder = _holder(folder)
     here = holder is not None and holder[1] == socket.gethostname()
     silent = lock.mtime_ns and time.time() - lock.mtime_ns / 1e9 > MAX_SILENCE
-    if silent or (here and holder is not None and not _is_running(holder[0])):
-        folder.delete([LOCK_NAME])
+    return bool(silent) or (here and holder is not None and not _is_running(holder[0]))
 
 
 def _locked(folder: StoreFolder) -> IndexLockedError:

@@ -28,7 +28,8 @@ SourceKind = Literal["file", "network", "camera"]
 _CAMERA = "camera:"
 _SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "tcp")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
-_PASSWORD = re.compile(r"^([^/@:]*):([^/@]*)@")
+# A password may hold any character: all up to the last @ may be of it.
+_PASSWORD = re.compile(r"^([^/@:?#]*):.*@", re.DOTALL)
 _CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 

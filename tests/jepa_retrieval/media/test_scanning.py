@@ -288,3 +288,11 @@ def test_a_named_pipe_is_a_problem_not_a_file(tmp_path: Path) -> None:
     (problem,) = scan([tmp_path / "pipe.mp4"])
     assert isinstance(problem, ScanProblem)
     assert problem.reason == "is not a regular file"
+
+
+def test_a_root_that_is_a_mount_point_is_noted(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: str(path) == str(tree / "a"))
+    for roots in ([tree / "a"], [tree, tree / "a"], [tree]):
+        found = scan(roots)
+        list(found)
+        assert found.mounts == ([tree / "a"] if roots[0] == tree / "a" else []), roots

@@ -182,6 +182,14 @@ def test_a_second_writer_is_refused_and_a_dead_one_is_not_waited_for(
     assert "store.lock" not in stored_names(s3)
 
 
+def test_a_lock_that_another_process_took_over_is_left_to_it(s3: S3Server) -> None:
+    store = StoreFolder(PLACE)
+    with store_lock.store_lock(store):
+        store.delete(["store.lock"])
+        store.write_if("store.lock", b"theirs", tag="")
+    assert store.read("store.lock") == b"theirs"
+
+
 def test_a_commit_on_an_old_one_is_refused(s3: S3Server, on_machine: OnMachine) -> None:
     index = created()
     with changing(index):

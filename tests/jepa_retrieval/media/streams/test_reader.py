@@ -291,9 +291,15 @@ def test_what_cannot_be_watched(text: str) -> None:
         StreamSource.parse(text)
 
 
-def test_the_password_of_an_address_is_never_named() -> None:
-    source = StreamSource.parse("rtsp://admin:secret@10.0.0.9:554/stream?token=1")
+@pytest.mark.parametrize("password", ["secret", "pa/ss", "p#s?s", "12/ab", "a@b:c", ""])
+def test_the_password_of_an_address_is_never_named(password: str) -> None:
+    source = StreamSource.parse(f"rtsp://admin:{password}@10.0.0.9:554/stream?token=1")
     assert source.name == "rtsp://admin:***@10.0.0.9:554/stream?token=1"
+
+
+def test_an_address_without_a_password_is_named_whole() -> None:
+    for address in ("rtsp://10.0.0.9:554/stream?token=1", "http://host/@name", "udp://@239.0.0.1:1234"):
+        assert StreamSource.parse(address).name == address
 
 
 @pytest.mark.parametrize(
