@@ -100,7 +100,7 @@ def test_optimize_within_memory_and_recall(jepa: Jepa, own: Path, monkeypatch: p
     np.testing.assert_allclose(np.linalg.norm(sample, axis=1), 1, atol=1e-3)
     done = jepa("optimize", "--index", own, "--kind", "hnsw", "--recall", "0.9")
     assert done.status == 0
-    assert done.out.count("of memory") == 1 and "run it again after an hour" in done.err
+    assert done.out.count("of memory") == 1 and "run the command again after an hour" in done.err
     assert "recall@10 0.90 expected, 1.000 measured" in done.out
     assert "hnsw, " in jepa("status", "--index", own).out
     found = json.loads(jepa("optimize", "--index", own, "--memory", "1MB", "--json").out)

@@ -83,16 +83,15 @@ def test_a_long_text_over_a_clip_with_very_many_lines_is_answered(
 ) -> None:
     random = np.random.default_rng(0)
     words = ["".join(random.choice(list("bcdfgklmnprstvwz"), 6)) for _ in range(2000)]
-    make_video(tmp_path / "a.mp4", seconds=2.0, fps=5.0)
+    make_video(tmp_path / "a.mp4", seconds=12.0, fps=5.0)
     with (tmp_path / "a.srt").open("w") as file:
-        for number in range(10_000):
+        for number in range(10_000):  # one begins every millisecond
             said = " ".join(random.choice(words, 6))
-            hours, minutes, seconds = number // 3600, number // 60 % 60, number % 60
-            at = f"{hours:02d}:{minutes:02d}:{seconds:02d},"
-            file.write(f"{number}\n{at}000 --> {at}900\n{said}\n\n")
+            start, end = (f"00:00:{at // 1000:02d},{at % 1000:03d}" for at in (number, number + 900))
+            file.write(f"{number}\n{start} --> {end}\n{said}\n\n")
     library = Library.create(tmp_path)
     library.index(speech=True)
-    first = (tmp_path / "a.srt").read_text().split("\n")[5 * 4 + 2]
+    first = (tmp_path / "a.srt").read_text().split("\n")[5000 * 4 + 2]
     same_but_longer = " ".join([*words[:1000], first])
     found = library.search(same_but_longer, within=["said"]).hits
     assert found and found[0].said is not None
