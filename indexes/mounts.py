@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from indexes.errors import IndexWriteError
@@ -23,6 +24,7 @@ FORMAT = "jepa-mounts"
 FORMAT_VERSION = 1
 MAX_BYTES = 1024 * 1024
 MAX_MOUNTS = 10_000
+_MAX_HEAD_BYTES = 2048  # of what stands beside the paths
 
 
 def read_mounts(folder: Path, manifest: Manifest) -> tuple[str, ...]:
@@ -49,12 +51,17 @@ def read_mounts(folder: Path, manifest: Manifest) -> tuple[str, ...]:
 
 
 def write_mounts(folder: Path, manifest: Manifest, mounts: Iterable[str]) -> None:
-    """Replace the list of the index in `folder`; beyond MAX_MOUNTS it is cut. Only for the one who writes the index.
+    """Replace the list of the index in `folder`. Only for the one who writes the index.
+
+    A list of more than MAX_MOUNTS paths, or MAX_BYTES, is cut, with a warning.
 
     Raises:
         IndexWriteError: the folder cannot be written.
     """
-    paths = sorted(set(mounts))[:MAX_MOUNTS]
+    wanted = sorted(set(mounts))
+    paths = wanted[: _fitting(wanted)]
+    if len(paths) < len(wanted):
+        logger.warning("%s holds only %d of %d mount points", folder / FILE_NAME, len(paths), len(wanted))
     if paths == list(read_mounts(folder, manifest)):
         return
     content = {
@@ -68,6 +75,12 @@ def write_mounts(folder: Path, manifest: Manifest, mounts: Iterable[str]) -> Non
         write_atomically(folder / FILE_NAME, json.dumps(content).encode())
     except OSError as error:
         raise IndexWriteError(f"cannot write to {folder}: {reason(error)}") from error
+
+
+def _fitting(paths: Sequence[str]) -> int:
+    """How many of the paths the list may hold."""
+    sizes = accumulate(len(json.dumps(path)) + len(", ") for path in paths[:MAX_MOUNTS])
+    return sum(size <= MAX_BYTES - _MAX_HEAD_BYTES for size in sizes)
 
 
 def _is_path(value: object) -> bool:

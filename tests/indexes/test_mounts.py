@@ -54,3 +54,13 @@ def test_a_full_disk_is_an_error_of_the_index(index, monkeypatch):
     monkeypatch.setattr("indexes.mounts.write_atomically", full)
     with pytest.raises(IndexWriteError, match="No space left on device"):
         write_mounts(index.folder, index.manifest, ["disk"])
+
+
+def test_a_list_that_is_too_long_is_cut_with_a_warning(index, caplog):
+    paths = [f"{'é' * 300}/{number}" for number in range(1000)]
+    write_mounts(index.folder, index.manifest, paths)
+    kept = read_mounts(index.folder, index.manifest)
+    assert 0 < len(kept) < 1000 and kept == tuple(sorted(paths)[: len(kept)])
+    assert (index.folder / FILE_NAME).stat().st_size <= MAX_BYTES
+    assert f"holds only {len(kept)} of 1000 mount points" in caplog.text
+    assert "ignored" not in caplog.text

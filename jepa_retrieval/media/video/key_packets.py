@@ -132,10 +132,13 @@ class KeyPackets:
         """Fetch the next key frames together: one after the other each would wait for the store."""
         guess = max(_MIN_GUESS, int(_GUESS_RATIO * self._largest))
         ranges: list[tuple[int, int]] = []
+        left = _MAX_FETCHED_BYTES  # what an index claims beyond is read as the decoder asks for it
         for other in itertools.takewhile(self._is_short, range(number, number + _FETCHED_TOGETHER)):
             key = self._keys[other]
-            ranges.append((key.begin, key.begin + (key.size or guess)))
-            if sum(end - begin for begin, end in ranges) > _MAX_FETCHED_BYTES:
+            size = min(key.size or guess, left)
+            ranges.append((key.begin, key.begin + size))
+            left -= size
+            if left <= 0:
                 break
         self._fetched = number + len(ranges)
         self._prefetch(ranges)

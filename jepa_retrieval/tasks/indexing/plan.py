@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,42 @@ def make_plan(
         return _try_again(record, retry_failed) or (record.state == "failed" and record.error in again_for)
 
     plan = Plan(left_out=found.left_out)
+    candidates, present = _sort_found(
+        plan, found, known, media_root, embed_all=embed_all, may_succeed=may_succeed
+    )
+    lost = _not_found(plan, known, present, media_root)
+    if embed_all:
+        plan.embed = candidates
+    else:
+        again = {text for text in candidates if text in known and may_succeed(known[text])}
+        lost = _recognise(plan, candidates, lost, known, again=again, media_root=media_root)
+    plan.unmatched_patterns = found.unmatched_patterns
+    held = [text for text in present if text in known or text in plan.moved]
+    sorted_out = sort_lost(
+        lost, roots=roots, problems=plan.problems, left_out=found.left_out, held=held, mounts=mounts,
+        media_root=media_root,
+    )  # fmt: skip
+    plan.gone += sorted_out.gone
+    if prune:
+        plan.gone += sorted_out.absent_files + sorted_out.unselected
+    else:
+        plan.absent, plan.unselected = sorted_out.absent, sorted_out.unselected
+    plan.mounts = [media_root.to_text(path) for path in found.mounts]
+    left = set(known) - present - set(plan.gone) - {old for old, _ in plan.moved.values()}
+    plan.mounts += _mounts_of(left, set(mounts) - set(plan.mounts), media_root)
+    return plan
+
+
+def _sort_found(
+    plan: Plan,
+    found: Scan,
+    known: Mapping[str, MediaRecord],
+    media_root: MediaRoot,
+    *,
+    embed_all: bool,
+    may_succeed: Callable[[MediaRecord], bool],
+) -> tuple[dict[str, FoundFile], set[str]]:
+    """Sort what needs no look into the files; return the files that do, and all that are there, by stored path."""
     aliases = _aliases(known, media_root)
     candidates: dict[str, FoundFile] = {}
     present: set[str] = set()
@@ -98,32 +134,19 @@ def make_plan(
         else:
             plan.unchanged += 1
             plan.partial_before += record.state == "partial"
+    return candidates, present
+
+
+def _not_found(
+    plan: Plan, known: Mapping[str, MediaRecord], present: set[str], media_root: MediaRoot
+) -> list[str]:
+    """Known files that the scan did not find. Records of the same file under another name are gone."""
     renamed = {old for old, _ in plan.moved.values()}
     lost = [text for text in known if text not in present and text not in renamed]
     # A record under a name that leads to another record's file is that file once more.
     twice = {text for text in lost if media_root.canonical(text) in present}
     plan.gone = sorted(twice)
-    lost = [text for text in lost if text not in twice]
-    if embed_all:
-        plan.embed = candidates
-    else:
-        again = {text for text in candidates if text in known and may_succeed(known[text])}
-        lost = _recognise(plan, candidates, lost, known, again=again, media_root=media_root)
-    plan.unmatched_patterns = found.unmatched_patterns
-    held = [text for text in present if text in known or text in plan.moved]
-    sorted_out = sort_lost(
-        lost, roots=roots, problems=plan.problems, left_out=found.left_out, held=held, mounts=mounts,
-        media_root=media_root,
-    )  # fmt: skip
-    plan.gone += sorted_out.gone
-    if prune:
-        plan.gone += sorted_out.absent_files + sorted_out.unselected
-    else:
-        plan.absent, plan.unselected = sorted_out.absent, sorted_out.unselected
-    plan.mounts = [media_root.to_text(path) for path in found.mounts]
-    left = set(known) - present - set(plan.gone) - {old for old, _ in plan.moved.values()}
-    plan.mounts += _mounts_of(left, set(mounts) - set(plan.mounts), media_root)
-    return plan
+    return [text for text in lost if text not in twice]
 
 
 def _mounts_of(left: Iterable[str], mounts: Iterable[str], media_root: MediaRoot) -> list[str]:

@@ -101,6 +101,29 @@ def test_an_index_that_is_wrong_costs_no_frame(
     )
 
 
+def test_no_more_is_fetched_in_advance_than_the_limit_whatever_sizes_an_index_claims(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_long_video(tmp_path / "a.mp4", groups=[20] * 5)
+    s3.client.upload_file(str(path), "media", "a.mp4")
+    true_keys, fetched = key_packets.key_frames, []
+    prefetch = key_packets.KeyPackets._prefetch
+
+    def huge_keys(file: Any) -> list[key_packets.KeyFrame]:
+        return [key_packets.KeyFrame(key.stamp, key.begin, 2**40) for key in true_keys(file)]
+
+    def noted(self: key_packets.KeyPackets, ranges: Sequence[tuple[int, int]]) -> None:
+        fetched.append(sum(end - begin for begin, end in ranges))
+        prefetch(self, ranges)
+
+    monkeypatch.setattr(key_packets, "key_frames", huge_keys)
+    monkeypatch.setattr(key_packets, "_MAX_FETCHED_BYTES", 100_000)
+    monkeypatch.setattr(key_packets.KeyPackets, "_prefetch", noted)
+    found = read(path_of("s3://media/a.mp4"), sampling="keyframes")[0]
+    assert_same(found, read(path, sampling="keyframes")[0])
+    assert fetched and max(fetched) <= 100_000
+
+
 class RangesHandler(SimpleHTTPRequestHandler):
     """Serves a folder, by ranges."""
 
