@@ -54,7 +54,7 @@ class Sighting(BaseModel):
     """A window of a watched stream that fits a saved search."""
 
     stream: str = Field(description="The name of the stream, as /v1/streams gives it.")
-    start: float = Field(description="Seconds since it was first watched.")
+    start: float = Field(description="Seconds since the server last began to watch it.")
     end: float
     confidence: float
     picture_url: str | None = Field(description="A small JPEG of what was seen.")
