@@ -17,20 +17,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
 from benchmarks.shared.pair_scores import CaptionedPictures, Member, PairNetwork, Schedule, train_pairs
+from benchmarks.shared.run_tokens import picture_tokens, text_features
 from jepa_retrieval.models.registry import WEIGHTS
 from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training.config import TokensConfig, TrainConfig, load_config
 from jepa_retrieval.training.data.sources import read_source
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.nano import RECIPES
-from jepa_retrieval.training.token_cache import open_tokens
 
 HUBNESS_WEIGHTS = (0.1, 0.2, 0.3)
 HUBNESS_TEMPERATURES = (0.05, 0.1)
@@ -84,19 +83,12 @@ def read_sets(
         *((source, recipe.tokens) for source in captions if len(source.visuals) >= MIN_PICTURES),
         *((source, plain) for source in held_out),
     ]:
-        bank, build = open_tokens(source, learner.vision, config, frames=1)
-        _finish(build())
         pairs = [(example.visual, text) for example in source.examples for text in example.targets]
-        _finish(
-            learner.cache_texts(list(dict.fromkeys(text for _, text in pairs)), folder=Path(config.folder))
-        )
-        rows = np.arange(bank.rows)
-        views = [bank.get(rows, np.full_like(rows, view))[:, 0] for view in range(bank.views)]
         found.append(
             CaptionedPictures(
                 source.name,
-                torch.stack(views, dim=1),
-                learner.text_features([text for _, text in pairs]),
+                picture_tokens(learner, source, config),
+                text_features(learner, [text for _, text in pairs], folder=Path(config.folder)),
                 torch.tensor([row for row, _ in pairs]),
             )
         )
@@ -170,11 +162,6 @@ def recalls(scores: Tensor, right: Tensor) -> list[float]:
     ranks = (scores >= best).sum(dim=1)
     found = right.any(dim=1)
     return [100 * ((ranks <= k) & found).float().mean().item() for k in (1, 5, 10)]
-
-
-def _finish(work: Iterator[object]) -> None:
-    for _ in work:
-        pass
 
 
 def _arguments() -> argparse.Namespace:

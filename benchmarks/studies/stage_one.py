@@ -19,10 +19,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -38,6 +37,7 @@ from benchmarks.shared.caption_networks import (
     train,
 )
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
+from benchmarks.shared.run_tokens import picture_tokens, text_features
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.registry import WEIGHTS
 from jepa_retrieval.models.storage import read_model
@@ -45,7 +45,6 @@ from jepa_retrieval.training.config import SourceConfig, TokensConfig, TrainConf
 from jepa_retrieval.training.data.sources import read_source
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.nano import RECIPES
-from jepa_retrieval.training.token_cache import open_tokens
 
 WEB = "web captions"
 DROPPED = 0.1  # share of the web's pairs
@@ -129,17 +128,13 @@ def read_pictures(learner: Learner, recipe: TrainConfig) -> tuple[list[Pictures]
     for config in (*recipe.sources, *recipe.evaluate):
         source = read_source(config)
         is_training = type(config) is SourceConfig
-        bank, build = open_tokens(source, learner.vision, recipe.tokens if is_training else plain, frames=1)
-        _finish(build())
+        tokens = picture_tokens(learner, source, recipe.tokens if is_training else plain).half()
         of_source = list(dict.fromkeys(text for example in source.examples for text in example.targets))
-        _finish(learner.cache_texts(of_source, folder=Path(recipe.tokens.folder)))
-        for text, row in zip(of_source, learner.text_features(of_source), strict=True):
+        rows = text_features(learner, of_source, folder=Path(recipe.tokens.folder))
+        for text, row in zip(of_source, rows, strict=True):
             if text not in numbers:
                 numbers[text] = len(numbers)
                 features.append(row.half())
-        rows = np.arange(bank.rows)
-        views = [bank.get(rows, np.full_like(rows, view))[:, 0] for view in range(bank.views)]
-        tokens = torch.stack(views, dim=1).half()
         examples = [(e.visual, [numbers[text] for text in e.targets]) for e in source.examples]
         found.append(Pictures(source.name, tokens, concepts_of(predictor, tokens), examples))
     return found, torch.stack(features).float()
@@ -186,11 +181,6 @@ def plausibility(source: Pictures, teachers: Teachers) -> Tensor:
 def scores_owners(pictures: Pictures) -> Tensor:
     """The right picture of each text, int64 [texts]."""
     return torch.tensor([picture for picture, captions in pictures.examples for _ in captions])
-
-
-def _finish(work: Iterator[object]) -> None:
-    for _ in work:
-        pass
 
 
 def _arguments() -> argparse.Namespace:
