@@ -95,9 +95,13 @@ def test_surprise_is_drawn_below_the_scores_where_it_is_asked_for(page: Page) ->
     wait_until(page, f"({TIME}) < 3")
     page.get_by_role("button", name="Surprise").click()
     expect(page.locator("#surprise")).to_be_hidden()
-    page.get_by_role("button", name="Close").click()
-    search(page, "a cup of coffee")
-    page.locator(".card .open").first.click()
+
+
+def test_surprise_is_not_offered_for_photographs(page: Page) -> None:
+    page.goto("/?q=a+cup+of+coffee&filter=path+%3D+'photos/coffee.png'")
+    with page.expect_response("**/v1/indexes"):
+        page.locator(".card .open").first.click()
+    wait_until(page, "document.querySelector('#stage img')?.naturalWidth === 600")
     expect(page.locator("#show-surprise")).to_be_hidden()
 
 
