@@ -43,6 +43,13 @@ _TAGS = (
     "last_modified",
     "mtime",
 )
+_VARIABLES = {  # that hold credentials
+    "s3": "$AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or $AWS_PROFILE",
+    "gs": "$GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "$AZURE_STORAGE_CONNECTION_STRING, or $AZURE_STORAGE_ACCOUNT_NAME and $AZURE_STORAGE_ACCOUNT_KEY",
+    "hf": "$HF_TOKEN",
+}
+_STORES = {"botocore": "s3", "google": "gs", "azure": "az"}  # by the library that looks for credentials
 _TIMES = ("LastModified", "last_modified", "mtime", "updated")
 
 
@@ -73,7 +80,7 @@ def describe(path: Path) -> RemoteFile:
 
     Raises:
         OSError: there is none, it may not be read, or the store does not answer.
-        UsageError: the store's package is not installed.
+        UsageError: the store's package is not installed, or finds no account.
     """
     asked = time.monotonic()
     with _lock:
@@ -228,17 +235,26 @@ def _merged(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int
 
 
 def file_system(path: Path) -> tuple[Any, str]:
-    """The fsspec file system of a path, and the path's name there."""
+    """The fsspec file system of a path, and the path's name there.
+
+    Raises:
+        UsageError: the store's package is not installed, or finds no account.
+    """
     import fsspec
 
     url = url_of(path)
+    scheme = url.partition("://")[0]
     try:
         system, name = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
-        scheme = url.partition("://")[0]
         raise UsageError(
             f"{scheme}:// needs a package that is not installed ({error.name or 'see the message'}): "
             "pip install 'jepa-retrieval[cloud]'"
+        ) from error
+    except ValueError as error:  # of adlfs without an account; its words may hold what was given for one
+        raise UsageError(
+            f"{scheme}:// cannot be used without credentials in the environment"
+            + (f" (set {_VARIABLES[scheme]})" if scheme in _VARIABLES else "")
         ) from error
     return system, name
 
@@ -278,10 +294,19 @@ def _final(error: Exception) -> Exception | None:
         return FileExistsError(errno.EEXIST, "is there already, or has changed")
     if isinstance(error, _FINAL):
         return error
-    if "Credentials" in type(error).__name__ or "NoAuth" in type(error).__name__:
-        # Not EACCES, whose usual words would say less.
-        return OSError(errno.EHOSTUNREACH, "there are no credentials for it in the environment")
-    return None
+    return _without_credentials(error)
+
+
+def _without_credentials(error: Exception) -> OSError | None:
+    """The error of a store to which no credentials were given, with the variables that hold them; else None."""
+    name = type(error).__name__
+    if not any(word in name for word in ("Credentials", "NoAuth", "ProfileNotFound")):
+        return None
+    library = type(error).__module__.partition(".")[0]
+    variables = _VARIABLES.get(_STORES.get(library, ""))
+    hint = "" if variables is None else f" (set {variables})"
+    # Not EACCES, whose usual words would say less.
+    return OSError(errno.EHOSTUNREACH, f"there are no credentials for it in the environment{hint}")
 
 
 def _is_refused_condition(error: Exception) -> bool:

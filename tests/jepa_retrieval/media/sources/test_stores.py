@@ -1,5 +1,6 @@
 """Stores beside S3, each by a stand-in under its protocol: listed, described and read as a folder is."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import DecodeRequest, read_windows
 from jepa_retrieval.media.sources import remote
 from jepa_retrieval.media.sources.finding import find
@@ -85,3 +87,39 @@ def test_another_content_has_another_tag(store: tuple[str, MemoryFileSystem]) ->
     assert (remote.look(path).tag != first.tag, remote.look(path).size) == (True, 3)
     with pytest.raises(FileNotFoundError):
         remote.look(path_of(f"{scheme}://bucket/none.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("given", "variables"),
+    [({}, r"\$AWS_ACCESS_KEY_ID and \$AWS_SECRET_ACCESS_KEY"), ({"AWS_PROFILE": "none"}, r"\$AWS_PROFILE")],
+)
+def test_missing_credentials_are_told_with_the_variables_that_hold_them(
+    given: dict[str, str], variables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(OSError, match=rf"no credentials for it in the environment \(set .*{variables}"):
+        remote.look(path_of("s3://bucket/a.mp4"))
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_store_that_cannot_be_opened_is_told_with_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Store(MemoryFileSystem):
+        cachable = False
+
+        def __init__(self, **_: Any) -> None:
+            raise ValueError("unable to connect to account for secret")  # as adlfs without an account
+
+    monkeypatch.setitem(_registry, "az", Store)
+    with pytest.raises(
+        UsageError, match=r"az:// .* credentials .*\$AZURE_STORAGE_CONNECTION_STRING"
+    ) as caught:
+        remote.look(path_of("az://bucket/a.mp4"))
+    assert "secret" not in str(caught.value)
