@@ -11,7 +11,8 @@ import numpy as np
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.checkpoints import read_tensors
+from jepa_retrieval.models.checkpoints import read_tensors, weight_files
+from jepa_retrieval.models.config.vjepa2_checkpoint import parse_vjepa2_checkpoint
 from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.settings import shown
 from jepa_retrieval.text_files import parse_json, read_text
@@ -57,29 +58,26 @@ class PretrainedPredictor:
     """Predicts what follows in a clip; its weights are read at the first use."""
 
     def __init__(self, folder: Path, *, device: str = "auto") -> None:
-        """Read the config alone.
+        """Read the config alone, and look whether there are weights.
 
         Args:
             folder: holds `config.json` and the weights, as `transformers` writes them.
             device: "cpu", "cuda", or "auto", as for `load_model`.
 
         Raises:
-            ModelError: there is no V-JEPA 2 in the folder.
+            ModelError: there is no V-JEPA 2 in the folder, or its config cannot be used.
         """
         if vjepa2_folder(str(folder)) is None:
             raise ModelError(f"{folder}: is not V-JEPA 2 as on the Hugging Face hub (no {CONFIG_FILE} of it)")
         self.folder = folder
         self.name = f"{LOCAL}{folder}"
         self._device = device
-        config = _read(folder / CONFIG_FILE)
-        self.image_size = self._count(config, "crop_size", 256)
-        self.tubelet = self._count(config, "tubelet_size", 2)
-
-    def _count(self, config: dict[str, Any], key: str, default: int) -> int:
-        found = config.get(key, default)
-        if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= 4096:
-            raise ModelError(f"{self.folder / CONFIG_FILE}: {key} is {shown(found)} (allowed: 1 to 4096)")
-        return found
+        config = parse_vjepa2_checkpoint(_read(folder / CONFIG_FILE), where=str(folder / CONFIG_FILE))
+        self.image_size = config.crop_size
+        self.tubelet = config.tubelet_size
+        for file in weight_files(folder):
+            if not file.is_file():
+                raise ModelError(f"{file}: no such file or folder")
 
     @property
     def short_side(self) -> int:

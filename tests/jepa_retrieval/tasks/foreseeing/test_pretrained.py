@@ -135,6 +135,30 @@ def test_folders_of_other_kinds(checkpoint: Path, tmp_path: Path) -> None:
         vjepa2_folder(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hidden_size": "x"}, r"hidden_size must be a whole number, not 'x'"),
+        ({"num_attention_heads": 5}, r"hidden_size 24 is not a multiple of num_attention_heads 5"),
+        (
+            {"pred_num_attention_heads": 5},
+            r"pred_hidden_size 12 is not a multiple of pred_num_attention_heads 5",
+        ),
+        ({"num_hidden_layers": -1}, r"num_hidden_layers is -1 \(allowed: 1 to 256\)"),
+        ({"patch_size": [16, 8]}, r"patch_size must be a whole number, not \[16, 8\]"),
+        ({"mlp_ratio": None}, r"mlp_ratio must be a number, not None"),
+        ({"crop_size": 10**9}, r"crop_size is 1000000000 \(allowed: 1 to 4,096\)"),
+    ],
+)
+def test_a_config_that_cannot_be_used_is_refused_before_anything_is_loaded(
+    tmp_path: Path, checkpoint: Path, change: dict[str, object], said: str
+) -> None:
+    config = json.loads((checkpoint / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(ModelError, match=rf"config\.json: {said}$"):
+        PretrainedPredictor(tmp_path)
+
+
 def test_a_checkpoint_without_its_predictor_is_refused(
     checkpoint: Path, tmp_path: Path, clips: np.ndarray
 ) -> None:
@@ -148,4 +172,23 @@ def test_a_checkpoint_without_its_predictor_is_refused(
         PretrainedPredictor(folder, device="cpu").losses(clips, (2,))
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="contains no weights"):
-        PretrainedPredictor(folder, device="cpu").losses(clips, (2,))
+        PretrainedPredictor(folder)
+    index = {"weight_map": dict.fromkeys(tensors, "model-1.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=r"model-1\.safetensors: no such file"):
+        PretrainedPredictor(folder)
+
+
+def test_weights_that_are_not_finite_are_refused_in_several_files_too(
+    checkpoint: Path, tmp_path: Path, clips: np.ndarray
+) -> None:
+    shutil.copy(checkpoint / "config.json", tmp_path)
+    tensors = load_file(checkpoint / "model.safetensors")
+    tensors["predictor.layernorm.bias"][0] = float("nan")
+    names = sorted(tensors)
+    places = {name: f"model-{number % 2}.safetensors" for number, name in enumerate(names)}
+    for file in set(places.values()):
+        save_file({name: tensors[name] for name in names if places[name] == file}, tmp_path / file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with pytest.raises(ModelError, match=r"predictor\.layernorm\.bias has values that are not finite"):
+        PretrainedPredictor(tmp_path, device="cpu").losses(clips, (2,))
