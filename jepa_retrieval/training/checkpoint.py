@@ -103,7 +103,7 @@ class Checkpoint:
 
     def _restore(self, state: dict[str, Any]) -> None:
         parts = {name: state[name] for name in ("weights", "average", "optimizer")}
-        if (broken := not_finite(dict(_tensors(parts)))) is not None:
+        if (broken := not_finite(dict(tensors_of(parts)))) is not None:
             path = self._folder / FILE_NAME
             raise UsageError(f"{path}: {broken} has values that are not finite; --restart starts over")
         with torch.no_grad():
@@ -115,13 +115,13 @@ class Checkpoint:
             self._average.load_state_dict(state["average"])
 
 
-def _tensors(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+def tensors_of(value: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors of nested dicts, each with the keys that lead to it."""
     if isinstance(value, torch.Tensor):
         yield name, value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _tensors(inner, f"{name}.{key}" if name else str(key))
+            yield from tensors_of(inner, f"{name}.{key}" if name else str(key))
 
 
 def save(folder: Path, state: dict[str, Any]) -> None:

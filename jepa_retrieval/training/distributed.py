@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 from torch.distributed.tensor import DTensor
+
+T = TypeVar("T")
 
 MAX_WAIT = timedelta(days=30)
 
@@ -95,6 +97,20 @@ def sum_own_rows(joint: Tensor) -> Tensor:
         return own
     dist.all_reduce(joint)  # gloo, on CPUs, has no reduce_scatter
     return joint[share * dist.get_rank() : share * (dist.get_rank() + 1)].clone()
+
+
+def gather_objects(local: T) -> list[T]:
+    """What each process has, of any plain type, in order of rank."""
+    if not is_distributed():
+        return [local]
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, local, group=group_for_long_waits())
+    return found
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def sum_over_processes(values: Tensor) -> None:

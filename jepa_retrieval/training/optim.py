@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
 from jepa_retrieval.training.config import OptimConfig
+from jepa_retrieval.training.distributed import own_part
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -129,4 +130,4 @@ class WeightAverage:
 
 def _own_parts(tensors: Tensors) -> list[Tensor]:
     """What this process holds of each tensor."""
-    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+    return [own_part(tensor) for tensor in tensors]

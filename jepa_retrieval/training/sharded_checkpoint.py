@@ -21,9 +21,10 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.models.storage import not_finite
 from jepa_retrieval.training import checkpoint
-from jepa_retrieval.training.checkpoint import Checkpoint
-from jepa_retrieval.training.distributed import wait_for_all
+from jepa_retrieval.training.checkpoint import Checkpoint, tensors_of
+from jepa_retrieval.training.distributed import gather_objects, own_part, wait_for_all
 from jepa_retrieval.training.random_state import RandomState
 
 
@@ -53,7 +54,13 @@ class ShardedCheckpoint(Checkpoint):
     def _restore(self, state: dict[str, Any]) -> None:
         self._optimizer.load_state_dict({"state": {}, "param_groups": state["groups"]})
         self._schedule.load_state_dict(state["schedule"])
-        load_shards(self._tensors(), checkpoint_id=self._shards(state["step"]))
+        folder = self._shards(state["step"])
+        tensors = self._tensors()
+        load_shards(tensors, checkpoint_id=folder)
+        broken = not_finite({name: own_part(tensor) for name, tensor in tensors_of(tensors)})
+        # Every process has other parts: all of them stop, or none does.
+        if (name := next(filter(None, gather_objects(broken)), None)) is not None:
+            raise UsageError(f"{folder}: {name} has values that are not finite; --restart starts over")
 
     def _shards(self, step: int) -> Path:
         return self._folder / f"checkpoint-{step:d}"

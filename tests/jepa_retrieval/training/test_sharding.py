@@ -8,6 +8,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training import checkpoint
 from jepa_retrieval.training.config import load_config
+from jepa_retrieval.training.sharded_checkpoint import ShardedCheckpoint
 from jepa_retrieval.training.stages import train
 from tests.jepa_retrieval.training import killed_run
 from tests.jepa_retrieval.training.conftest import Recipe
@@ -54,6 +55,37 @@ def test_a_killed_run_of_divided_layers_ends_as_one_of_whole_layers(recipe: Reci
         texts = ["a red ball", "the blue car", "a green hat"]
         with torch.no_grad():
             assert torch.allclose(ours.encode_texts(texts), expected.encode_texts(texts), atol=0.02)
+
+
+def test_divided_checkpoints_that_are_not_finite_are_not_gone_on_with(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        run = ShardedCheckpoint(
+            tmp_path,
+            {},
+            weights=dict(layer.named_parameters()),
+            optimizer=optimizer,
+            schedule=schedule,
+            average=None,
+        )
+        run.save(1)
+        assert run.resume() is not None
+        for name in ("weights.bias", "moments.weight.exp_avg"):
+            tensor = layer.bias if "bias" in name else optimizer.state[layer.weight]["exp_avg"]
+            with torch.no_grad():
+                tensor[0] = float("nan")
+            run.save(2)
+            with pytest.raises(
+                UsageError, match=rf"checkpoint-2: {name} has .* not finite; --restart starts over"
+            ):
+                run.resume()
+            with torch.no_grad():
+                layer.bias[0] = 0.0
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def test_one_process_holds_its_layers_whole(recipe: Recipe, tmp_path: Path) -> None:
