@@ -1,6 +1,7 @@
 // The score strip: how well every window of the open file fits the query, with the hits marked. A click seeks.
 
 import { byId, clock } from "./dom.js";
+import { cleared, cssValues, drawWhenChanged } from "./drawing.js";
 
 /** @import { Scores } from "./types" */
 
@@ -45,8 +46,7 @@ export function setUpStrip(seek) {
     event.stopPropagation();
     seek(Math.min(duration, Math.max(0, to)));
   });
-  new ResizeObserver(draw).observe(strip);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  drawWhenChanged(strip, draw);
 }
 
 /**
@@ -79,16 +79,10 @@ function scoreAt(seconds) {
 }
 
 function draw() {
-  const context = canvas.getContext("2d");
-  const box = strip.getBoundingClientRect();
-  if (!context || !box.width) return;
-  const scale = devicePixelRatio || 1;
-  const [width, height] = [Math.round(box.width * scale), Math.round(box.height * scale)];
-  canvas.width = width;
-  canvas.height = height;
-  if (!scores || !duration) return;
-  const style = getComputedStyle(strip);
-  const [curve, mark] = ["--curve", "--mark"].map((name) => style.getPropertyValue(name).trim());
+  const surface = cleared(canvas, strip);
+  if (!surface || !scores || !duration) return;
+  const { context, width, height, scale } = surface;
+  const [curve, mark] = cssValues(strip, "--curve", "--mark");
   const low = Math.min(scores.background, ...scores.score);
   const high = Math.max(...scores.score, low + 1e-6);
   const room = height * (1 - HIT_HEIGHT);

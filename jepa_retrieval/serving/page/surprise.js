@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import { byId, count, element, interval } from "./dom.js";
+import { cleared, cssValues, drawWhenChanged } from "./drawing.js";
 
 /** @import { IndexItem, MediaItem, Surprises } from "./types" */
 
@@ -32,8 +33,7 @@ export function setUpSurprise(seekTo) {
     const box = canvas.getBoundingClientRect();
     seek(((event.clientX - box.left) / box.width) * (item?.duration ?? 0));
   });
-  new ResizeObserver(draw).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  drawWhenChanged(canvas, draw);
 }
 
 /**
@@ -72,7 +72,8 @@ async function show() {
   }
   const moments = found?.data ?? [];
   const said = moments.length ? `${count(moments.length, "surprising moment")}.` : "Nothing surprising.";
-  note.textContent = [said, found?.partial ?? ""].filter(Boolean).join(" ");
+  const problems = [found?.partial, ...(found?.warnings ?? [])].filter(Boolean).map((problem) => `${item?.path}: ${problem}.`);
+  note.textContent = [said, ...problems].join(" ");
   list.replaceChildren(
     ...moments
       .toSorted((one, other) => one.start - other.start)
@@ -84,17 +85,11 @@ async function show() {
 }
 
 function draw() {
-  const context = canvas.getContext("2d");
-  const box = canvas.getBoundingClientRect();
-  if (!context || !box.width) return;
-  const scale = devicePixelRatio || 1;
-  const [width, height] = [Math.round(box.width * scale), Math.round(box.height * scale)];
-  canvas.width = width;
-  canvas.height = height;
+  const surface = cleared(canvas);
   const duration = item?.duration;
-  if (!found || !duration) return;
-  const style = getComputedStyle(canvas);
-  const [curve, mark, line] = ["--curve", "--mark", "--line"].map((name) => style.getPropertyValue(name).trim());
+  if (!surface || !found || !duration) return;
+  const { context, width, height, scale } = surface;
+  const [curve, mark, line] = cssValues(canvas, "--curve", "--mark", "--line");
   const x = (/** @type {number} */ seconds) => (seconds / duration) * width;
   context.fillStyle = line;
   for (const cut of found.cuts) context.fillRect(x(cut), 0, scale, height);

@@ -83,6 +83,7 @@ export interface Surprises {
   curve: [number, number | null][];
   cuts: number[];
   partial: string | null;
+  warnings: string[];
 }
 
 export interface IndexItem {

@@ -53,7 +53,13 @@ def _of_file(body: SurpriseRequest, using: Services) -> SurpriseAnswer:
     dynamics = open_dynamics(commit.model, index=commit.index)
     found = surprise_of_file(file, commit.model, dynamics, top=body.top_k, min_z=body.min_z)
     items = [_item(commit, path, one, using) for one in found.surprises]
-    return SurpriseAnswer(data=items, curve=found.curve, cuts=found.cuts, partial=found.partial)
+    return SurpriseAnswer(
+        data=items,
+        curve=found.curve,
+        cuts=found.cuts,
+        partial=found.partial,
+        warnings=list(found.warnings),
+    )
 
 
 def _item(commit: Commit, path: str, found: Surprise, using: Services) -> SurpriseItem:
@@ -82,6 +88,7 @@ def _anticipated(body: AnticipateRequest, using: Services) -> Anticipation:
     return Anticipation(
         at=found.at,
         partial=found.partial,
+        warnings=list(found.warnings),
         horizons=[
             HorizonItem(
                 seconds=one.seconds,

@@ -15,6 +15,10 @@ Horizons = Annotated[
     list[Annotated[float, Field(gt=0, le=3600)]], Field(min_length=1, max_length=MAX_HORIZONS)
 ]
 
+Warnings = Annotated[
+    list[str], Field(description="Of a file: damage that was passed over, such as a packet that is damaged.")
+]
+
 
 class SurpriseRequest(Received):
     """In a file, which is decoded for it; or over an index, from what is stored."""
@@ -58,6 +62,7 @@ class SurpriseAnswer(BaseModel):
     partial: str | None = Field(
         default=None, description="Of a file: what could not be read; null if all was."
     )
+    warnings: Warnings = []
 
 
 class AnticipateRequest(Received):
@@ -100,3 +105,4 @@ class Anticipation(BaseModel):
     at: float = Field(description="End of the last window that was seen, seconds.")
     horizons: list[HorizonItem]
     partial: str | None = Field(default=None, description="What could not be read; null if all was.")
+    warnings: Warnings = []

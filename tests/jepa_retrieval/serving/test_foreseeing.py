@@ -1,6 +1,12 @@
 """Surprise and anticipation, through real HTTP."""
 
+from pathlib import Path
+
+import pytest
+
+from jepa_retrieval.serving.media_files import MediaFiles
 from tests.jepa_retrieval.serving.conftest import Running
+from tests.media_factory import make_video
 
 
 def test_a_video_has_a_curve_of_surprise(server: Running) -> None:
@@ -38,3 +44,20 @@ def test_what_may_come_next_has_labels_and_moments(server: Running) -> None:
     assert horizon["moments"]
     assert 0 <= horizon["confidence"] <= 1
     assert of_photograph.status_code == 422
+
+
+def test_damage_that_was_passed_over_is_told(
+    server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurt = make_video(tmp_path / "a.ts", seconds=6.0, size=(320, 240), gop=25)
+    data = hurt.read_bytes()
+    lost = len(data) // 188 * 95 // 100 * 188
+    hurt.write_bytes(data[:lost] + data[lost + 188 :])  # one packet of the transport stream
+    monkeypatch.setattr(MediaFiles, "readable", lambda *_: hurt)
+    number = server.media()["bikes.mp4"]["id"]
+
+    past = server.client.post("/v1/surprise", json={"media_id": number}).json()
+    ahead = server.client.post("/v1/anticipate", json={"media_id": number}).json()
+
+    assert (past["partial"], past["warnings"]) == (None, ["1 packet is damaged"])
+    assert (ahead["partial"], ahead["warnings"]) == (None, ["1 packet is damaged"])
