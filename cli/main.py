@@ -48,6 +48,8 @@ from jepa_retrieval.visible import visible
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 FAILED = 2
+# Logs that people see: converting a model takes half a minute on its first use; a watched stream fails while serving.
+SHOWN_LOGS = ("jepa_retrieval.models.runtime", "jepa_retrieval.serving.watching")
 
 app = App(
     name="jepa",
@@ -91,7 +93,7 @@ def configure(
     log.setFormatter(_EscapingFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, handlers=[log], force=True)
     if not debug:
-        _show_preparation()
+        _show_logs()
 
 
 class _EscapingFormatter(logging.Formatter):
@@ -103,18 +105,19 @@ class _EscapingFormatter(logging.Formatter):
 
 
 class _NoteHandler(logging.Handler):
-    """Prints log messages as notes."""
+    """Prints log messages as notes and warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        console.note(record.getMessage())
+        show = console.warning if record.levelno >= logging.WARNING else console.note
+        show(record.getMessage())
 
 
-def _show_preparation() -> None:
-    """Converting a model takes half a minute on its first use: tell people what they are waiting for."""
-    logger = logging.getLogger("jepa_retrieval.models.runtime")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.handlers = [_NoteHandler()]
+def _show_logs() -> None:
+    for name in SHOWN_LOGS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.handlers = [_NoteHandler()]
 
 
 index.add_to(app)

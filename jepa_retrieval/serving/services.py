@@ -20,7 +20,7 @@ from jepa_retrieval.serving.searching import Searcher
 from jepa_retrieval.serving.served import ServedIndexes
 from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.serving.uploads import UploadedPictures
-from jepa_retrieval.serving.watching.streams import WatchedStreams
+from jepa_retrieval.serving.watching.streams import WatchedStream, WatchedStreams
 
 MAX_HEAVY = 2
 
@@ -50,8 +50,9 @@ class Services:
         """Open the indexes and load their models.
 
         Raises:
-            JepaError: an index cannot be served.
+            JepaError: an index cannot be served, or a stream cannot be watched.
         """
+        streams = [WatchedStream.parse(text) for text in settings.streams]
         indexes = ServedIndexes(settings.indexes)
         files, pictures, metrics = MediaFiles(settings.media_folders), UploadedPictures(), Metrics()
         queries = QueryReader(indexes, files, pictures)
@@ -68,7 +69,7 @@ class Services:
             saved=saved,
             alerts=alerts,
             new_files=AlertWatcher(saved, queries, searcher, files, alerts),
-            streams=WatchedStreams(settings.streams, indexes, saved, alerts),
+            streams=WatchedStreams(streams, indexes, saved, alerts),
             previews=Previews(settings.previews, metrics.previews),
             jobs=Jobs(),
             metrics=metrics,

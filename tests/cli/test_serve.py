@@ -56,16 +56,20 @@ def test_other_machines_need_a_token(jepa: Jepa, library: Path, tmp_path: Path) 
     assert "--token-file" in missing.err
 
 
-def test_a_used_port_and_a_missing_index_are_named(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+def test_a_port_an_index_and_a_stream_that_cannot_be_used_are_named(
+    jepa: Jepa, library: Path, tmp_path: Path
+) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         used = jepa("serve", "--index", library, "--port", other.getsockname()[1])
     missing = jepa("serve", "--index", tmp_path, "--port", "0")
+    no_stream = jepa("serve", "--index", library, "--port", "0", "--watch", "nonsense")
 
     assert "already in use" in used.err
     assert str(tmp_path) in missing.err
-    assert (used.status, missing.status) == (2, 2)
+    assert no_stream.err.startswith("Error: --watch nonsense: no such file or folder (allowed: ")
+    assert (used.status, missing.status, no_stream.status) == (2, 2, 2)
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -11,13 +11,14 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import anyio.to_thread
 import numpy as np
 
-from jepa_retrieval.errors import JepaError
+from jepa_retrieval.errors import JepaError, UnreadableMediaError, UsageError
+from jepa_retrieval.media.reasons import check_regular_file
 from jepa_retrieval.media.streams.source import StreamSource
 from jepa_retrieval.media.workers.child import module_environment
 from jepa_retrieval.serving.alerts import Alerts
@@ -51,6 +52,24 @@ class WatchedStream:
         default_factory=dict
     )  # by saved search; None: it cannot be
 
+    @classmethod
+    def parse(cls, text: str) -> WatchedStream:
+        """A path, an address or `camera:0`.
+
+        Raises:
+            UsageError: the text names none of these, or a file that cannot be read.
+        """
+        try:
+            source = StreamSource.parse(text)
+            if source.kind == "file":
+                check_regular_file(Path(source.address))
+        except UnreadableMediaError as error:
+            allowed = "allowed: a video file, an address such as rtsp://camera/stream, camera:0"
+            raise UsageError(f"--watch {text}: {error.reason} ({allowed})") from None
+        except UsageError as error:
+            raise UsageError(f"--watch {error}") from None
+        return cls(source, text)
+
     @property
     def name(self) -> str:
         """What clients call it: without password, parameters and folders."""
@@ -72,14 +91,14 @@ class WatchedStreams:
     """All streams of a server. Each is read by a process; its windows are compared with saved searches here."""
 
     def __init__(
-        self, sources: Sequence[str], indexes: ServedIndexes, store: SavedSearchStore, alerts: Alerts
+        self,
+        streams: Sequence[WatchedStream],
+        indexes: ServedIndexes,
+        store: SavedSearchStore,
+        alerts: Alerts,
     ) -> None:
-        """The model is that of the first index.
-
-        Raises:
-            UsageError: a source cannot be watched.
-        """
-        self.streams = [WatchedStream(StreamSource.parse(source), source) for source in sources]
+        """The model is that of the first index."""
+        self.streams = list(streams)
         self._indexes = indexes
         self._store = store
         self._alerts = alerts
@@ -152,8 +171,12 @@ class WatchedStreams:
             stream.state, stream.detail = "running", None
             await self._compare(stream, told["window"])
         elif "lost" in told or "failed" in told:
+            before = stream.state, stream.detail
             stream.state = "lost" if "lost" in told else "failed"
             stream.detail = told.get("lost", told.get("failed"))
+            if before != (stream.state, stream.detail):  # told once, however often it is tried again
+                what = "the connection is lost" if stream.state == "lost" else "cannot be watched"
+                logger.warning("--watch %s: %s: %s", stream.name, what, stream.detail)
             for watch in filter(None, stream.watches.values()):
                 watch.gap()
         elif "ended" in told:

@@ -109,7 +109,8 @@ def test_a_watched_stream_that_fits_is_an_alert_with_a_picture(library: Path, tm
     kept.add(SavedSearchRequest(name="bicycles", query="bicycles in a city street", **common))
     kept.add(SavedSearchRequest(name="submarine", query="a submarine under ice", alert=True))
     kept.add(SavedSearchRequest(name="filtered", query="bicycles", filter="kind = 'video'", **common))
-    streams = [str(video("bikes.mp4")), str(tmp_path / "none.mp4")]
+    (tmp_path / "damaged.mp4").write_bytes(b"no video at all" * 100)
+    streams = [str(video("bikes.mp4")), str(tmp_path / "damaged.mp4")]
     settings = ServeSettings(indexes=[library], port=0, data_folder=tmp_path, streams=streams)
 
     with serving(settings) as running:
