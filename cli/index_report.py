@@ -43,9 +43,10 @@ def print_plan(report: IndexReport, plan: Plan, *, json: bool) -> None:
         console.row("move", old, new)
     for path in sorted(plan.gone):
         console.row("remove", path)
+    before = f", {report.failed_before:,} failed in an earlier run" if report.failed_before else ""
     console.note(
         f"Would index {len(plan.embed):,}, move {len(plan.moved):,}, remove {len(plan.gone):,}; "
-        f"{report.unchanged:,} unchanged."
+        f"{report.unchanged:,} unchanged{before}."
     )
     for text, number in report.to_look_at.items():
         console.note(f"Would look for {text} in {console.count(number, 'file')}.")

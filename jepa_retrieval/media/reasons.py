@@ -16,6 +16,9 @@ NOT_MEDIA = "is not a video or picture that can be read, or its header is damage
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
 NO_FRAME = "no frame could be decoded (damaged or truncated)"
 NO_SOUND = "nothing of its sound can be decoded"
+HOLDS_NO_SOUND = "has a header for sound, and no sound behind it"
+NOT_SOUND = "is not sound that can be read, or its header is damaged"
+NOTHING_SEEN = "has only sound, and nothing to see"
 NO_VIDEO = "has no video stream"
 ONLY_SOUND = "has no video stream, only sound ('jepa index --speech' makes what is said in it searchable)"
 

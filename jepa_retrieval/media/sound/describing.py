@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ import av
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION
-from jepa_retrieval.media.reasons import NO_SOUND, library_reason
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, library_reason
+from jepa_retrieval.media.sound.data_chunk import data_chunk
 from jepa_retrieval.media.types import MediaInfo, ReadReport
 from jepa_retrieval.media.video.cut_off import is_cut_off
 from jepa_retrieval.media.video.origin import clock_origin, stated_length
+from jepa_retrieval.media.video.timing import Sound
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
@@ -29,15 +32,15 @@ _STATED = (
     "mov,mp4,m4a,3gp,3g2,mj2",
     "matroska,webm",
     "flac",
-    "wav",
-    "w64",
     "aiff",
     "asf",
-    "caf",
+    "au",
     "ape",
     "wv",
     "tta",
 )
+# Where libav states what is left, and not what the header says.
+_CUT_SILENTLY = ("wav", "w64", "caf")
 
 
 def describe_sound(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo:
@@ -50,6 +53,21 @@ def describe_sound(path: Path, *, on_tick: Callable[[], None] | None = None) -> 
         stream = _sound_of(path, container)
         codec = stream.codec_context.codec.canonical_name
         return MediaInfo("audio", _stated_seconds(container), 0, 0, None, codec=codec)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTiming:
+    """How long the sound of a file lasts, and its form."""
+
+    seconds: float | None  # that the header states; None if it does not
+    sound: Sound
+
+
+def read_sound_timing(path: Path, *, on_tick: Callable[[], None] | None = None) -> SoundTiming:
+    """The same of a file with sound only; `on_tick` and errors as in `describe_sound`."""
+    with open_container(path) as container:
+        context = _sound_of(path, container).codec_context
+        return SoundTiming(_stated_seconds(container), Sound(context.sample_rate, context.channels))
 
 
 def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], None]) -> None:
@@ -65,9 +83,11 @@ def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], N
         except av.error.FFmpegError as error:
             raise UnreadableMediaError(path, library_reason(error)) from error
         if end <= 0:
-            raise UnreadableMediaError(path, NO_SOUND)
+            raise UnreadableMediaError(path, HOLDS_NO_SOUND)
         report.duration = end
         stated = _stated_seconds(container) if container.format.name in _STATED else None
+        if container.format.name in _CUT_SILENTLY:
+            stated = _seconds_of_data(path, end)
         if stated is not None and is_cut_off(end, stated):
             report.partial.append(f"is cut off: {end:.1f} of {stated:.1f} seconds are there")
 
@@ -82,6 +102,15 @@ def _last_end(container: InputContainer, stream: AudioStream, on_tick: Callable[
         if packet.pts is not None and packet.size:
             end = max(end, (packet.pts + (packet.duration or 0)) * base - origin)
     return end if end < MAX_DURATION else 0.0
+
+
+def _seconds_of_data(path: Path, end: float) -> float | None:
+    """How long the sound is by the size that the header states; `end`: as far as it is there."""
+    try:
+        data = data_chunk(path)
+    except OSError:
+        return None
+    return None if data is None or data.there <= 0 else end * data.stated / data.there
 
 
 def _stated_seconds(container: InputContainer) -> float | None:

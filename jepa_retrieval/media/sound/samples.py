@@ -15,7 +15,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import NO_SOUND, check_regular_file, library_reason
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, check_regular_file, library_reason
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
@@ -50,7 +50,8 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         on_tick: called for every packet.
 
     Raises:
-        UnreadableMediaError: the file cannot be opened, or nothing of its sound can be decoded.
+        UnreadableMediaError: the file cannot be opened, nothing of its sound can be decoded, or it has nothing to see
+            and no sound.
     """
     check_regular_file(path)
     with open_container(path) as container, out.open("wb") as file:
@@ -73,6 +74,8 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
             damaged += 1
         if damaged and not decoded:
             raise UnreadableMediaError(path, NO_SOUND)
+        if not decoded and shown_stream(container) is None:
+            raise UnreadableMediaError(path, HOLDS_NO_SOUND)
         return SoundReport(writer.end / SAMPLE_RATE, damaged)
 
 

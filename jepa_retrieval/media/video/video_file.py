@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import check_regular_file, library_reason
+from jepa_retrieval.media.reasons import NOT_MEDIA, NOT_SOUND, check_regular_file, library_reason
 from jepa_retrieval.media.sources.opening import open_binary, open_ranges
+from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES
 from jepa_retrieval.media.video.container import Video
 from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
 from jepa_retrieval.source_paths import is_ordinary, is_remote
@@ -95,7 +96,10 @@ def _open(path: Path) -> tuple[InputContainer, SeekableFile | None]:
         )
         return container, ranges
     except Exception as error:
-        raise UnreadableMediaError(path, library_reason(error)) from error
+        reason = library_reason(error)
+        if reason == NOT_MEDIA and path.suffix.lower() in AUDIO_SUFFIXES:
+            reason = NOT_SOUND
+        raise UnreadableMediaError(path, reason) from error
 
 
 def first_sound(container: InputContainer) -> AudioStream | None:

@@ -6,6 +6,7 @@ they are.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from jepa_retrieval.report.export.moments import Edit, LeftOutMoment, PlacedMoment
@@ -26,7 +27,8 @@ _REEL = "AX"  # auxiliary: programs then look for the clip's name
 def write_edl(edit: Edit, out: Path) -> list[LeftOutMoment]:
     """Write one event for each moment, counted at the file's own rate; return what an EDL cannot hold.
 
-    An EDL has one frame rate: moments of files with another one are left out, and so are photographs.
+    An EDL has one frame rate: moments of files with another one are left out, and so are photographs. Sound only is
+    counted from 0 on, at that rate.
     """
     rate = edit.rate
     left_out = []
@@ -41,16 +43,16 @@ def write_edl(edit: Edit, out: Path) -> list[LeftOutMoment]:
     title = " ".join(visible(edit.title).split())[:_MAX_TITLE]
     lines = [f"TITLE: {title or 'moments'}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
     for number, moment in enumerate(kept, start=1):
-        lines += _event(number, moment, record, drop=drop)
-        record += moment.last - moment.first
+        lines += _event(number, moment, record, rate, drop=drop)
+        record += moment.length_at(rate)
     out.write_text("\r\n".join(lines) + "\r\n", "utf-8", newline="")
     return left_out
 
 
 def _problem(moment: PlacedMoment, edit: Edit) -> str | None:
-    if moment.timing is None:
+    if moment.audio is None and moment.timing is None:
         return "an EDL holds no photographs"
-    rate = moment.timing.rate
+    rate = edit.rate if moment.timing is None else moment.timing.rate
     if rate != edit.rate:
         return (
             f"the file has {rate_text(rate)} frames per second, "
@@ -61,18 +63,20 @@ def _problem(moment: PlacedMoment, edit: Edit) -> str | None:
     return None
 
 
-def _event(number: int, moment: PlacedMoment, record: int, *, drop: bool) -> list[str]:
-    assert moment.timing is not None
-    rate = moment.timing.rate
-    source = moment.source_offset + moment.first
-    length = moment.last - moment.first
+def _event(number: int, moment: PlacedMoment, record: int, rate: Fraction, *, drop: bool) -> list[str]:
+    if moment.audio is not None:
+        source, _ = moment.audio_range_at(rate)
+        channels, source_drop = "AA", drop
+    else:
+        source = moment.source_offset + moment.first
+        channels, source_drop = "V" if moment.sound is None else "AA/V", moment.drops_numbers
+    length = moment.length_at(rate)
     times = [
-        timecode(source, rate, drop=moment.drops_numbers),
-        timecode(source + length, rate, drop=moment.drops_numbers),
+        timecode(source, rate, drop=source_drop),
+        timecode(source + length, rate, drop=source_drop),
         timecode(record, rate, drop=drop),
         timecode(record + length, rate, drop=drop),
     ]
-    channels = "V" if moment.timing.sound is None else "AA/V"
     lines = [
         f"{number:03d}  {_REEL:<8} {channels:<5} C        {' '.join(times)}",
         f"* FROM CLIP NAME: {visible(moment.name)}",

@@ -40,7 +40,7 @@ def write_fcpxml(edit: Edit, out: Path) -> list[LeftOutMoment]:
     offset = 0
     for moment in edit.moments:
         length = moment.length_at(rate)
-        _add_clip(spine, moment, resources, offset=_time(offset / rate), duration=_time(length / rate))
+        _add_clip(spine, moment, resources, rate, offset=_time(offset / rate), duration=_time(length / rate))
         offset += length
     sequence.set("duration", _time(offset / rate))
     ElementTree.indent(root)
@@ -73,22 +73,23 @@ class _Resources:
         """A file."""
         if moment.file in self._ids:
             return self._ids[moment.file]
-        timing = moment.timing
-        rate = None if timing is None else timing.rate
-        video_format = self.format_id(rate, moment.width, moment.height)
+        rate = None if moment.timing is None else moment.timing.rate
+        video_format = None
+        if moment.audio is None:
+            video_format = self.format_id(rate, moment.width, moment.height)
         asset = self._add("asset", moment.file)
         asset.set("name", _text(moment.name))
         asset.set("start", _time(_asset_start(moment)))
-        frames = 0 if timing is None else timing.frames or moment.last
-        asset.set("duration", _time(Fraction(0) if rate is None else frames / rate))
-        asset.set("hasVideo", "1")
-        asset.set("videoSources", "1")
-        asset.set("format", video_format)
-        if timing is not None and timing.sound is not None:
+        asset.set("duration", _time(_asset_length(moment)))
+        if video_format is not None:
+            asset.set("hasVideo", "1")
+            asset.set("videoSources", "1")
+            asset.set("format", video_format)
+        if moment.sound is not None:
             asset.set("hasAudio", "1")
             asset.set("audioSources", "1")
-            asset.set("audioChannels", str(timing.sound.channels))
-            asset.set("audioRate", str(timing.sound.rate))
+            asset.set("audioChannels", str(moment.sound.channels))
+            asset.set("audioRate", str(moment.sound.rate))
         SubElement(asset, "media-rep", kind="original-media", src=moment.file.as_uri())
         return self._ids[moment.file]
 
@@ -98,7 +99,13 @@ class _Resources:
 
 
 def _add_clip(
-    spine: Element, moment: PlacedMoment, resources: _Resources, *, offset: str, duration: str
+    spine: Element,
+    moment: PlacedMoment,
+    resources: _Resources,
+    rate: Fraction,
+    *,
+    offset: str,
+    duration: str,
 ) -> None:
     places = {
         "ref": resources.asset_id(moment),
@@ -107,7 +114,10 @@ def _add_clip(
         "duration": duration,
     }
     timing = moment.timing
-    if timing is None:
+    if moment.audio is not None:
+        start = _time(moment.audio_range_at(rate)[0] / rate)
+        clip = SubElement(spine, "asset-clip", {**places, "start": start, "audioRole": "dialogue"})
+    elif timing is None:
         clip = SubElement(spine, "video", {**places, "start": "0s"})
     else:
         clip = SubElement(
@@ -127,6 +137,16 @@ def _add_clip(
 def _asset_start(moment: PlacedMoment) -> Fraction:
     """The file's own timecode of its first frame, in seconds."""
     return Fraction(0) if moment.timing is None else moment.source_offset / moment.timing.rate
+
+
+def _asset_length(moment: PlacedMoment) -> Fraction:
+    """How long the file is, as far as that is known, in seconds; 0 for a photograph."""
+    if moment.audio is not None:
+        milliseconds = round(1000 * max(moment.audio.seconds or 0.0, moment.moment.end or 0.0))
+        return Fraction(milliseconds, 1000)
+    if moment.timing is None:
+        return Fraction(0)
+    return (moment.timing.frames or moment.last) / moment.timing.rate
 
 
 def _time(seconds: Fraction, *, always_fraction: bool = False) -> str:

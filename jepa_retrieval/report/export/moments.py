@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,8 +18,9 @@ from jepa_retrieval.times import check_interval
 if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
+    from jepa_retrieval.media.sound.describing import SoundTiming
     from jepa_retrieval.media.types import MediaInfo
-    from jepa_retrieval.media.video.timing import VideoTiming
+    from jepa_retrieval.media.video.timing import Sound, VideoTiming
     from jepa_retrieval.tasks.searching.search import Moment
 
 DEFAULT_RATE = Fraction(25)  # frames per second of an edit of photographs only
@@ -86,6 +88,7 @@ class PlacedMoment:
         moment: as asked for.
         file: absolute path.
         timing: of a video; None for a photograph and audio, or if `problem` says why the file cannot be read.
+        audio: of a file with sound only; else None.
         width: of the picture as shown, pixels.
         height: likewise.
         first: first frame, counted from the first picture of the file; 0 for a photograph.
@@ -96,6 +99,7 @@ class PlacedMoment:
     moment: ExportMoment
     file: Path
     timing: VideoTiming | None = None
+    audio: SoundTiming | None = None
     width: int = 0
     height: int = 0
     first: int = 0
@@ -121,8 +125,24 @@ class PlacedMoment:
             return False
         return self.timing.timecode is None or is_drop(self.timing.timecode)
 
+    @property
+    def sound(self) -> Sound | None:
+        """The sound of the file; None if it has none, or it is not known."""
+        of = self.timing or self.audio
+        return None if of is None else of.sound
+
+    def audio_range_at(self, rate: Fraction) -> tuple[int, int]:
+        """The frames of `rate` that a moment of sound only touches, as first and last + 1; its file counts from 0."""
+        start = Fraction(self.moment.start or 0)
+        first = floor(start * rate)
+        end = self.moment.end if self.moment.end is not None else self.audio and self.audio.seconds
+        return first, max(first + 1, ceil(Fraction(end or 0) * rate))
+
     def length_at(self, rate: Fraction) -> int:
         """How many frames of `rate` the moment lasts, at least one."""
+        if self.audio is not None:
+            first, last = self.audio_range_at(rate)
+            return last - first
         if self.timing is None:
             return round(STILL_SECONDS * rate)
         return max(1, round((self.last - self.first) / self.timing.rate * rate))
@@ -151,7 +171,7 @@ def place(moments: Sequence[ExportMoment], library: Library | Libraries) -> list
     """Find the files of moments and read their timing, in a worker process; each file once."""
     from jepa_retrieval.libraries import library_of
 
-    known: dict[Path, VideoTiming | MediaInfo | str] = {}
+    known: dict[Path, VideoTiming | SoundTiming | MediaInfo | str] = {}
     placed = []
     for moment in moments:
         file = library_of(library, moment.index).resolve(moment.path)
@@ -161,9 +181,9 @@ def place(moments: Sequence[ExportMoment], library: Library | Libraries) -> list
     return placed
 
 
-def _read(moment: ExportMoment, file: Path) -> VideoTiming | MediaInfo | str:
+def _read(moment: ExportMoment, file: Path) -> VideoTiming | SoundTiming | MediaInfo | str:
     from jepa_retrieval.media.probing import probe
-    from jepa_retrieval.media.sound.describing import describe_sound
+    from jepa_retrieval.media.sound.describing import read_sound_timing
     from jepa_retrieval.media.video.timing import read_timing
     from jepa_retrieval.media.workers.calls import call_in_worker
 
@@ -171,21 +191,26 @@ def _read(moment: ExportMoment, file: Path) -> VideoTiming | MediaInfo | str:
         if moment.kind == "video":
             return call_in_worker(read_timing, file)
         if moment.kind == "audio":
-            return call_in_worker(describe_sound, file)
+            return call_in_worker(read_sound_timing, file)
         return call_in_worker(probe, file)
     except UnreadableMediaError as error:
         return error.reason
 
 
-def _placed(moment: ExportMoment, file: Path, found: VideoTiming | MediaInfo | str) -> PlacedMoment:
+def _placed(
+    moment: ExportMoment, file: Path, found: VideoTiming | SoundTiming | MediaInfo | str
+) -> PlacedMoment:
+    from jepa_retrieval.media.sound.describing import SoundTiming
     from jepa_retrieval.media.types import MediaInfo
 
     if isinstance(found, str):
         return PlacedMoment(moment, file, problem=found)
     if isinstance(found, MediaInfo):
         return PlacedMoment(moment, file, width=found.width, height=found.height)
+    if isinstance(found, SoundTiming):
+        return PlacedMoment(moment, file, audio=found)
     end = moment.end
     if end is None:
         end = found.first + (found.frames or 1) / float(found.rate)
     first, last = found.frame_range(moment.start or 0.0, end)
-    return PlacedMoment(moment, file, found, found.width, found.height, first, last)
+    return PlacedMoment(moment, file, found, width=found.width, height=found.height, first=first, last=last)

@@ -25,22 +25,20 @@ class ExportFormat:
         media_type: as HTTP states it.
         write: writes an edit to a file, and returns what the format cannot hold.
         needs_files: whether a moment whose file cannot be read is left out.
-        takes_audio: whether it can hold moments of files with sound only.
     """
 
     name: str
     media_type: str
     write: Callable[[Edit, Path], list[LeftOutMoment]]
     needs_files: bool = True
-    takes_audio: bool = True
 
 
 FORMATS = {
     format.name: format
     for format in (
-        ExportFormat("edl", "text/plain; charset=utf-8", write_edl, takes_audio=False),
-        ExportFormat("otio", "application/json", write_otio, takes_audio=False),
-        ExportFormat("fcpxml", "application/xml", write_fcpxml, takes_audio=False),
+        ExportFormat("edl", "text/plain; charset=utf-8", write_edl),
+        ExportFormat("otio", "application/json", write_otio),
+        ExportFormat("fcpxml", "application/xml", write_fcpxml),
         ExportFormat("vtt", "text/vtt", write_vtt, needs_files=False),
         ExportFormat("csv", "text/csv; charset=utf-8", write_csv, needs_files=False),
         ExportFormat("zip", "application/zip", write_zip),

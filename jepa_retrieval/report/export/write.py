@@ -79,8 +79,6 @@ def export_moments(
 
 def _problem(placed: PlacedMoment, chosen: ExportFormat) -> str | None:
     """Why a format cannot hold a moment."""
-    if placed.moment.kind == "audio" and not chosen.takes_audio:
-        return f"it has sound only, and {chosen.name} is for pictures; zip, csv and vtt hold it"
     if not chosen.needs_files:
         return None
     if placed.problem is None and not is_ordinary(placed.file):

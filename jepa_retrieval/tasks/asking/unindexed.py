@@ -8,6 +8,7 @@ from pathlib import Path
 
 from indexes import Index
 from jepa_retrieval.media import FoundFile, scan
+from jepa_retrieval.media.reasons import NOTHING_SEEN
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.plan import is_unchanged
@@ -42,6 +43,9 @@ def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: Med
         seen.add(text)
         record = records.get(text)
         if record is not None and record.is_indexed and is_unchanged(file, record):
+            if record.kind == "audio":
+                found.failed.append(FileFailure(text, NOTHING_SEEN))
+                continue
             found.known.append(text)
             if record.error is not None:
                 found.partial.append(FileFailure(text, record.error))

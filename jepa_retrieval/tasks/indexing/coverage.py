@@ -13,7 +13,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.scanning import LeftOut
 from jepa_retrieval.media.sound.subtitle_names import SIDECAR_SUFFIXES, belongs_to_any
 from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES
-from jepa_retrieval.tasks.indexing.failures import FileFailure
+from jepa_retrieval.tasks.indexing.failures import FileFailure, files_in_state
 from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ _NOT_FOR = {
     WRITING: ("audio", AUDIO_SUFFIXES),
 }  # kind of files, and suffixes
 _UNKNOWN = {
-    SPEECH: "it is not known what is said in it; the next 'jepa index --speech' tries again and tells why",
-    WRITING: "it is not known what is written in it; the next 'jepa index --writing' tries again and tells why",
+    SPEECH: "it is not known what is said in it yet: 'jepa index --speech' listens to it, or tells why it cannot",
+    WRITING: "it is not known what is written in it yet: 'jepa index --writing' reads it, or tells why it cannot",
 }
 
 
 def files_lacking(index: Index, text: str) -> list[FileFailure]:
-    """The files whose speech or writing is not known yet, by path, with a sentence each.
+    """The files whose speech or writing is not known, also those that could not be indexed, with a sentence each.
 
     Args:
         index: to look at.
@@ -43,7 +43,12 @@ def files_lacking(index: Index, text: str) -> list[FileFailure]:
     """
     if text not in index.manifest.texts:
         raise UsageError(f"the index {index.folder} has no {text}: add it with `jepa index --{text}`")
-    return [FileFailure(path, _UNKNOWN[text]) for path in sorted(_paths_lacking(index, text))]
+    lacking = dict.fromkeys(_paths_lacking(index, text), _UNKNOWN[text])
+    _, suffixes = _NOT_FOR[text]
+    for failure in files_in_state(index, "failed"):
+        if Path(failure.path).suffix.lower() not in suffixes:
+            lacking[failure.path] = f"it could not be indexed: {failure.error}"
+    return [FileFailure(path, reason) for path, reason in sorted(lacking.items())]
 
 
 def files_to_look_at(index: Index, plan: Plan, text: str, media_root: MediaRoot) -> int:
@@ -54,7 +59,9 @@ def files_to_look_at(index: Index, plan: Plan, text: str, media_root: MediaRoot)
     else:
         stored = {path for path, file in index.known_files().items() if file.is_indexed and file.kind != kind}
     stored -= {*plan.gone, *plan.embed}
-    new = sum(Path(path).suffix.lower() not in suffixes for path in plan.embed)
+    new = sum(
+        Path(path).suffix.lower() not in suffixes and file.size > 0 for path, file in plan.embed.items()
+    )
     return new + sum(exists(media_root.to_path(path)) for path in stored)
 
 

@@ -47,11 +47,12 @@ def test_long_sound_is_recognised_in_blocks_without_a_seam(
         assert abs(start - time) < 1
 
 
-@pytest.mark.parametrize("kind", ["silence", "noise", "tone", "nothing"])
+@pytest.mark.parametrize("kind", ["silence", "an hour of silence", "noise", "tone", "nothing"])
 def test_no_words_are_invented(recogniser: Recogniser, kind: str) -> None:
     times = np.arange(20 * RATE) / RATE
     sounds = {
         "silence": np.zeros(20 * RATE),
+        "an hour of silence": np.zeros(3600 * RATE, np.int16),
         "noise": np.random.default_rng(1).normal(0, 1500, 20 * RATE),
         "tone": 8000 * np.sin(times * 2 * np.pi * 440),
         "nothing": np.zeros(0),

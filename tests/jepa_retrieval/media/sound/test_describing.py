@@ -1,5 +1,6 @@
 """Files with sound only: what they are, and how far they reach."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import MediaInfo, probe
 from jepa_retrieval.media.sound.describing import read_sound_extent
 from jepa_retrieval.media.types import ReadReport
-from tests.jepa_retrieval.media.sound.test_samples import tone
+from tests.jepa_retrieval.media.sound.test_samples import heard, tone
 from tests.media_factory import make_audio
 from tests.spoken import RATE, make_spoken_video
 
@@ -53,3 +54,72 @@ def test_sound_that_is_none_is_refused(tmp_path: Path) -> None:
     noise.write_bytes(bytes(range(256)) * 50)
     with pytest.raises(UnreadableMediaError):
         probe(noise, sound=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.wav", "pcm_s16le"), ("a.w64", "pcm_s16le"), ("a.caf", "pcm_s16be"), ("a.au", "pcm_s16be"),
+     ("a.aiff", "pcm_s16be")],
+)  # fmt: skip
+def test_a_header_that_states_more_than_there_is_is_told(tmp_path: Path, name: str, codec: str) -> None:
+    path = make_spoken_video(tmp_path / name, tone(0.0, 4.0), codec=codec, pictures=False)
+    assert extent(path).partial == []
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    report = extent(path)
+    assert report.duration == pytest.approx(2.0, abs=0.1)
+    (missing,) = report.partial
+    assert missing.startswith("is cut off: 2.0 of ") and float(missing.split()[5]) == pytest.approx(
+        4, abs=0.1
+    )
+
+
+def test_a_header_that_was_never_finished_states_nothing(tmp_path: Path) -> None:
+    path = make_spoken_video(tmp_path / "a.wav", tone(0.0, 4.0), codec="pcm_s16le", pictures=False)
+    content = path.read_bytes()
+    at = content.index(b"data") + 4
+    for size in (b"\0\0\0\0", b"\xff\xff\xff\xff"):  # as programs write that were killed, or write to a pipe
+        path.write_bytes(content[:4] + size + content[8:at] + size + content[at + 4 :])
+        assert extent(path).partial == [] and extent(path).duration == pytest.approx(4.0, abs=0.1)
+
+
+def test_a_long_wave_file_states_its_size_in_64_bits(tmp_path: Path) -> None:
+    path = make_spoken_video(tmp_path / "a.wav", tone(0.0, 4.0), codec="pcm_s16le", pictures=False)
+    content = path.read_bytes()
+    at = content.index(b"data")
+    sound = content[at + 8 :]
+    sizes = struct.pack("<QQQI", len(content), len(sound), len(sound) // 2, 0)
+    begin = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<I", len(sizes)) + sizes
+    path.write_bytes(begin + content[12:at] + b"data\xff\xff\xff\xff" + sound)
+    assert extent(path).partial == []
+    path.write_bytes(path.read_bytes()[: -len(sound) // 2])
+    assert extent(path).partial[0].endswith("of 4.0 seconds are there")
+
+
+def test_a_header_without_sound_behind_it_is_judged_alike_everywhere(tmp_path: Path) -> None:
+    path = make_spoken_video(tmp_path / "a.wav", tone(0.0, 1.0), codec="pcm_s16le", pictures=False)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"data")] + b"data\0\0\0\0")
+    for read in (extent, heard):
+        with pytest.raises(UnreadableMediaError, match="no sound behind it"):
+            read(path)
+
+
+def test_what_is_no_sound_is_not_called_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(bytes(5000))
+    for read in (extent, heard, lambda file: probe(file, sound=True)):
+        with pytest.raises(UnreadableMediaError, match="is not sound that can be read"):
+            read(path)
+
+
+@pytest.mark.parametrize(("samples", "missing"), [(0, False), (RATE, False), (40 * RATE, True)])
+def test_a_wrong_number_of_samples_changes_no_duration(tmp_path: Path, samples: int, missing: bool) -> None:
+    path = make_spoken_video(tmp_path / "a.flac", tone(0.0, 4.0), codec="flac", pictures=False)
+    content = bytearray(path.read_bytes())
+    numbers = int.from_bytes(content[18:26], "big")  # STREAMINFO: the last 36 bits are the number of samples
+    content[18:26] = (numbers >> 36 << 36 | samples).to_bytes(8, "big")
+    path.write_bytes(content)
+    report = extent(path)
+    assert report.duration == pytest.approx(4.0, abs=0.1)
+    assert heard(path)[0].seconds == pytest.approx(4.0, abs=0.1)
+    assert report.partial == (["is cut off: 4.0 of 40.0 seconds are there"] if missing else [])

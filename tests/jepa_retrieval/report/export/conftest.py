@@ -11,7 +11,7 @@ import pytest
 from jepa_retrieval.media import encode_path
 from jepa_retrieval.report.export import ExportMoment
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
-from tests.media_factory import make_picture, make_video
+from tests.media_factory import make_audio, make_picture, make_video
 
 NTSC = Fraction(30_000, 1001)
 FILM = Fraction(24_000, 1001)
@@ -41,6 +41,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> MadeLibrary:
     make_video(folder / "double.mp4", seconds=6, fps=float(NTSC * 2), gop=60)
     with_timecode(make_video(folder / "plain.mp4", seconds=6, fps=float(NTSC), gop=30), folder / "camera.mov")
     make_picture(folder / "photo.jpg")
+    make_audio(folder / "talk.mp3", seconds=8.0)
     return MadeLibrary(MediaRoot(folder))
 
 

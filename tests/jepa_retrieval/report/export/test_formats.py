@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree
 
 import av
 import pytest
@@ -43,6 +44,33 @@ def test_otio_has_the_frames_of_each_file(library: Any, tmp_path: Path) -> None:
     assert clips[2]["source_range"]["duration"]["value"] == 150
     target = next(iter(clips[3]["media_references"].values()))["target_url"]
     assert unquote_to_bytes(target.removeprefix("file://")).endswith(ODD_BYTES)
+
+
+def test_sound_only_is_an_audio_clip_in_every_edit(library: Any, tmp_path: Path) -> None:
+    talk = ExportMoment("talk.mp3", "audio", 1.02, 3.5, "good evening")
+    for name in ("a.edl", "a.otio", "a.fcpxml"):
+        assert export_moments(tmp_path / name, [video("ntsc.mp4", 1, 3), talk], library).left_out == ()
+    # At 29.97 frames a second the moment touches frames 30 to 104.
+    events = [line for line in (tmp_path / "a.edl").read_text().splitlines() if line[:3].isdigit()]
+    assert events[1].split()[2:6] == ["AA", "C", "00:00:01;00", "00:00:03;15"]
+    pictures, sound = json.loads((tmp_path / "a.otio").read_text())["tracks"]["children"]
+    assert [item["OTIO_SCHEMA"].split(".")[0] for item in pictures["children"]] == ["Clip", "Gap"]
+    place = sound["children"][1]["source_range"]
+    assert (place["start_time"]["value"], place["duration"]["value"]) == (30, 75)
+    root = ElementTree.parse(tmp_path / "a.fcpxml").getroot()
+    asset = root.findall("resources/asset")[1]
+    assert (asset.get("hasAudio"), asset.get("hasVideo"), asset.get("audioRate")) == ("1", None, "16000")
+    clip = root.findall(".//spine/asset-clip")[1]
+    assert (clip.get("start"), clip.get("duration")) == ("1001/1000s", "1001/400s")
+    assert clip.get("ref") == asset.get("id") and clip.get("format") is None
+
+
+def test_an_edit_may_have_nothing_but_sound(library: Any, tmp_path: Path) -> None:
+    talk = ExportMoment("talk.mp3", "audio", 0.0, None)
+    for name in ("a.edl", "a.otio", "a.fcpxml"):
+        assert export_moments(tmp_path / name, [talk], library).moments == 1
+    (track,) = json.loads((tmp_path / "a.otio").read_text())["tracks"]["children"]
+    assert track["kind"] == "Audio" and track["children"][0]["source_range"]["duration"]["value"] >= 200
 
 
 def test_webvtt_has_a_cue_for_each_moment(library: Any, tmp_path: Path) -> None:

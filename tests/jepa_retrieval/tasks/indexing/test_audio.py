@@ -6,7 +6,8 @@ import pytest
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
-from jepa_retrieval.media.reasons import ONLY_SOUND
+from jepa_retrieval.media.reasons import NOTHING_SEEN, ONLY_SOUND
+from jepa_retrieval.media_set import open_media
 from jepa_retrieval.report.export import ExportMoment, export_moments
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
 from tests.media_factory import make_audio, make_video
@@ -84,6 +85,30 @@ def test_it_is_found_by_what_is_said_and_by_nothing_else(library: Library, tmp_p
     moments = [ExportMoment.of(hit) for hit in hits]
     report = export_moments(tmp_path / "out.zip", moments, library)
     assert (report.moments, report.left_out) == (2, ())
+
+
+def test_questions_about_it_say_that_there_is_nothing_to_see(library: Library, tmp_path: Path) -> None:
+    library.index(speech=True)
+    with (
+        pytest.raises(UsageError, match=r"talk\.mp3: has only sound, and nothing to see"),
+        open_media(tmp_path / "talk.mp3", library=library),
+    ):
+        pass
+    with open_media([tmp_path / "talk.mp3", tmp_path / "film.mp4"], library=library) as media:
+        assert [(one.path, one.error) for one in media.failed] == [("talk.mp3", NOTHING_SEEN)]
+
+
+def test_what_failed_and_what_is_empty_is_not_promised(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "zero.wav").write_bytes(b"")
+    (tmp_path / "bad.wav").write_bytes(bytes(5000))
+    assert library.index(speech=True, dry_run=True).to_look_at == {"speech": 4}  # not the empty one
+    library.index(speech=True)
+    lacking = {one.path: one.error for one in library.files_lacking("speech")}
+    assert lacking.keys() == {"bad.wav", "zero.wav"}
+    assert lacking["zero.wav"] == "it could not be indexed: is empty"
+    assert lacking["bad.wav"].startswith("it could not be indexed: is not sound that can be read")
+    again = library.index(dry_run=True)
+    assert (again.to_look_at, again.failed_before) == ({"speech": 0}, 2)
 
 
 def test_moves_copies_and_removals_are_those_of_any_file(library: Library, tmp_path: Path) -> None:
