@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,11 @@ from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, 
 from cli.paths import parse_path
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.times import format_time
+
+if TYPE_CHECKING:
+    from jepa_retrieval.tasks.watching.chapter_words import TimedText
+
+_SENSES = ("seen", "said", "written")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,6 +40,15 @@ def chapters(
     ffmetadata: Annotated[
         bool, typer.Option("--ffmetadata", help="Print the chapters in FFmpeg's metadata format.")
     ] = False,
+    within: Annotated[
+        str,
+        typer.Option(
+            "--in",
+            metavar=",".join(_SENSES),
+            help="What titles are made of: pictures; what is said and written, where an index of the file's folder "
+            "knows it.",
+        ),
+    ] = ",".join(_SENSES),
     model: ModelOption = None,
     device: DeviceOption = "auto",
     sentences: SentencesOption = None,
@@ -45,9 +59,11 @@ def chapters(
 ) -> None:
     """Divide a video into chapters where its meaning changes, and give each a title.
 
-    Prints the start and title of each chapter, one per line, in the format that video sites accept. With --voice, a
-    summary follows. With --json, a chapter has the first line that is said in it, if 'jepa index --speech' has found
-    out. If the file is incomplete, a warning says what is missing, and the exit status is 1.
+    Prints the start and title of each chapter, one per line, in the format that video sites accept. If 'jepa index
+    --speech' or '--writing' has found out what is said or written in a chapter, its title is the line that says most
+    of that; else it describes the pictures. With --voice, both are rephrased, and a summary follows. With --json, a
+    chapter has the first line that is said in it, too. If the file is incomplete, a warning says what is missing, and
+    the exit status is 1.
 
     \b
     Examples:
@@ -57,22 +73,34 @@ def chapters(
     """
     if json and ffmetadata:
         raise UsageError("--json and --ffmetadata cannot be used together")
+    senses = _senses(within)
     narrator = open_narrator(voice)
     loaded, decoder = open_decoder(model, sentences)
     from jepa_retrieval.media.types import ReadReport
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
     report = ReadReport()
+    words = _words(file) if json or senses != {"seen"} else []
     found = find_chapters(
-        file, loaded, decoder, count=count, min_seconds=least, narrator=narrator, report=report
+        file,
+        loaded,
+        decoder,
+        count=count,
+        min_seconds=least,
+        narrator=narrator,
+        words=[text for text in words if text.sense in senses],
+        report=report,
     )
     for missing in report.partial:
         console.warning(f"{file}: {missing}")
     summary = None if narrator is None else narrator.summary([chapter.title for chapter in found])
     if json:
-        said = _said(file)
         rows = [
-            {**asdict(chapter), "score": round(chapter.score, 6), **said(chapter.start, chapter.end)}
+            {
+                **asdict(chapter),
+                "score": round(chapter.score, 6),
+                **_first_said(words, chapter.start, chapter.end),
+            }
             for chapter in found
         ]
         document = {"path": str(file), "duration": found[-1].end, "chapters": rows}
@@ -93,19 +121,30 @@ def chapters(
     raise typer.Exit(1 if report.partial else 0)
 
 
-def _said(file: Path) -> Callable[[float, float], dict[str, str]]:
-    """Tells what is said first in an interval of a file, as far as an index of its folder knows."""
-    from cli.transcript import stored_transcript_of
+def _senses(text: str) -> set[str]:
+    """The value of --in; UsageError for one that is not allowed."""
+    senses = {sense.strip() for sense in text.split(",")}
+    if not senses <= set(_SENSES) or "seen" not in senses:
+        raise UsageError(f"--in must be seen, with said or written or both after a comma, not {text!r}")
+    return senses
 
+
+def _words(file: Path) -> list[TimedText]:
+    """What is said and written in a file, as far as an index near it or here knows."""
+    from jepa_retrieval.library import Library, find_index
+
+    folders = (find_index(folder) for folder in (Path.cwd(), file.absolute().parent))
     try:
-        found = stored_transcript_of(file, None)
+        for folder in dict.fromkeys(folder for folder in folders if folder is not None):
+            if found := Library.open(folder).words(file):
+                return found
     except JepaError as error:  # of an index that chapters do not need
-        console.warning(f"what is said is left out: {error}")
-        found = None
-    lines = () if found is None else found.lines
+        console.warning(f"what is said and written is left out: {error}")
+    return []
 
-    def first(start: float, end: float) -> dict[str, str]:
-        inside = [line.text for line in lines if start <= line.start < end]
-        return {"said": inside[0]} if inside else {}
 
-    return first
+def _first_said(words: Sequence[TimedText], start: float, end: float) -> dict[str, str]:
+    """The first line that is said in an interval."""
+    inside = (text.text for text in words if text.sense == "said" and start <= text.start < end)
+    first = next(inside, None)
+    return {} if first is None else {"said": first}

@@ -124,7 +124,8 @@ def search(
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
     indexed files are compared by their stored embeddings, without decoding. On an index with speech or writing, a
-    text is also looked for there; text in "double quotes" has to be said or written word for word. Several indexes
+    text is also looked for there, by its words and by its meaning ("said in other words", or "≈"); text in "double
+    quotes" has to be said or written word for word. Several indexes
     are searched as one: hits are merged by confidence and name their index; an index that does not answer is named,
     with status 1.
 
@@ -218,6 +219,8 @@ def _document(found: SearchResult) -> dict[str, Any]:
             del hit["caption"]
         if hit["found_by"] == ("seen",):  # that needs no reason
             del hit["found_by"]
+        if not hit["by_meaning"]:
+            del hit["by_meaning"]
         for sense in ("said", "written"):
             if hit[sense] is None:
                 del hit[sense]

@@ -24,7 +24,7 @@ from indexes.manifest import FILE_NAME as MANIFEST
 from indexes.manifest import read_manifest
 from indexes.reasons import is_file_failure, reason
 from indexes.tables import CLIPS, MEDIA, unused_files
-from indexes.vectors import build, files
+from indexes.vectors import build, files, passages
 from indexes.vectors.description import FOLDER as VECTORS
 from indexes.vectors.description import DamagedVectorsError, read_description
 from indexes.vectors.search_settings import SETTINGS_FILE, load_search_settings
@@ -109,6 +109,7 @@ def _derived(snapshot: Snapshot) -> list[Problem]:
             *_uncommitted(snapshot),
             *_unnamed(snapshot),
             *_vectors(snapshot),
+            *_passages(snapshot),
             *_other_folders(snapshot.folder),
         ]
         if not problems or problems == before:
@@ -287,6 +288,14 @@ def _search_settings(snapshot: Snapshot) -> Iterator[Problem]:
     except (OSError, ValueError) as error:
         detail = f"{SETTINGS_FILE}: {reason(error)}; the default settings are used"
         yield Problem("wrong search settings", detail, f"{OPTIMIZE} with the settings that you want")
+
+
+def _passages(snapshot: Snapshot) -> Iterator[Problem]:
+    try:
+        passages.check(snapshot.folder, snapshot.manifest)
+    except DamagedVectorsError as error:
+        detail = f"{error}; what is said and written is found by its words only"
+        yield Problem("missing or damaged vectors of words", detail, "run `jepa index` again")
 
 
 def _vectors(snapshot: Snapshot) -> Iterator[Problem]:

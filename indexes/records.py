@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 MediaKind = Literal["video", "image", "audio"]  # audio: sound only, with nothing to see
 # "partial": indexed as far as the file could be read, or as far as a limit allows.
 MediaState = Literal["ok", "partial", "failed"]
+PassageSense = Literal["said", "written"]
+PASSAGE_SENSES: tuple[PassageSense, ...] = get_args(PassageSense)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,28 @@ class ClipHit:
     kind: MediaKind
     start: float | None  # seconds; None for images
     end: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Consecutive lines of what is said or written in a clip, which are found by their meaning as one text."""
+
+    clip_id: int
+    sense: PassageSense
+    first_line: int  # of the clip's lines, from 0
+    lines: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassageHit:
+    """A passage that was found."""
+
+    clip: ClipHit  # its score is the passage's: inner product of unit vectors
+    sense: PassageSense
+    first_line: int
+    lines: int
+    key: int  # of its text, see `indexes.vectors.passages.key_of`
 
 
 @dataclass(frozen=True, slots=True, eq=False)

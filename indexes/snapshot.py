@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ import numpy as np
 from indexes.errors import ClipNotFoundError, FilterError
 from indexes.filters import engine_filter, filter_errors
 from indexes.manifest import Manifest
-from indexes.records import ClipHit, ClipWindows, MediaRecord
-from indexes.vectors import build, growth
+from indexes.records import PASSAGE_SENSES, ClipHit, ClipWindows, MediaRecord, PassageHit
+from indexes.vectors import build, growth, passages
 from indexes.vectors.description import FOLDER, DamagedVectorsError
 from indexes.vectors.gpu.settings import GpuSettings
 from indexes.vectors.kinds import HIT_BYTES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import lance
     import pyarrow as pa
 
+    from indexes.vectors.passages import PassageTable
     from indexes.vectors.windows import WindowTable
 
 
@@ -66,6 +68,14 @@ class Snapshot:
     def _windows(self) -> WindowTable | None:
         return build.read_windows(self.folder, self.loaded, self.manifest.embedding_size)
 
+    @cached_property
+    def _passages(self) -> tuple[PassageTable, VectorSearch] | None:
+        for _ in range(3):  # a writer may replace a file just now
+            with suppress(DamagedVectorsError):
+                table = passages.load(self.folder, self.manifest)
+                return table, VectorSearch(table.vectors)
+        return None
+
     def search(self, queries: np.ndarray, *, k: int, where: str | None) -> list[list[ClipHit]]:
         """See `Index.search`."""
         table = self.loaded.hits
@@ -99,6 +109,41 @@ class Snapshot:
             for position in table.find(np.array([clip_id], np.int64)).tolist()
         ]
         return sorted(found, key=lambda hit: (-hit.score, hit.clip_id))
+
+    def search_passages(
+        self, query: np.ndarray, *, k: int, senses: Sequence[str], where: str | None
+    ) -> list[PassageHit]:
+        """See `Passages.search`; `query` is float32 [1, E]."""
+        if self._passages is None:
+            return []
+        table, search = self._passages
+        places = table.chosen(senses, None if where is None else self._matching(where))
+        scores, rows = search.search(query, k, np.unique(places["row"]).astype(np.int64))
+        first, last = (np.searchsorted(places["row"], rows[0], side) for side in ("left", "right"))
+        clips, found = self.loaded.hits, []
+        for begin, end, score in zip(first.tolist(), last.tolist(), scores[0].tolist(), strict=True):
+            for _, sense, key, clip_id, line, lines in places[begin:end].tolist():
+                for position in clips.find(np.array([clip_id], np.int64)).tolist() if score > 0 else ():
+                    clip = clips.hit(position, score)
+                    found.append(PassageHit(clip, PASSAGE_SENSES[sense], line, lines, key))
+                if len(found) == k:
+                    return found
+        return found
+
+    @cached_property
+    def passage_rows(self) -> np.ndarray:
+        """The rows of the vectors of passages, ascending, int64."""
+        places = np.zeros(0, np.int64) if self._passages is None else self._passages[0].places["row"]
+        return np.unique(places).astype(np.int64)
+
+    def sample_passages(self, limit: int) -> np.ndarray:
+        """See `Passages.sample`."""
+        rows = self.passage_rows
+        if self._passages is None:
+            return np.zeros((0, self.manifest.embedding_size), np.float32)
+        chosen = np.linspace(0, len(rows) - 1, min(limit, len(rows))).round().astype(np.int64)
+        vectors = self._passages[0].vectors[rows[chosen]].astype(np.float32)
+        return vectors[vectors.any(axis=1)]  # zeros stand for texts that mean nothing to the model
 
     def all_clips(self) -> list[ClipHit]:
         """See `Index.all_clips`."""

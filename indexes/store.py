@@ -14,6 +14,7 @@ from indexes.calibration import read_calibration, write_calibration
 from indexes.errors import FingerprintMismatchError, IndexStoreError, IndexWriteError
 from indexes.maintenance import Maintenance
 from indexes.manifest import SPEECH, WRITING, Manifest, read_manifest
+from indexes.passages import Passages
 from indexes.reader import SnapshotReader
 from indexes.reasons import reason
 from indexes.records import ClipHit, ClipSpeech, ClipWindows, ClipWriting, MediaRecord
@@ -41,6 +42,7 @@ class Index:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._reader = SnapshotReader(folder, manifest)
         self.maintenance = Maintenance(self._reader)
+        self.passages = Passages(self._reader)
 
     @classmethod
     def create(

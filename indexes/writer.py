@@ -135,12 +135,10 @@ class IndexWriter:
 
     def _accept_audio(self, files: Sequence[FileRows]) -> None:
         """Note in the manifest, before the first file with sound only is stored, that there may be some."""
-        if self._manifest.may_have_audio or not any(file.kind == "audio" for file in files):
-            return
-        self.commit()
-        with self._writing("store a file with sound only"):
+        if not self._manifest.may_have_audio and any(file.kind == "audio" for file in files):
+            self.commit()
             self._manifest = manifest_with_audio(self._manifest)
-            self._publish(self._commit.number + 1)
+            self.commit_again()
 
     def _add(self, rows: FileRows) -> None:
         self._forget(rows.path)
@@ -173,9 +171,8 @@ class IndexWriter:
             IndexWriteError: a commit failed.
         """
         self.commit()
-        with self._writing("note the new media root"):
-            self._manifest = dataclasses.replace(self._manifest, media_root=media_root)
-            self._publish(self._commit.number + 1)
+        self._manifest = dataclasses.replace(self._manifest, media_root=media_root)
+        self.commit_again()
 
     def keep_captions(self) -> None:
         """Add a column for captions to the clips if there is none; older programs (format 1) then refuse the index.
@@ -226,8 +223,8 @@ class IndexWriter:
             self._tables.clips.add_columns(TEXT_COLUMNS[text])
             if text in SEARCHED:
                 self._tables.clips.index_text(SEARCHED[text])  # without an index, nothing can be searched
-            self._manifest = manifest_with_text(self._manifest, text)
-            self._publish(self._commit.number + 1)
+        self._manifest = manifest_with_text(self._manifest, text)
+        self.commit_again()
 
     def remove(self, paths: Iterable[str]) -> int:
         """Delete files with their clips. Returns how many were there."""
@@ -273,6 +270,11 @@ class IndexWriter:
                 left_out.write(self._folder, self._manifest, self._left_out)
         self._pending, self._left_out = PendingChanges(), None
 
+    def commit_again(self) -> None:
+        """Make a commit without changes of the records, for readers to take up what else is new."""
+        with self._writing("commit"):
+            self._publish(self._commit.number + 1)
+
     def build_vectors(self) -> None:
         """Commit, then rebuild the files for vector search.
 
@@ -281,7 +283,9 @@ class IndexWriter:
         """
         self.commit()
         with self._writing("build the vector index"):
-            build.update(self._folder, self._manifest, self._snapshot().clips_table, rebuild=True)
+            build.update(
+                self._folder, self._manifest, Snapshot(self._folder, self._manifest).clips_table, rebuild=True
+            )
 
     def tune(self) -> None:
         """Commit, then measure the vector index with the sample queries and set its effort."""
@@ -362,7 +366,7 @@ class IndexWriter:
                 self._compact(keep_versions=KEEP_OLD_VERSIONS, always=False)
                 if not build.is_fresh(self._folder, self._manifest):
                     # Growing the approximate index can take long: not after an interruption.
-                    clips = self._snapshot().clips_table
+                    clips = Snapshot(self._folder, self._manifest).clips_table
                     build.update(self._folder, self._manifest, clips, grow=not interrupted)
         except IndexWriteError as error:
             logger.warning("the records are stored, but searches will be slower: %s", error)
@@ -370,15 +374,11 @@ class IndexWriter:
     def _compact(self, *, keep_versions: timedelta, always: bool) -> None:
         for table in (self._tables.clips, self._tables.media):
             table.compact(always=always)
-        for text in self._manifest.texts:
-            if text in SEARCHED:
-                self._tables.clips.index_text(SEARCHED[text])
+        for column in (SEARCHED[text] for text in self._manifest.texts if text in SEARCHED):
+            self._tables.clips.index_text(column)
         self._publish(self._commit.number)
         for table in (self._tables.clips, self._tables.media):
             table.drop_old_versions(keep_versions, always=always)
-
-    def _snapshot(self) -> Snapshot:
-        return Snapshot(self._folder, self._manifest)
 
     def _check_usable(self) -> None:
         if self._failed:

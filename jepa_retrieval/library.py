@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.indexing.options import IndexKeywords
     from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
+    from jepa_retrieval.tasks.watching.chapter_words import TimedText
 
 __all__ = [
     "INDEX_NAME",
@@ -239,6 +240,17 @@ class Library(SearchableIndex, StateVerbs):
 
         text = self.media_root.to_text(path)
         return stored_transcript(self._index, text) or stored_transcript(self._index, str(path))
+
+    def words(self, path: Path | str) -> list[TimedText]:
+        """What is said and written in an indexed file, line by line in the order of time; empty if it is not known.
+
+        Args:
+            path: on disk, or in the index.
+        """
+        from jepa_retrieval.tasks.watching.chapter_words import words_of_file
+
+        text = self.media_root.to_text(path)
+        return words_of_file(self._index, text) or words_of_file(self._index, str(path))
 
     def remove(self, paths: Path | str | Sequence[Path | str]) -> int:
         """Forget a file or a folder, or a list of them; the media stay on disk. Returns how many files were known."""

@@ -2,51 +2,61 @@
 
     python -m benchmarks.studies.word_meaning [--model nano] [--seed 0]
 
-The pool is made of the Panda-70M samples, which are only seen, and of as many recordings, in each of which three
-captions of Flickr8k's test photographs are said. Queries are the clips' captions, other people's captions of the same
-photographs (the same in other words), and four to six words of a line. Lines are found by their words, as `jepa
-search` finds them, and by the cosine of the Y-Encoder's embeddings of query and line, whose probability of being
-right is a logistic function fitted to every second query; the others are reported. The probabilities of pictures,
-words and meaning are joined as those of pictures and words are. Reported is how often the right file is first.
+Two pools: the Panda-70M samples, and Flickr8k's test photographs, which are only seen; in each there are recordings,
+too, in each of which three captions of other photographs are said. Queries are captions of what is seen, other
+people's captions of the photographs whose captions are said (the same in other words), and four to six words of a
+line. Lines are found by their words, as `jepa search` finds them, and by the cosine of the Y-Encoder's embeddings of
+query and line: how far it stands out among all lines gives a probability of being right. The probabilities of
+pictures, words and meaning are joined as `jepa search` joins them. Reported is how often the right file is first:
+with the logistic function that is fitted to the first pool's queries by maximum likelihood, and with what `jepa
+search` uses, which takes less for likely.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.datasets import flickr8k, panda70m
+from benchmarks.datasets.shapes import RetrievalSet
 from benchmarks.shared.common import print_table, save_result, shared_data
 from benchmarks.shared.embedder import Embedder
 from jepa_retrieval.models import load_model
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
-from jepa_retrieval.tasks.searching.calibration import confidences, measure_null
+from jepa_retrieval.tasks.searching import meaning
+from jepa_retrieval.tasks.searching.calibration import confidences, logistic, measure_null, standing_out
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery
 from jepa_retrieval.tasks.searching.query import Term
 from jepa_retrieval.tasks.searching.words import Matching, Wanted, folded, probability_of
 
 LINES = 3  # of each recording
+RECORDINGS = {"Panda-70M": 132, "Flickr8k": 200}
 WORDS = (4, 6)  # of a query that quotes a line
 MOST = 0.95  # that a line of the same meaning is taken to be right, as one of the same words
 STEPS = 100  # of the fit, at most
 
+Captions = dict[int, list[str]]  # of each photograph
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
-    """Texts that look for files of the pool, and how likely each file is by each sense: float64 [queries, files]."""
+    """Texts that look for files of a pool, and how likely each file is: float [queries, files].
 
-    right: np.ndarray  # int64 [queries]: the row of the file
+    Attributes:
+        right: int [queries], the row of the file; those with pictures come first.
+        seen: probability of those with pictures.
+        words: of those with speech, by the words of the likeliest line.
+        x: of those with speech, how far the cosine of the nearest line stands out.
+    """
+
+    right: np.ndarray
     seen: np.ndarray
     words: np.ndarray
-    cosines: np.ndarray  # of the query and the most similar line; -1 for files in which nothing is said
-
-    def half(self, number: int) -> Queries:
-        """Every second query."""
-        at = slice(number, None, 2)
-        return Queries(self.right[at], self.seen[at], self.words[at], self.cosines[at])
+    x: np.ndarray
 
 
 def main() -> None:
@@ -57,41 +67,84 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    kinds = _kinds(Embedder(load_model(options.model)), random.Random(options.seed))
-    offset, slope = _fit([queries.half(0) for queries in kinds.values()])
-    reported = {kind: queries.half(1) for kind, queries in kinds.items()}
-    rows = [
-        [label, *_figures(reported, by_words=by_words, meaning=meaning)]
-        for label, by_words, meaning in (
-            ("pictures alone", False, None),
-            ("pictures and words", True, None),
-            ("pictures and meaning", False, (offset, slope)),
-            ("pictures, words and meaning", True, (offset, slope)),
-        )
-    ]
-    print_table(["right file first, %", *kinds, "all"], rows)
-    print(f"probability of a cosine c by meaning: {MOST} / (1 + exp(-({offset:.2f} + {slope:.2f} c)))")
+    embedder = Embedder(load_model(options.model))
+    folder = shared_data() / "flickr8k"
+    test, others = flickr8k.load(folder), flickr8k.load(folder, "train")
+    pools = {
+        "Panda-70M": (panda70m.load(shared_data() / "videos" / "panda70m"), _captions(test)),
+        "Flickr8k": (_with_first_captions(test), _captions(others)),
+    }
+    rows: list[list[str]] = []
+    fitted = (0.0, 0.0)
+    for name, (seen, captions) in pools.items():
+        kinds = _kinds(embedder, seen, captions, RECORDINGS[name], random.Random(options.seed))
+        fitted = fitted if rows else _fit(list(kinds.values()))
+        rows += [[f"{name}: {label}", *figures] for label, figures in _rows(kinds, fitted).items()]
+    print_table(["right file first, %", "seen", "said, in other words", "said, word for word", "all"], rows)
+    print(f"fitted: {MOST} / (1 + exp(-({fitted[0]:.2f} + {fitted[1]:.2f} x)))")
     print(save_result("word_meaning", {"model": options.model, "seed": options.seed, "rows": rows}))
 
 
-def _kinds(embedder: Embedder, draw: random.Random) -> dict[str, Queries]:
-    clips = panda70m.load(shared_data() / "videos" / "panda70m")
-    photographs = flickr8k.load(shared_data() / "flickr8k")
-    captions: dict[int, list[str]] = {}
+def _rows(kinds: Mapping[str, Queries], fitted: tuple[float, float]) -> dict[str, list[str]]:
+    offset, slope = fitted
+    nothing = [np.zeros_like(queries.words) for queries in kinds.values()]
+    words = [queries.words for queries in kinds.values()]
+    likely = [MOST * logistic(offset + slope * queries.x) for queries in kinds.values()]
+    used = [_as_used(queries) for queries in kinds.values()]
+    return {
+        "pictures alone": _figures(kinds, nothing),
+        "pictures and words": _figures(kinds, words),
+        "pictures, words and meaning, fitted": _figures(kinds, list(map(np.maximum, words, likely))),
+        "pictures, words and meaning, as it is": _figures(kinds, list(map(np.maximum, words, used))),
+    }
+
+
+def _as_used(queries: Queries) -> np.ndarray:
+    p = meaning.MAX_OF_MEANING * logistic(meaning.MEANING_OFFSET + meaning.MEANING_SLOPE * queries.x)
+    left = (1 - queries.seen.max(axis=1, keepdims=True)) ** meaning.CAUTION
+    return np.where(p >= meaning.MIN_OF_MEANING, left * p, 0.0)
+
+
+def _figures(kinds: Mapping[str, Queries], heard: Sequence[np.ndarray]) -> list[str]:
+    right = [
+        np.hstack([queries.seen, q]).argmax(axis=1) == queries.right
+        for queries, q in zip(kinds.values(), heard, strict=True)
+    ]
+    shares = [float(values.mean()) for values in right]
+    return [f"{100 * value:.1f}" for value in (*shares, sum(shares) / len(shares))]
+
+
+def _with_first_captions(photographs: RetrievalSet) -> RetrievalSet:
+    """One caption of each photograph."""
+    first = {owner: row for row, owner in reversed(list(enumerate(photographs.owners)))}
+    rows = [first[owner] for owner in range(len(photographs.clips))]
+    captions = tuple(photographs.captions[row] for row in rows)
+    return replace(photographs, captions=captions, owners=tuple(range(len(rows))))
+
+
+def _captions(photographs: RetrievalSet) -> Captions:
+    captions: Captions = {}
     for text, owner in zip(photographs.captions, photographs.owners, strict=True):
         captions.setdefault(owner, []).append(text.strip(" ."))
-    files = len(clips.clips)
+    return captions
+
+
+def _kinds(
+    embedder: Embedder, pool: RetrievalSet, captions: Captions, recordings: int, draw: random.Random
+) -> dict[str, Queries]:
+    files = len(pool.clips)
     long = sorted(row for row, texts in captions.items() if len(texts[0].split()) >= WORDS[1])
-    chosen = draw.sample(long, LINES * files)
+    chosen = draw.sample(long, LINES * recordings)
     said = [[captions[row][0] for row in chosen[at : at + LINES]] for at in range(0, len(chosen), LINES)]
-    asked = [draw.randrange(LINES) for _ in range(files)]
+    asked = [draw.randrange(LINES) for _ in range(recordings)]
     others = [captions[chosen[LINES * file + line]][1] for file, line in enumerate(asked)]
     parts = [_part(said[file][line], draw) for file, line in enumerate(asked)]
-    seen, _ = embedder.clips(clips.clips)
+    clips, _ = embedder.clips(pool.clips)
+    heard = [files + number for number in range(recordings)]
     return {
-        "seen": _queries(embedder, list(clips.captions), list(clips.owners), seen, said),
-        "said, in other words": _queries(embedder, others, [files + n for n in range(files)], seen, said),
-        "said, word for word": _queries(embedder, parts, [files + n for n in range(files)], seen, said),
+        "seen": _queries(embedder, list(pool.captions), list(pool.owners), clips, said),
+        "said, in other words": _queries(embedder, others, heard, clips, said),
+        "said, word for word": _queries(embedder, parts, heard, clips, said),
     }
 
 
@@ -105,71 +158,52 @@ def _part(line: str, draw: random.Random) -> str:
 def _queries(
     embedder: Embedder, texts: list[str], right: list[int], clips: np.ndarray, said: list[list[str]]
 ) -> Queries:
-    vectors = embedder.texts(texts)
-    null = measure_null(clips, embedder.texts(neutral_texts()), clips=len(clips))
-    nothing = np.zeros((len(texts), len(said)))
-    seen = np.array(
-        [
-            confidences(null, EmbeddedQuery(vector, 1.0, [Term(text)]), clips)
-            for text, vector in zip(texts, vectors, strict=True)
-        ]
-    )
+    neutral = embedder.texts(neutral_texts())
     lines = embedder.texts([line for spoken in said for line in spoken])
-    cosines = (vectors @ lines.T).reshape(len(texts), len(said), LINES).max(axis=2)
-    words = np.array([[_by_words(text, spoken) for spoken in said] for text in texts])
-    unheard = np.zeros((len(texts), len(clips)))
+    of_clips = measure_null(clips, neutral, clips=len(clips))
+    of_lines = measure_null(lines, neutral, clips=len(lines))
+    asked = [
+        EmbeddedQuery(vector, 1.0, [Term(text)])
+        for text, vector in zip(texts, embedder.texts(texts), strict=True)
+    ]
+    x = np.array([standing_out(of_lines, query, lines @ query.vector) for query in asked])
+    spoken = [[folded(line) for line in lines_of_one] for lines_of_one in said]
     return Queries(
         np.array(right),
-        np.hstack([seen, nothing]),
-        np.hstack([unheard, words]),
-        np.hstack([unheard - 1, cosines]),
+        np.array([confidences(of_clips, query, clips) for query in asked]),
+        np.array([_by_words(text, spoken) for text in texts]),
+        x.reshape(len(texts), len(said), LINES).max(axis=2),
     )
 
 
-def _by_words(text: str, lines: list[str]) -> float:
-    """As `jepa search` finds words in lines: those of one and the next count together."""
+def _by_words(text: str, said: list[list[tuple[str, ...]]]) -> list[float]:
+    """As `jepa search` finds words in the lines of each recording: those of one and the next count together."""
     wanted = Wanted.of(text)
     matching = Matching(wanted.words)
-    found = [frozenset[str]().union(*(matching[word] for word in folded(line))) for line in lines]
-    return max(
-        probability_of(wanted, len(found[n].union(*found[n + 1 : n + 2]))) if found[n] else 0.0
-        for n in range(len(lines))
-    )
+    likely = []
+    for lines in said:
+        found = [frozenset[str]().union(*(matching[word] for word in line)) for line in lines]
+        counts = [len(own.union(*found[n + 1 : n + 2])) for n, own in enumerate(found) if own]
+        likely.append(probability_of(wanted, max(counts)) if counts else 0.0)
+    return likely
 
 
-def _fit(kinds: list[Queries]) -> tuple[float, float]:
-    """Offset and slope of the logistic function of the cosine: by maximum likelihood, over all files with speech."""
-    spoken = [queries.cosines >= -0.999 for queries in kinds]
-    x = np.concatenate([one.cosines[mask] for one, mask in zip(kinds, spoken, strict=True)])
+def _fit(kinds: Sequence[Queries]) -> tuple[float, float]:
+    """Offset and slope of the logistic function of x, by maximum likelihood, over all files with speech."""
+    x = np.concatenate([one.x.ravel() for one in kinds])
     y = np.concatenate(
-        [
-            (np.arange(one.cosines.shape[1])[None] == one.right[:, None])[mask]
-            for one, mask in zip(kinds, spoken, strict=True)
-        ]
+        [(np.arange(one.x.shape[1])[None] + one.seen.shape[1] == one.right[:, None]).ravel() for one in kinds]
     ).astype(float)
-    offset, slope = 0.0, 1.0
+    features = np.stack([np.ones_like(x), x], axis=1)
+    solution = np.zeros(2)
     for _ in range(STEPS):  # Newton's method
-        p = 1 / (1 + np.exp(-(offset + slope * x)))
-        weight = p * (1 - p)
-        gradient = np.array([(y - p).sum(), ((y - p) * x).sum()])
-        hessian = np.array([[weight.sum(), (weight * x).sum()], [(weight * x).sum(), (weight * x * x).sum()]])
-        step = np.linalg.solve(hessian + 1e-6 * np.eye(2), gradient)
-        offset, slope = offset + step[0], slope + step[1]
+        p = logistic(features @ solution)
+        hessian = (features * (p * (1 - p))[:, None]).T @ features
+        step = np.linalg.solve(hessian + 1e-6 * np.eye(2), features.T @ (y - p))
+        solution = solution + step
         if np.abs(step).max() < 1e-6:
             break
-    return float(offset), float(slope)
-
-
-def _figures(kinds: dict[str, Queries], *, by_words: bool, meaning: tuple[float, float] | None) -> list[str]:
-    right = []
-    for queries in kinds.values():
-        q = queries.words if by_words else np.zeros_like(queries.words)
-        if meaning is not None:
-            same = MOST / (1 + np.exp(-(meaning[0] + meaning[1] * queries.cosines)))
-            q = np.maximum(q, np.where(queries.cosines > -0.999, same, 0.0))
-        joined = 1 - (1 - queries.seen) * (1 - q)
-        right.append(joined.argmax(axis=1) == queries.right)
-    return [f"{100 * values.mean():.1f}" for values in (*right, np.concatenate(right))]
+    return float(solution[0]), float(solution[1])
 
 
 if __name__ == "__main__":

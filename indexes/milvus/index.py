@@ -52,8 +52,8 @@ class MilvusIndex(Index):
         return cls(MilvusAddress.parse(str(folder)))
 
     def __getattr__(self, name: str) -> Any:
-        # What the index has beyond this class: its reader and its maintenance.
-        if name in ("_reader", "maintenance"):
+        # What the index has beyond this class: its reader, its maintenance and its passages.
+        if name in ("_reader", "maintenance", "passages"):
             return getattr(self._folder_index(name), name)
         raise AttributeError(name)
 

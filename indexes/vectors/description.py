@@ -21,6 +21,7 @@ from indexes.vectors.kinds import KINDS
 
 FOLDER = "vectors"
 DESCRIPTION = "vectors.json"
+OF_PASSAGES = ("passages", "places-")  # how names of files begin that `passages.json` is about
 FORMAT_VERSION = 1
 
 MAX_BYTES = 1024 * 1024
@@ -129,14 +130,14 @@ def write_description(folder: Path, description: Description) -> None:
 def _parse(fields: Fields) -> Description:
     size = fields.integer("embedding_size", low=1)
     commit = fields.integer("commit")
-    hits = _parse_file(fields.fields("hits"), row_bytes=HIT_DTYPE.itemsize)
+    hits = parse_file(fields.fields("hits"), row_bytes=HIT_DTYPE.itemsize)
     description = Description(
         index_id=fields.text("index_id"),
         commit=commit,
         embedding_size=size,
-        embeddings=_parse_file(fields.fields("embeddings"), row_bytes=2 * size),
+        embeddings=parse_file(fields.fields("embeddings"), row_bytes=2 * size),
         hits=hits,
-        paths=_parse_file(fields.fields("paths"), max_row_bytes=MAX_PATH_BYTES),
+        paths=parse_file(fields.fields("paths"), max_row_bytes=MAX_PATH_BYTES),
         ann=_parse_ann(fields.fields("fast")) if "fast" in fields else None,
         windows=_parse_windows(fields.fields("windows"), size) if "windows" in fields else None,
     )
@@ -150,10 +151,19 @@ def _parse(fields: Fields) -> Description:
     return description
 
 
-def _parse_file(
+def parse_file(
     fields: Fields, *, row_bytes: int | None = None, max_row_bytes: int | None = None
 ) -> DerivedFile:
-    """Args: row_bytes: bytes of every row; max_row_bytes: the most that a row may have. None: any."""
+    """What a description says of one file.
+
+    Args:
+        fields: of the description.
+        row_bytes: bytes of every row; None: any.
+        max_row_bytes: the most that a row may have; None: any.
+
+    Raises:
+        ValueError: it is not valid.
+    """
     rows, size = fields.integer("rows", high=MAX_ROWS), fields.integer("bytes")
     if row_bytes is not None and size != rows * row_bytes:
         raise ValueError(f"{rows} rows cannot have {size} bytes")
@@ -168,7 +178,7 @@ def _parse_ann(fields: Fields) -> AnnFile:
     if kind not in KINDS:
         raise ValueError(f"there is no kind of vector index named {kind!r}")
     return AnnFile(
-        stored=_parse_file(fields.fields("part")),
+        stored=parse_file(fields.fields("part")),
         kind=kind,
         trained_rows=fields.integer("learnt_from", high=MAX_ROWS),
         effort=fields.integer("effort", low=1, high=MAX_EFFORT),
@@ -180,8 +190,8 @@ def _parse_ann(fields: Fields) -> AnnFile:
 
 def _parse_windows(fields: Fields, embedding_size: int) -> WindowFiles:
     return WindowFiles(
-        rows=_parse_file(fields.fields("rows"), row_bytes=window_dtype(embedding_size).itemsize),
-        ranges=_parse_file(fields.fields("spans"), row_bytes=RANGE_DTYPE.itemsize),
+        rows=parse_file(fields.fields("rows"), row_bytes=window_dtype(embedding_size).itemsize),
+        ranges=parse_file(fields.fields("spans"), row_bytes=RANGE_DTYPE.itemsize),
         next_clip_id=fields.integer("until"),
     )
 

@@ -19,6 +19,7 @@ from indexes.untrusted import open_for_update, open_regular, parse_json, read_by
 from indexes.vectors.description import (
     DESCRIPTION,
     FOLDER,
+    OF_PASSAGES,
     DamagedVectorsError,
     DerivedFile,
     Description,
@@ -34,9 +35,13 @@ def replace_description(folder: Path, description: Description) -> None:
     """Write `vectors.json`, then delete the files that it does not name."""
     write_description(folder, description)
     for name in unnamed_files(folder, description):
-        # On Windows a file that a reader has open stays until the next time.
-        with contextlib.suppress(OSError):
-            (folder / FOLDER / name).unlink()
+        delete_quietly(folder / FOLDER / name)
+
+
+def delete_quietly(path: Path) -> None:
+    """Delete a file that is not needed; on Windows one that a reader has open stays until the next time."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 @contextlib.contextmanager
@@ -48,15 +53,15 @@ def discard_on_failure(folder: Path) -> Iterator[None]:
     except BaseException:
         for path in (folder / FOLDER).iterdir():
             if path.name not in before:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+                delete_quietly(path)
         raise
 
 
 def unnamed_files(folder: Path, description: Description) -> list[str]:
-    """Names of files in `vectors/` that `vectors.json` does not name."""
+    """Names of files in `vectors/` that `vectors.json` does not name, nor `passages.json` by their kind."""
     named = {DESCRIPTION, *(derived.file for derived in description.all_files())}
-    return sorted(path.name for path in (folder / FOLDER).iterdir() if path.name not in named)
+    found = sorted(path.name for path in (folder / FOLDER).iterdir())
+    return [name for name in found if name not in named and not name.startswith(OF_PASSAGES)]
 
 
 def have_sizes(folder: Path, description: Description) -> bool:

@@ -83,6 +83,7 @@ def hit(commit: Commit, moment: Moment, files: MediaFiles, *, rank: int) -> Hit:
         rank=rank,
         caption=moment.caption,
         found_by=[sense for sense in SENSES if sense in moment.found_by],
+        by_meaning=[sense for sense in SENSES if sense in moment.by_meaning],
         said=None if moment.said is None else clean(moment.said),
         written=None if moment.written is None else clean(moment.written),
         offline=moment.offline,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from jepa_retrieval.serving.schemas.media import IndexItem, MediaItem
 from jepa_retrieval.serving.schemas.search import SearchResponse
 from jepa_retrieval.serving.schemas.tasks import Chosen
+from jepa_retrieval.tasks.searching.options import Sense
 
 
 class FoundMoment(BaseModel):
@@ -25,6 +26,9 @@ class FoundMoment(BaseModel):
     caption: str | None
     said: str | None = Field(description="What is said there that answers the query.")
     written: str | None = Field(description="What is written in the picture that answers it.")
+    by_meaning: list[Sense] = Field(
+        description="Of said and written, which only mean what was looked for, in other words."
+    )
 
 
 class FoundMoments(BaseModel):

@@ -55,11 +55,14 @@ export function interval(start, end) {
 }
 
 /**
- * The words that answer the query, as a hit shows them: said: “…”.
- * @param {{ said?: string | null, written?: string | null }} hit
+ * The words that answer the query, as a hit shows them: said: “…”, or said in other words: “…”.
+ * @param {{ said?: string | null, written?: string | null, by_meaning?: string[] }} hit
  */
-export function wordsOf({ said, written }) {
-  return [said ? `said: “${said}”` : "", written ? `written: “${written}”` : ""].filter(Boolean);
+export function wordsOf({ said, written, by_meaning: alike = [] }) {
+  /** @param {string} sense @param {string | null | undefined} text */
+  const shown = (sense, text) =>
+    text ? `${sense}${alike.includes(sense) ? " in other words" : ""}: “${text}”` : "";
+  return [shown("said", said), shown("written", written)].filter(Boolean);
 }
 
 /** @param {number | null} share */

@@ -122,6 +122,7 @@ class Hit(BaseModel):
     rank: int = Field(description="From 1, over all pages.")
     caption: str | None = Field(description="A sentence, if the index keeps captions.")
     found_by: list[Sense] = Field(description="What the query was found in.")
+    by_meaning: list[Sense] = Field(description="Of these, where its meaning was found in other words.")
     said: str | None = Field(description="The line that answers the query, if one does.")
     written: str | None = Field(description="The lines in the picture that answer it, if some do.")
     offline: bool = Field(
@@ -159,6 +160,7 @@ class SearchResponse(BaseModel):
                             "rank": 1,
                             "caption": None,
                             "found_by": ["seen"],
+                            "by_meaning": [],
                             "said": None,
                             "written": None,
                             "offline": False,

@@ -29,6 +29,7 @@ from jepa_retrieval.tasks.indexing.clip_texts import OnFile
 from jepa_retrieval.tasks.indexing.coverage import files_to_look_at, without_subtitles
 from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.options import IndexOptions
+from jepa_retrieval.tasks.indexing.passages import add_passages
 from jepa_retrieval.tasks.indexing.plan import Plan, make_plan
 from jepa_retrieval.tasks.indexing.report import IndexProgress, IndexReport, ProgressCallback
 from jepa_retrieval.tasks.indexing.run import IndexingRun
@@ -121,6 +122,7 @@ class IndexUpdate:
             if reader is not None:
                 read = add_writing(index, writer, reader, self.media_root, on_file=self._on_file())
                 report.read, report.unread = read.files, read.failed
+            add_passages(index, writer, model)
         report.moved = len(plan.moved)
         report.removed = len(plan.gone)
         self._tell_found(plan, report)

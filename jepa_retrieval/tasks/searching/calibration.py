@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MIN_CLIPS = 5
 # Means and spreads of this many clips are as good as those of all.
 MAX_CLIPS = 20_000
+FEW = 20
 # Numbers measured on an index serve until this share of its clips has come or gone.
 MAX_CHANGE = 0.1
 
@@ -49,6 +50,8 @@ class NullDistribution:
     clip_mean: np.ndarray  # float32 [E]: mean embedding of the clips
     text_mean: np.ndarray  # float32 [E]: mean embedding of the neutral texts
     score_spread: float  # standard deviation of the scores of all neutral texts on all clips
+    # The same of what is said and written, each different text in the place of a clip; None if there is nothing.
+    passages: NullDistribution | None = None
 
     def background(self, vector: np.ndarray) -> float:
         """The mean score of a query, float32 [E], over the clips."""
@@ -103,22 +106,38 @@ def null_distribution(index: Index, encode: EncodeTexts, *, save: bool = False) 
         encode: the Y-Encoder of the index's model; called only if something has to be measured.
         save: store what had to be measured; a folder that cannot be written is no error.
     """
-    clips = index.count_seen_clips()
+    size = index.manifest.embedding_size
+    content = index.calibration()
+    texts: list[np.ndarray] = []  # of the neutral texts, once they are needed
+
+    def distribution(stored: object, clips: int, sample: Callable[[int], np.ndarray]) -> NullDistribution:
+        known = _parse(stored, size)
+        if known is not None and abs(known.clips - clips) <= MAX_CHANGE * known.clips:
+            return known
+        texts[:] = texts or [encode(neutral_texts())]
+        return measure_null(sample(MAX_CLIPS), texts[0], clips=clips)
+
+    clips, passages = index.count_seen_clips(), _count_passages(index)
     if clips < MIN_CLIPS:
-        nothing = np.zeros(index.manifest.embedding_size, np.float32)
-        return NullDistribution(clips, nothing, nothing, 0.0)
-    stored = _parse(index.calibration(), index.manifest.embedding_size)
-    if stored is not None and abs(stored.clips - clips) <= MAX_CHANGE * stored.clips:
-        return stored
-    texts = encode(neutral_texts())
-    null = measure_null(index.sample(MAX_CLIPS), texts, clips=clips)
-    if save:
+        nothing = np.zeros(size, np.float32)
+        null = NullDistribution(clips, nothing, nothing, 0.0)
+    else:
+        null = distribution(content, clips, index.sample)
+    if passages:
+        stored = None if content is None else content.get("passages")
+        null = replace(null, passages=distribution(stored, passages, index.passages.sample))
+    if save and texts:
         try:
             index.save_calibration(_document(null))
-            index.maintenance.save_queries(texts)
+            index.maintenance.save_queries(texts[0])
         except IndexWriteError as error:
             logger.warning("confidence is measured again in every search: %s", error)
     return null
+
+
+def _count_passages(index: Index) -> int:
+    # What is said and written may be of an index folder that is not at hand.
+    return index.passages.count() if index.keeps_speech or index.keeps_writing else 0
 
 
 class Calibration:
@@ -163,8 +182,27 @@ def confidences(null: NullDistribution, query: EmbeddedQuery, clips: np.ndarray)
     ]
 
 
+def standing_out(null: NullDistribution, query: EmbeddedQuery, scores: np.ndarray) -> np.ndarray:
+    """How far scores of a query, [n], lie above its mean score, beyond the best of as many by chance, [n].
+
+    In standard deviations of the scores of neutral texts. Where there are few scores, their mean says little: it is
+    joined with that of neutral texts, as if this were the mean of `FEW` more.
+    """
+    share = null.clips / (null.clips + FEW)
+    background = share * null.background(query.vector) + (1 - share) * null.background(null.text_mean)
+    by_chance = math.sqrt(2 * math.log(null.clips))
+    above: np.ndarray = (scores - background) / max(null.score_spread, 1e-3)
+    return above - by_chance
+
+
+def logistic(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) of each."""
+    values: np.ndarray = 1 / (1 + np.exp(-np.clip(logits, -60.0, 60.0)))
+    return values
+
+
 def _logistic(logit: float) -> float:
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+    return float(logistic(np.array(logit)))
 
 
 @cache
@@ -179,13 +217,14 @@ def _document(null: NullDistribution) -> dict[str, Any]:
         "clip_mean": [round(float(value), 7) for value in null.clip_mean],
         "text_mean": [round(float(value), 7) for value in null.text_mean],
         "score_spread": null.score_spread,
+        **({} if null.passages is None else {"passages": _document(null.passages)}),
     }
 
 
-def _parse(content: dict[str, Any] | None, size: int) -> NullDistribution | None:
+def _parse(content: object, size: int) -> NullDistribution | None:
     """None for what another bank of texts gave, or what cannot be read."""
     try:
-        if content is None or content["texts"] != _bank():
+        if not isinstance(content, dict) or content["texts"] != _bank():
             return None
         null = NullDistribution(
             clips=int(content["clips"]),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.tasks.searching.calibration import confidences
+from jepa_retrieval.tasks.searching.meaning import find_by_meaning
 from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.options import SearchOptions
 from jepa_retrieval.tasks.searching.query import Query
@@ -19,13 +21,12 @@ from jepa_retrieval.tasks.searching.written import find_written
 if TYPE_CHECKING:
     from indexes import Index
     from indexes.records import ClipHit
+    from jepa_retrieval.tasks.searching.calibration import NullDistribution
+    from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery
 
 # Clips that are fetched for every moment asked for: many hold the same line, or only some of the words.
 CLIPS_PER_MOMENT = 4
 MIN_CLIPS = 40
-
-# Takes embeddings of clips, float32 [n, E]; returns n probabilities, None where an index is too small for them.
-Likelihoods = Callable[[np.ndarray], Sequence[float | None]]
 
 _FINDERS = {"said": find_spoken, "written": find_written}
 
@@ -51,11 +52,11 @@ def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple
 def join_words(
     index: Index,
     query: Query,
-    vector: np.ndarray,
+    embedded: EmbeddedQuery,
     seen: Sequence[Moment],
     options: SearchOptions,
     *,
-    likelihoods: Likelihoods,
+    null: NullDistribution,
 ) -> list[Moment]:
     """At most `top` moments by what is seen, said and written in them, the likeliest first.
 
@@ -63,30 +64,29 @@ def join_words(
 
     Args:
         query: what was asked for.
-        vector: its embedding, float32 [E].
+        embedded: the same as a vector.
         seen: moments by what is seen, best first.
         options: of the search.
-        likelihoods: how likely clips are by what is seen in them. With it a clip that is not among the moments of
-            `seen` has the same confidence as if more of them had been asked for.
+        null: how neutral texts score on the index. With it a clip that is not among the moments of `seen` has the
+            same confidence as if more of them had been asked for.
 
     Raises:
         UsageError: as `senses_of`, or there are no words in quotes.
     """
     senses = senses_of(index, query, options.within)
-    finders = [_FINDERS[sense] for sense in _FINDERS if sense in senses]
-    if not finders:
+    of_words = [sense for sense in _FINDERS if sense in senses]
+    if not of_words:
         return list(seen)
     wanted = Wanted.of(" ".join(str(term.source) for term in query.terms))
-    k = max(MIN_CLIPS, CLIPS_PER_MOMENT * options.top)
-    words = [found for find in finders for found in find(index, wanted, k=k, where=options.where)]
-    words.sort(key=lambda found: (-found.probability, -found.clip.score))
     moments = [] if "seen" not in senses or wanted.phrases else list(seen)
+    sure = max((moment.confidence or 0.0 for moment in moments), default=0.0) if "seen" in senses else None
+    words = _find_words(index, wanted, embedded, of_words, options, null, sure)
     # A second stage may have ordered them otherwise than by confidence.
-    confidences = [moment.confidence or 0.0 for moment in moments]
-    order = dict(zip(map(id, moments), np.minimum.accumulate(confidences).tolist(), strict=True))
+    by_sight = [moment.confidence or 0.0 for moment in moments]
+    order = dict(zip(map(id, moments), np.minimum.accumulate(by_sight).tolist(), strict=True))
     clips = index.embeddings([found.clip.clip_id for found in words])
-    cosines = (clips @ vector).tolist()
-    sights = likelihoods(clips) if moments and words else [None] * len(words)
+    cosines = (clips @ embedded.vector).tolist()
+    sights = confidences(null, embedded, clips) if moments and words else [None] * len(words)
     for found, cosine, sight in zip(words, cosines, sights, strict=True):
         number = next((n for n, moment in enumerate(moments) if _overlap(moment, found)), None)
         moment = _unseen(found.clip, cosine, sight) if number is None else moments.pop(number)
@@ -100,6 +100,35 @@ def join_words(
             best.setdefault(moment.path, moment)
         moments = list(best.values())
     return moments[: options.top]
+
+
+def _find_words(
+    index: Index,
+    wanted: Wanted,
+    embedded: EmbeddedQuery,
+    senses: Sequence[str],
+    options: SearchOptions,
+    null: NullDistribution,
+    seen: float | None,
+) -> list[WordsFound]:
+    """What is said and written, the likeliest first: with words of a query or, unless it has quotes, its meaning."""
+    k = max(MIN_CLIPS, CLIPS_PER_MOMENT * options.top)
+    words = [found for sense in senses for found in _FINDERS[sense](index, wanted, k=k, where=options.where)]
+    if null.passages is not None and not wanted.phrases:
+        alike = find_by_meaning(
+            index, embedded, null.passages, senses=senses, k=k, where=options.where, seen=seen
+        )
+        for found in alike:
+            same = next((n for n, other in enumerate(words) if _is_same_line(other, found)), None)
+            if same is None:
+                words.append(found)
+            elif found.probability > words[same].probability:
+                words[same] = replace(words[same], probability=found.probability)
+    return sorted(words, key=lambda found: (-found.probability, -found.clip.score))
+
+
+def _is_same_line(one: WordsFound, other: WordsFound) -> bool:
+    return (one.sense, one.clip.path, one.end) == (other.sense, other.clip.path, other.end)
 
 
 def _unseen(clip: ClipHit, cosine: float, confidence: float | None) -> Moment:
@@ -129,6 +158,7 @@ def _with_words(moment: Moment, found: WordsFound) -> Moment:
         said=found.text if found.sense == "said" else moment.said,
         written=found.text if found.sense == "written" else moment.written,
         found_by=(*moment.found_by, found.sense),
+        by_meaning=(*moment.by_meaning, found.sense) if found.by_meaning else moment.by_meaning,
     )
     if found.probability > before and found.start is not None and found.end is not None:
         return replace(joined, start=round(found.start, 3), end=round(found.end, 3))

@@ -39,19 +39,32 @@ class Moment:
     said: str | None = None  # the line that answers the query, if one does
     written: str | None = None  # the lines in the picture that answer it
     found_by: tuple[str, ...] = ("seen",)  # what the query was found in: "seen", "said", "written"
+    by_meaning: tuple[str, ...] = ()  # of these, where the query's meaning was found in other words
     offline: bool = False  # whether the file is not there now, as on a disk that is not plugged in
     index: str | None = None  # the name of its index, where several were searched as one
 
     @property
     def words(self) -> list[tuple[str, str]]:
-        """The words that answer the query, each text after how it was found: "said" or "written"."""
+        """The words that answer the query, each after how it was found, such as "said" or "said in other words"."""
         found = (("said", self.said), ("written", self.written))
-        return [(sense, text) for sense, text in found if text is not None]
+        return [
+            (f"{sense} in other words" if sense in self.by_meaning else sense, text)
+            for sense, text in found
+            if text is not None
+        ]
+
+    @property
+    def quotes(self) -> list[str]:
+        """The same texts in quotes, with "≈" before those that say it in other words."""
+        found = (("said", self.said), ("written", self.written))
+        return [
+            f"{'≈ ' if sense in self.by_meaning else ''}“{text}”" for sense, text in found if text is not None
+        ]
 
     @property
     def quoted(self) -> str:
-        """The same texts in quotes; "" if there are none."""
-        return " ".join(f"“{text}”" for _, text in self.words)
+        """The same as one text; "" if there are none."""
+        return " ".join(self.quotes)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -156,10 +155,10 @@ def _result(
     moments = join_words(
         index,
         query,
-        embedded.vector,
+        embedded,
         _calibrated(index, found, embedded, null),
         options,
-        likelihoods=partial(confidences, null, embedded),
+        null=null,
     )
     moments = [
         moment
@@ -198,5 +197,4 @@ def _calibrated(
 
 
 def _lines(hit: Moment) -> tuple[str, ...]:
-    words = (f"“{text}”" for _, text in hit.words)
-    return (f"score {hit.score:.3f}", *words, *(("offline",) if hit.offline else ()))
+    return (f"score {hit.score:.3f}", *hit.quotes, *(("offline",) if hit.offline else ()))

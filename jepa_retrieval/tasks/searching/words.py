@@ -80,6 +80,7 @@ class WordsFound:
     start: float | None  # seconds; None in images
     end: float | None
     probability: float  # that this was looked for
+    by_meaning: bool = False  # whether it means what was looked for, in other words
 
 
 def folded(text: str) -> tuple[str, ...]:

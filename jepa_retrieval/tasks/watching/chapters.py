@@ -1,10 +1,12 @@
-"""Chapters of a video: where its meaning changes, with a sentence as the title of each chapter."""
+"""Chapters of a video: where its meaning changes, each with a sentence or a line of its words as the title."""
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment
 from jepa_retrieval.tasks.encoding.streams import VideoStream, encode_stream
+from jepa_retrieval.tasks.watching.chapter_words import TimedText, WordTitle, word_titles
 from jepa_retrieval.tasks.watching.narrator import Narrator
 from jepa_retrieval.tasks.watching.watch import MAX_RATE
 
@@ -28,6 +31,7 @@ class Chapter:
     end: float
     title: str
     score: float  # confidence of the title, 0 to 1
+    title_from: Literal["seen", "said", "written"] = "seen"
 
 
 def find_chapters(
@@ -39,6 +43,7 @@ def find_chapters(
     min_seconds: float = MIN_SECONDS,
     rate: float = 2.0,
     narrator: Narrator | None = None,
+    words: Sequence[TimedText] = (),
     report: ReadReport | None = None,
 ) -> list[Chapter]:
     """Cut a video where its meaning changes most, and title the chapters.
@@ -52,6 +57,8 @@ def find_chapters(
         min_seconds: see `count`.
         rate: windows per second to look at.
         narrator: makes each title from the sentences of intervals of the chapter; None: the sentence of its average.
+        words: what is said and written in the video: a chapter with some of them has one of its lines as its title,
+            or as a further sentence for the narrator.
         report: gets the duration, and in `partial` what of the file is missing.
 
     Raises:
@@ -70,30 +77,40 @@ def find_chapters(
     max_count = max(1, int(stream.times[-1, 1] // min_seconds))
     if count is None and len(cuts) > max_count:
         cuts = segment(stream.embeddings, count=max_count)
-    titles = _titles(stream, cuts, model, decoder, narrator)
+    intervals = [(_rounded(stream.times[cut][0, 0]), _rounded(stream.times[cut][-1, 1])) for cut in cuts]
+    lines = word_titles(words, intervals, model.y_encoder)
+    titles = _titles(stream, cuts, lines, model, decoder, narrator)
     named = [
-        Chapter(
-            _rounded(stream.times[cut][0, 0]),
-            _rounded(stream.times[cut][-1, 1]),
-            _title(title.text),
-            title.confidence,
-        )
-        for cut, title in zip(cuts, titles, strict=True)
+        Chapter(start, end, _title(title.text), title.confidence)
+        if line is None or narrator is not None
+        else Chapter(start, end, _title(line.text), line.score, line.sense)
+        for (start, end), title, line in zip(intervals, titles, lines, strict=True)
     ]
     return [_joined(list(alike)) for _, alike in itertools.groupby(named, lambda chapter: chapter.title)]
 
 
 def _titles(
-    stream: VideoStream, cuts: list[slice], model: Model, decoder: YDecoder, narrator: Narrator | None
+    stream: VideoStream,
+    cuts: list[slice],
+    lines: Sequence[WordTitle | None],
+    model: Model,
+    decoder: YDecoder,
+    narrator: Narrator | None,
 ) -> list[Sentence]:
     averages = _averages(stream.embeddings, cuts)
     if narrator is None:
         return decoder.decode(averages)
     titles = []
-    for cut in cuts:
+    for cut, line in zip(cuts, lines, strict=True):
         inside = stream.embeddings[cut]
         inner = segment(inside, count=min(_MAX_NOTES, len(inside)))
-        titles.append(narrator.line([sentence.text for sentence in decoder.decode(_averages(inside, inner))]))
+        notes = [sentence.text for sentence in decoder.decode(_averages(inside, inner))]
+        notes += (
+            []
+            if line is None
+            else [f'{"Someone says" if line.sense == "said" else "It reads"}: "{line.text}"']
+        )
+        titles.append(narrator.line(notes))
     cosines = np.einsum("be,be->b", model.y_encoder.encode(titles), averages)
     return [
         Sentence(title, float(np.clip(cosine, 0.0, 1.0)))
@@ -116,7 +133,7 @@ def _title(sentence: str) -> str:
 
 def _joined(chapters: list[Chapter]) -> Chapter:
     best = max(chapter.score for chapter in chapters)
-    return Chapter(chapters[0].start, chapters[-1].end, chapters[0].title, best)
+    return replace(chapters[0], end=chapters[-1].end, score=best)
 
 
 def _rounded(seconds: float) -> float:

@@ -1,0 +1,58 @@
+"""Titles of chapters from what is said and written."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import pytest
+
+from jepa_retrieval.models.parts import YEncoder
+from jepa_retrieval.tasks.watching.chapter_words import MAX_TITLE_CHARS, TimedText, word_titles
+
+WORDS = ("boat", "soup", "the")
+
+
+class Topics:
+    """Texts by how often they have one of three words."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        counts = np.array([[0.1 + text.split().count(word) for word in WORDS] for text in texts], np.float32)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def said(*lines: str, begin: float = 0.0) -> list[TimedText]:
+    return [TimedText(line, begin + n, begin + n + 0.9, "said") for n, line in enumerate(lines)]
+
+
+def titles(texts: Sequence[TimedText], *intervals: tuple[float, float]) -> list[tuple[str, str] | None]:
+    found = word_titles(texts, intervals, cast(YEncoder, Topics()))
+    assert all(title is None or 0 <= title.score <= 1 for title in found)
+    return [None if title is None else (title.text, title.sense) for title in found]
+
+
+def test_a_title_is_the_line_that_says_what_only_its_chapter_says() -> None:
+    texts = [
+        *said("the the the day", "a boat on the boat", "the the and the"),
+        *said("the the the night", "soup of the soup", "the the or the", begin=10.0),
+    ]
+    assert titles(texts, (0.0, 10.0), (10.0, 20.0)) == [
+        ("a boat on the boat", "said"),
+        ("soup of the soup", "said"),
+    ]
+
+
+def test_a_chapter_with_few_words_has_none() -> None:
+    texts = [*said("well then"), *said("boat boat boat boat and four more words", begin=10.0)]
+    assert titles(texts, (0.0, 10.0), (10.0, 20.0), (20.0, 30.0)) == [
+        None,
+        ("boat boat boat boat and four more words", "said"),
+        None,
+    ]
+    assert titles([], (0.0, 10.0)) == [None]
+
+
+@pytest.mark.parametrize("line", ["boat " * 40, "b" * 100 + " and more words than one or two or three"])
+def test_long_lines_are_cut_between_words(line: str) -> None:
+    ((title, _),) = titles([TimedText(line, 0.0, 5.0, "written")], (0.0, 10.0))  # type: ignore[misc]
+    assert title.endswith("…") and line.startswith(title[:-1])
+    assert len(title) <= MAX_TITLE_CHARS + 1 or " " not in title
