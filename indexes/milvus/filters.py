@@ -26,6 +26,7 @@ MAX_FORMS = 64  # spellings of one text
 MAX_INTEGER = 2**63 - 1
 _WHOLE = ("clip_id", "width", "height", "size")
 _REAL = ("start", "end", "duration", "frame_rate")
+_MAY_BE_MISSING = ("start", "end", "duration", "width", "height", "frame_rate", "codec")
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _COMPARISONS: dict[type[exp.Expr], str] = {
@@ -78,6 +79,7 @@ class _Translator:
             parts = [self.condition(part) for part in operands(node, (exp.Or,))]
             return Condition(_any([part.true for part in parts]), _all([part.false for part in parts]))
         if isinstance(node, exp.Not):
+            self._require_each_once(node)
             return _opposite(self.condition(node.this))
         if isinstance(node, exp.Boolean):
             return Condition(bool(node.this), not node.this)
@@ -129,6 +131,20 @@ class _Translator:
             _known(column, _all([f"{column} != {_quoted(form)}" for form in forms])),
         )
         return same if word == "==" else _opposite(same)
+
+    def _require_each_once(self, node: exp.Not) -> None:
+        """Refuse NOT over two conditions on a column that may be missing.
+
+        The engine of the index folder takes some that exclude each other, such as `width = 1 and width = 2`, for
+        false where `width` is missing, and SQL for neither true nor false.
+        """
+        named = [self._column(part) for part in node.find_all(exp.Column) if self._is_column(part)]
+        for column in _MAY_BE_MISSING:
+            if named.count(column) > 1:
+                raise FilterSyntaxError(
+                    f"NOT over several conditions on {column}, which may be missing, has no counterpart in Milvus: "
+                    "write them without NOT"
+                )
 
     def _is_null(self, node: exp.Is) -> Condition:
         if not isinstance(node.expression, exp.Null) or not self._is_column(bare(node.this)):
