@@ -117,7 +117,7 @@ def _connect(ray: Any, address: str | None, logs: str | None, workers: int | Non
             head = with_port(str(address))
             require_head(head)
             ray.init(address=head, runtime_env=_environment(), **quiet)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises plain ones too, such as when the machine is too busy to start it
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
         raise ClusterError(f"{where} cannot be used: {reason(error)}") from error
 

@@ -31,9 +31,7 @@ class Reaper:
     def __enter__(self) -> Self:
         if sys.platform == "linux":
             pids = " ".join(map(str, sorted(_descendants(os.getpid()) - self._before)))
-            # Workers notice late that they are alone, and write their logs until then.
-            delete = f"for i in 1 2 3 4 5 6 7 8; do sleep 2; rm -rf {shlex.quote(self._folder)}; done"
-            ends = f"kill -9 {pids} 2>/dev/null; {delete}"
+            ends = f"kill -9 {pids} 2>/dev/null; {self._delete}"
             self._shell = subprocess.Popen(
                 ["sh", "-c", f"cat >/dev/null; {ends}"], stdin=subprocess.PIPE, start_new_session=True
             )
@@ -49,11 +47,17 @@ class Reaper:
                 self._shell.stdin.close()
 
     def end_now(self) -> None:
-        """End what this process has started since the reaper was made."""
+        """End what this process has started since the reaper was made, and delete the folder."""
         if sys.platform == "linux":
             for pid in _descendants(os.getpid()) - self._before:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            subprocess.Popen(["sh", "-c", self._delete], start_new_session=True)
+
+    @property
+    def _delete(self) -> str:
+        """Commands that delete the folder: what Ray has started notices late that it is alone, and writes logs."""
+        return f"for i in 1 2 3 4 5 6 7 8; do sleep 2; rm -rf {shlex.quote(self._folder)}; done"
 
 
 def _descendants(pid: int) -> set[int]:

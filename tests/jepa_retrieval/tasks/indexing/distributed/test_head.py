@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jepa_retrieval.errors import ClusterError
 from jepa_retrieval.tasks.indexing.distributed import head
+from jepa_retrieval.tasks.indexing.distributed.cluster import connected
 from jepa_retrieval.tasks.indexing.distributed.head import require_head, with_port
 from tests.media_factory import RED, make_picture
 
@@ -46,6 +48,20 @@ def test_what_answers_but_is_no_head_is_waited_for_only_so_long(monkeypatch: pyt
         pytest.raises(ConnectionError, match="no head of a cluster answers within 2 s"),
     ):
         require_head(f"127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_a_cluster_that_does_not_start_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(**options: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen because ...\nand more")
+
+    monkeypatch.setattr("ray.init", start)
+    with (
+        pytest.raises(
+            ClusterError, match=r"^a Ray cluster on this machine cannot be used: .* during startup"
+        ),
+        connected(None, workers=1),
+    ):
+        pass
 
 
 def test_indexing_ends_with_one_sentence(tmp_path: Path) -> None:
