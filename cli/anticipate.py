@@ -22,6 +22,7 @@ from cli.options import (
 from cli.paths import parse_path
 from cli.values import parse_time
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def anticipate(
         top=top,
     )
     if found.partial is not None:
-        console.warning(f"{file}: {found.partial}")
+        console.warning(f"{url_of(file)}: {found.partial}")
     for problem in found.warnings:
-        console.note(f"{file}: {problem}; used all the same")
+        console.note(f"{url_of(file)}: {problem}; used all the same")
     if json:
         console.result_json(_document(found))
     else:

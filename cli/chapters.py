@@ -14,6 +14,7 @@ from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, voice_option
 from cli.paths import parse_path
 from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def chapters(
         report=report,
     )
     for missing in report.partial:
-        console.warning(f"{file}: {missing}")
+        console.warning(f"{url_of(file)}: {missing}")
     summary = None if narrator is None else narrator.summary([chapter.title for chapter in found])
     if json:
         rows = [
@@ -103,7 +104,7 @@ def chapters(
             }
             for chapter in found
         ]
-        document = {"path": str(file), "duration": found[-1].end, "chapters": rows}
+        document = {"path": url_of(file), "duration": found[-1].end, "chapters": rows}
         if summary is not None:
             document["summary"] = summary
         if report.partial:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.streams import explain_failures
+from jepa_retrieval.addresses import is_remote, url_of
 from jepa_retrieval.visible import INVISIBLE, visible, visible_path
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def result_path(path: Path) -> None:
     For other programs, bytes that are not valid UTF-8 are printed as they are, as `ls` prints them: the path then
     leads to the file. On a terminal they are escaped too.
     """
-    if is_terminal(sys.stdout):
-        result(str(path))
+    if is_terminal(sys.stdout) or is_remote(path):
+        result(url_of(path))
     else:
         result_bytes(visible_path(path) + b"\n")
 

@@ -215,7 +215,7 @@ class Target:
         ):
             if requested is not None and requested != current:
                 raise UsageError(
-                    f"--{name}: the index {library.folder} was created with the {name} '{current}', "
+                    f"--{name}: the index {library.place} was created with the {name} '{current}', "
                     f"not '{requested}'; give another --index, or embed all files again with --rebuild"
                 )
 

@@ -56,7 +56,7 @@ def remove(
     if json:
         console.result_json({"removed": removed, **({"not_in_index": unknown} if unknown else {})})
     if nothing:
-        raise UsageError(f"{', '.join(unknown)}: not in the index {library.folder}")
+        raise UsageError(f"{', '.join(unknown)}: not in the index {library.place}")
     if not json:
         console.result(f"Removed {console.count(removed, 'file')} from the index.")
     if unknown:

@@ -102,7 +102,7 @@ def optimize(
         console.result_json({**sizes, **search})
     else:
         console.result(
-            f"{library.folder}: optimized; {console.bytes_text(after.total_bytes)} on disk, "
+            f"{library.place}: optimized; {console.bytes_text(after.total_bytes)} on disk, "
             f"{console.bytes_text(before.total_bytes)} before."
         )
         if after.total_bytes >= before.total_bytes:

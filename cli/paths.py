@@ -7,6 +7,7 @@ from pathlib import Path
 
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import is_ordinary
 from jepa_retrieval.user_paths import exists, is_existing_file, link_target, user_path
 
 
@@ -19,11 +20,13 @@ def parse_path(text: str) -> Path:
 
 
 def require_file(path: Path) -> Path:
-    """`path`, if it is a file.
+    """`path`, if it is a file; one in a store or an archive is looked for when it is read.
 
     Raises:
         UsageError: there is nothing, or something else.
     """
+    if not is_ordinary(path):
+        return path
     if not exists(path):
         raise UsageError(f"{path}: {NO_SUCH_FILE}")
     if not is_existing_file(path):

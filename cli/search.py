@@ -27,6 +27,7 @@ from cli.paths import parse_path_text, require_writable
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
@@ -249,8 +250,8 @@ def print_moments(found: SearchResult, library: Library | Libraries, *, min_conf
 def nothing_found(found: SearchResult, library: Library | Libraries, *, at_least: float) -> str:
     """The note that is shown instead of an empty table."""
     if library.is_empty:
-        many = len(library.folders) > 1
-        named = ", ".join(map(str, library.folders))
+        many = len(library.places) > 1
+        named = ", ".join(library.places)
         return f"Nothing found: the {'indexes' if many else 'index'} {named} {'are' if many else 'is'} empty."
     if at_least > 0:
         return f"Nothing matches {found.query!r} with a confidence of {at_least:g} or more."
@@ -274,7 +275,7 @@ def _print_table(found: SearchResult, library: Library | Libraries) -> None:
                 "" if moment.start is None else format_interval(moment.start, moment.end),
                 (
                     f"{moment.path} (offline)" if moment.offline else moment.path,
-                    f"link {library_of(library, moment.index).resolve(moment.path).as_uri()}",
+                    f"link {_link(library_of(library, moment.index).resolve(moment.path))}",
                 ),
                 moment.quoted or moment.caption or "",
                 *([moment.index or ""] if several else []),
@@ -282,6 +283,11 @@ def _print_table(found: SearchResult, library: Library | Libraries) -> None:
             for moment in found.hits
         ),
     )
+
+
+def _link(path: Path) -> str:
+    """What a terminal opens when the path is clicked."""
+    return url_of(path) if is_remote(path) else path.as_uri()
 
 
 def _print_paths(
@@ -294,6 +300,6 @@ def _print_paths(
     for moment in found.hits:
         path = library_of(library, moment.index).resolve(moment.path)
         if null:
-            console.result_bytes(os.fsencode(path) + b"\0")
+            console.result_bytes(os.fsencode(url_of(path)) + b"\0")
         else:
             console.result_path(path)

@@ -99,7 +99,7 @@ def _print_files(files: Iterable[tuple[str, str]], what: str, nothing: str, *, j
 
 
 def _status_document(library: Library) -> dict[str, Any]:
-    return {"index": str(library.folder), "last_indexed": _last_indexed(library), **asdict(library.status())}
+    return {"index": library.place, "last_indexed": _last_indexed(library), **asdict(library.status())}
 
 
 def _status_lines(library: Library) -> Iterator[str]:
@@ -114,7 +114,7 @@ def _status_lines(library: Library) -> Iterator[str]:
     )
     yield from console.columns(
         [
-            ("index", str(library.folder)),
+            ("index", library.place),
             ("model", stats.model),
             ("prompt", stats.prompt or "none"),
             ("files", f"{stats.files_ok + stats.files_partial:,} ({media})"),

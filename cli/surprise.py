@@ -21,6 +21,7 @@ from cli.options import (
 )
 from cli.paths import parse_path, require_writable
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ def surprise(
         require_writable(html)
     found = _of_file(file, index, model, dynamics, top, min_z)
     if found.partial is not None:
-        console.warning(f"{file}: {found.partial}")
+        console.warning(f"{url_of(file)}: {found.partial}")
     for problem in found.warnings:
-        console.note(f"{file}: {problem}; used all the same")
+        console.note(f"{url_of(file)}: {problem}; used all the same")
     if json:
         console.result_json(
             {

@@ -12,6 +12,7 @@ from cli.fetching import fetch_speech_model
 from cli.options import DeviceOption, IndexOption, JsonOption
 from cli.paths import parse_path, require_file
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
@@ -76,15 +77,15 @@ def transcript(
         for line in found.lines:
             console.result(f"{format_time(line.start)} {line.text}")
         if not found.lines:
-            console.note(f"Nothing is said in {file} ({found.source}).")
+            console.note(f"Nothing is said in {url_of(file)} ({found.source}).")
     if missing is not None:
-        console.warning(f"{file}: {missing}")
+        console.warning(f"{url_of(file)}: {missing}")
         raise typer.Exit(1)
 
 
 def _document(file: Path, found: Transcript) -> dict[str, object]:
     return {
-        "path": str(file),
+        "path": url_of(file),
         "language": found.language,
         "source": found.source,
         "lines": [
@@ -125,5 +126,5 @@ def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str |
         fetch_speech_model(speech_model)
     found, heard = transcribe_file(file, open_recogniser(speech_model or DEFAULT_SPEECH_MODEL))
     if heard.guessed is not None:
-        console.note(f"{file}: {heard.guessed}")
+        console.note(f"{url_of(file)}: {heard.guessed}")
     return found, heard.missing

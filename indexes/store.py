@@ -100,6 +100,11 @@ class Index:
         return self._reader.folder
 
     @property
+    def place(self) -> str:
+        """Where the index is, for people."""
+        return str(self.folder)
+
+    @property
     def manifest(self) -> Manifest:
         """What the index is, and the commit that is being read."""
         return self._reader.manifest

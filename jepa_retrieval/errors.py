@@ -1,6 +1,7 @@
 """Errors of media files and models, under the project's root `JepaError`."""
 
 from indexes.errors import JepaError
+from jepa_retrieval.addresses import url_of
 
 __all__ = ["ClusterError", "JepaError", "MediaError", "ModelError", "UnreadableMediaError", "UsageError"]
 
@@ -17,7 +18,7 @@ class UnreadableMediaError(MediaError):
     """A file cannot be used: `reason` says why in a few words, without the path."""
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{url_of(str(path))}: {reason}")
         self.path = path
         self.reason = reason
 

@@ -121,9 +121,9 @@ class Libraries:
         return [member.media_root.folder for member in self._members]
 
     @property
-    def folders(self) -> list[Path]:
-        """The index folders."""
-        return [member.index.folder for member in self._members]
+    def places(self) -> list[str]:
+        """Where the indexes are, for people."""
+        return [member.index.place for member in self._members]
 
     @property
     def is_empty(self) -> bool:

@@ -47,6 +47,11 @@ class SearchableIndex:
         return self._index.folder
 
     @property
+    def place(self) -> str:
+        """Where the index is, for people: its folder, or its address."""
+        return self._index.place
+
+    @property
     def records(self) -> Index:
         """The index itself: tables, vectors, maintenance."""
         return self._index
@@ -63,9 +68,9 @@ class SearchableIndex:
         return [self.media_root.folder]
 
     @property
-    def folders(self) -> list[Path]:
-        """The index folders: one, as of `Libraries` one for each."""
-        return [self.folder]
+    def places(self) -> list[str]:
+        """Where the indexes are, for people: one, as of `Libraries` one for each."""
+        return [self.place]
 
     @property
     def is_empty(self) -> bool:

@@ -11,12 +11,11 @@ import os
 import re
 from pathlib import Path
 
+from jepa_retrieval.addresses import SCHEMES, is_remote, is_url, parts_of_url, url_of
 from jepa_retrieval.errors import UsageError
 
-SCHEMES = ("s3", "gs", "az", "hf", "https", "http")
+__all__ = ["SCHEMES", "SHARD_SUFFIX", "is_ordinary", "is_remote", "is_url", "path_of", "shard_of", "url_of"]
 
-_URL = re.compile(rf"({'|'.join(SCHEMES)})://(.*)", re.DOTALL)
-_PATH = re.compile(rf"//({'|'.join(SCHEMES)})/(.*)", re.DOTALL)
 # Names of query parameters that give access to whoever has the address.
 _SECRET = re.compile(
     r"[?&](x-amz-signature|x-goog-signature|signature|sig|token|access_token|key)=", re.IGNORECASE
@@ -25,38 +24,22 @@ _SECRET = re.compile(
 SHARD_SUFFIX = ".tar"
 
 
-def is_url(text: str) -> bool:
-    """Whether a text is the address of a file or folder elsewhere."""
-    return _URL.match(text) is not None
-
-
-def is_remote(path: Path | str) -> bool:
-    """Whether a path is that of a file or folder elsewhere."""
-    return _PATH.match(str(path)) is not None
-
-
 def path_of(url: str) -> Path:
     """The path that stands for an address.
 
     Raises:
         UsageError: the address holds a password or a signature: it would be stored in the index.
     """
-    found = _URL.match(url)
+    found = parts_of_url(url)
     if found is None:
         raise UsageError(f"an address must begin with one of {', '.join(f'{name}://' for name in SCHEMES)}")
-    scheme, rest = found.groups()
+    scheme, rest = found
     if "@" in rest.partition("/")[0] or _SECRET.search(rest):
         raise UsageError(
             f"an address of {scheme}://{rest.partition('/')[0].rpartition('@')[2]} holds a password or a signature, "
             "which would be stored in the index"
         )
     return Path(f"//{scheme}/{rest}")
-
-
-def url_of(path: Path | str) -> str:
-    """The address that a path stands for; the path itself if it is none of these."""
-    found = _PATH.match(str(path))
-    return f"{found[1]}://{found[2]}" if found else str(path)
 
 
 def shard_of(path: Path | str) -> Path | None:

@@ -63,6 +63,11 @@ class MilvusIndex(Index):
         return Path(self._state.folder)
 
     @property
+    def place(self) -> str:
+        """See `Index.place`: its address."""
+        return str(self.address)
+
+    @property
     def manifest(self) -> Manifest:
         """The manifest of the commit that is published."""
         return self._state.manifest

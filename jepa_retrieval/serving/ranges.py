@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +12,9 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from jepa_retrieval.serving.media_files import OpenedFile, open_readable
+from jepa_retrieval.serving.opened_files import OpenedFile, open_readable
 from jepa_retrieval.serving.problems import problem_response
 
-_CHUNK = 256 * 2**10
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*")
 # A file must not act as a page of this site, whatever its content.
 _HEADERS = {
@@ -74,17 +72,16 @@ class FileStream(Response):
         try:
             await self._send(scope, receive, send, file)
         finally:
-            os.close(file.descriptor)
+            file.close()
 
     async def _send(self, scope: Scope, receive: Receive, send: Send, file: OpenedFile) -> None:
         asked = Headers(scope=scope)
-        etag = f'"{file.mtime_ns:x}-{file.begin + file.size:x}-{file.size:x}"'
-        headers = {
-            **_HEADERS,
-            "etag": etag,
-            "last-modified": email.utils.formatdate(file.mtime_ns / 1e9, usegmt=True),
-            "content-type": self.media_type or "application/octet-stream",
-        }
+        headers = {**_HEADERS, "content-type": self.media_type or "application/octet-stream"}
+        etag = None if file.etag is None else f'"{file.etag}"'
+        if etag is not None:
+            headers["etag"] = etag
+        if file.mtime_ns:
+            headers["last-modified"] = email.utils.formatdate(file.mtime_ns / 1e9, usegmt=True)
         if etag in [part.strip() for part in asked.get("if-none-match", "").split(",")]:
             await _start(send, 304, headers)
             await send({"type": "http.response.body", "body": b""})
@@ -107,7 +104,7 @@ class FileStream(Response):
         if scope["method"] == "HEAD":
             stop = start
         while start < stop:
-            chunk = await anyio.to_thread.run_sync(_read, file, start, min(_CHUNK, stop - start))
+            chunk = await anyio.to_thread.run_sync(file.read, start, min(file.chunk, stop - start))
             if not chunk:
                 raise OSError(f"{self._path}: became shorter while it was sent")
             start += len(chunk)
@@ -118,11 +115,3 @@ class FileStream(Response):
 async def _start(send: Send, status: int, headers: dict[str, str]) -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
-
-
-def _read(file: OpenedFile, start: int, length: int) -> bytes:
-    at = file.begin + start
-    if hasattr(os, "pread"):
-        return os.pread(file.descriptor, length, at)
-    os.lseek(file.descriptor, at, os.SEEK_SET)  # one reader only
-    return os.read(file.descriptor, length)

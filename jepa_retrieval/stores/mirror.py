@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,7 +21,7 @@ from indexes.reasons import reason
 from jepa_retrieval.index_folder import is_index
 from jepa_retrieval.models.cache import cache_root
 from jepa_retrieval.stores.commit import FILE_NAME as COMMIT
-from jepa_retrieval.stores.commit import FOLDER, StoredFile, commit_bytes, new_key, parse_commit
+from jepa_retrieval.stores.commit import StoredFile, commit_bytes, new_key, parse_commit
 from jepa_retrieval.stores.objects import StoreFolder
 from jepa_retrieval.stores.store_lock import store_lock
 
@@ -40,6 +40,7 @@ class _State:
     files: dict[str, tuple[str, int, int]] = field(
         default_factory=dict
     )  # by name: key; size, mtime_ns of the copy
+    sent: list[str] = field(default_factory=list)  # objects of this machine that no commit may name
 
 
 class IndexMirror:
@@ -139,11 +140,11 @@ class IndexMirror:
                 raise IndexFormatError(f"{self.url} is damaged: a file of it is missing") from error
             return False
         finally:
-            self._write_state(state.tag, dict(keys))
+            self._write_state(state.tag, dict(keys), state.sent)
         for path in files_below(self.folder):
             if self._name(path) not in (*files, *_OWN):
                 path.unlink(missing_ok=True)
-        self._write_state(tag, {name: file.key for name, file in files.items()})
+        self._write_state(tag, {name: file.key for name, file in files.items()}, state.sent)
         return self._tag() == tag
 
     def _committed(self) -> dict[str, StoredFile]:
@@ -163,16 +164,23 @@ class IndexMirror:
         if known.keys() == mine.keys() == state.files.keys():
             return
         keys = known | {name: new_key() for name in mine if name not in known}
+        # Noted first: if this process is killed meanwhile, the next commit deletes them.
+        state.sent += [key for name, key in keys.items() if name not in known]
+        self._write_json(state)
         _at_once(lambda name: self._store.upload(keys[name], mine[name]), mine.keys() - known.keys())
         files = {name: StoredFile(keys[name], path.stat().st_size) for name, path in mine.items()}
         try:
+            before = self._committed() if state.tag else {}
             self._store.write_if(COMMIT, commit_bytes(files), tag=state.tag)
         except (FileExistsError, FileNotFoundError):
             raise IndexWriteError(
                 f"another process has written to {self.url} meanwhile: run the command again"
             ) from None
-        self._write_state(self._tag() or "", keys)
-        self._store.delete(set(self._store.names(FOLDER)) - set(keys.values()))
+        tag = self._tag() or ""
+        self._write_state(tag, keys, state.sent)
+        # Nothing else: an object that is unknown here may be one that another writer is about to commit.
+        self._store.delete({file.key for file in before.values()}.union(state.sent).difference(keys.values()))
+        self._write_state(tag, keys)
 
     def _is_unchanged(self, name: str, state: _State) -> bool:
         """Whether a file of the copy is as it was when store and copy were equal."""
@@ -198,17 +206,20 @@ class IndexMirror:
             files = {
                 name: (str(key), int(size), int(time)) for name, (key, size, time) in content["files"].items()
             }
-            return _State(str(content["tag"]), files)
+            return _State(str(content["tag"]), files, [str(key) for key in content.get("sent", [])])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return _State()
 
-    def _write_state(self, tag: str, keys: dict[str, str]) -> None:
-        state = _State(tag)
+    def _write_state(self, tag: str, keys: dict[str, str], sent: Sequence[str] = ()) -> None:
+        state = _State(tag, sent=[*sent])
         for name, key in keys.items():
             path = self.folder / name
             if path.is_file():
                 status = path.stat()
                 state.files[name] = (key, status.st_size, status.st_mtime_ns)
+        self._write_json(state)
+
+    def _write_json(self, state: _State) -> None:
         write_atomically(self._cache / "state.json", json.dumps(asdict(state)).encode())
 
     @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.sources.remote import RemoteFile, file_system, listing, look, patiently
+from jepa_retrieval.media.sources.remote import RemoteFile, file_system, look, patiently
 from jepa_retrieval.source_paths import url_of
 
 _WRITABLE = "s3://"  # others do not replace an object on the condition that it is a known one
@@ -32,13 +32,6 @@ class StoreFolder:
             raise UsageError(f"{self.url}: an index cannot lie on a web server")
         self._path = path
         self._system, self._name = file_system(path)
-
-    def names(self, folder: str) -> list[str]:
-        """All objects in a folder of the folder."""
-        try:
-            return [file.path.relative_to(self._path).as_posix() for file in listing(self._path / folder)]
-        except FileNotFoundError:
-            return []
 
     def find(self, name: str) -> RemoteFile | None:
         """An object; None if there is none."""

@@ -38,6 +38,11 @@ class StoredIndex(Index):
         mirror.pull()
         return cls(mirror)
 
+    @property
+    def place(self) -> str:
+        """See `Index.place`: its address in the store."""
+        return self.mirror.url
+
     def refresh(self) -> bool:
         """See `Index.refresh`; errors as of `open`."""
         if time.monotonic() - self._asked > _RECENT_SECONDS:

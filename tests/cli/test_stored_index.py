@@ -37,8 +37,14 @@ def test_an_index_in_a_store_is_made_searched_and_changed(jepa: Jepa, s3: S3Serv
     assert jepa("remove", str(photos / "chelsea.png"), "--index", URL).status == 0
     hits = json.loads(jepa("search", "a cat", "--index", URL, "--json").out)["hits"]
     assert [Path(hit["path"]).name for hit in hits] == ["coffee.png"]
-    assert jepa("status", "--index", URL).status == 0
+    assert f"index    {URL}\n" in jepa("status", "--index", URL).out
     assert jepa("verify", "--index", URL).status == 0
+    s3.client.upload_file(str(photograph("coffee.png")), "media", "cup.png")
+    like = jepa("search", "--image", "s3://media/cup.png", "--index", URL, "--json")
+    assert json.loads(like.out)["hits"][0]["score"] > 0.99
+    missing = jepa("search", "--image", "s3://media/none.png", "--index", URL)
+    assert missing.status == 2
+    assert missing.err.endswith("Error: s3://media/none.png: no such file or folder\n")
     (served,) = ServedIndexes([path_of(URL)]).served
     assert served.commit.clips == 1
     shutil.copy(photograph("chelsea.png"), photos)

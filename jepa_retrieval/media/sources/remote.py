@@ -202,7 +202,7 @@ class RangeFile(SeekableFile):
         self._ahead = min(self._ahead * 2, _MAX_BLOCKS) if number == self._next else 1
         begin = number * _BLOCK
         end = min(begin + self._ahead * _BLOCK, self._size)
-        data = patiently(lambda: self._fetch(begin, end))
+        data = patiently(lambda: self.fetch(begin, end))
         self._next = number + -(-len(data) // _BLOCK)
         with _lock:
             for at in range(0, len(data), _BLOCK):
@@ -211,7 +211,8 @@ class RangeFile(SeekableFile):
                 _blocks.popitem(last=False)
         return data[:_BLOCK]
 
-    def _fetch(self, begin: int, end: int) -> bytes:
+    def fetch(self, begin: int, end: int) -> bytes:
+        """A range of bytes, by one attempt; what the store raises is raised."""
         data: bytes = self._system.cat_file(self._name, start=begin, end=end)
         self._count(len(data))
         if len(data) == self._size > end - begin:  # a web server that does not know ranges
@@ -220,6 +221,16 @@ class RangeFile(SeekableFile):
         if len(data) != end - begin:
             raise OSError(errno.EIO, "the store sent less than was asked for")
         return data
+
+
+def fetch(file: RemoteFile, begin: int, end: int) -> bytes:
+    """Bytes of a file, by one request; OSError if the store does not answer."""
+    return patiently(lambda: RangeFile(file).fetch(begin, end))
+
+
+def is_sent_whole(file: RemoteFile) -> bool:
+    """Whether its server was found to send the file whole, whatever range is asked for."""
+    return file.path in _whole
 
 
 def _merged(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:

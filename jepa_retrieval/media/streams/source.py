@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.reasons import check_regular_file, library_reason
@@ -19,6 +19,7 @@ from jepa_retrieval.media.video.formats import (
     NETWORK_FORMATS,
     NETWORK_PROTOCOLS,
 )
+from jepa_retrieval.source_paths import is_url, path_of, url_of
 
 if TYPE_CHECKING:
     from jepa_retrieval.media.video.container import Video
@@ -65,6 +66,10 @@ class StreamSource:
                 if not camera:
                     raise UsageError("camera: needs a number or a name, such as camera:0")
                 return cls("camera", camera, options=options)
+            if is_url(text) and not text.startswith("http"):  # of an object store
+                if follow:
+                    raise UsageError(f"{text}: a file in a store does not grow: leave out --follow")
+                return cls("file", str(path_of(text)), options=options)
             address = _ADDRESS.fullmatch(text)
             if address is not None:
                 if address[1].lower() not in _SCHEMES:
@@ -81,7 +86,7 @@ class StreamSource:
             return _CAMERA + self.address
         address = _ADDRESS.fullmatch(self.address) if self.kind == "network" else None
         if address is None:
-            return self.address
+            return url_of(self.address)
         return f"{address[1]}://" + _PASSWORD.sub(r"\1:***@", address[2])
 
     def open(self, *, timeout: float) -> Video:
@@ -116,8 +121,10 @@ class StreamSource:
             raise UnreadableMediaError(self.name, reason) from error
         return Video(self.name, container)
 
-    def _libav(self) -> tuple[str, str | None, dict[str, str]]:
-        """Address, format and options as libav wants them."""
+    def _libav(self) -> tuple[Any, str | None, dict[str, str]]:
+        """Address or open file, format and options as libav wants them."""
+        from jepa_retrieval.media.video.video_file import libav_source
+
         if self.kind == "camera":
             return _camera(self.address)
         if self.kind == "network":
@@ -127,7 +134,7 @@ class StreamSource:
             return self.address, None, options
         following = {"follow": "1", "seekable": "0"} if self.follow else {}
         options = {"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS, **following}
-        return "file:" + os.path.abspath(self.address), None, options
+        return libav_source(Path(self.address)), None, options
 
 
 def _camera(address: str) -> tuple[str, str, dict[str, str]]:

@@ -77,24 +77,24 @@ def open_container(path: Path) -> InputContainer:
     return _open(path)[0]
 
 
+def libav_source(path: Path) -> Any:
+    """What libav opens to read a file, on disk or elsewhere; errors as of `opening.status`."""
+    if is_remote(path):
+        return open_ranges(path)
+    # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
+    return "file:" + os.path.abspath(path) if is_ordinary(path) else open_binary(path)
+
+
 def _open(path: Path) -> tuple[InputContainer, SeekableFile | None]:
-    ranges: SeekableFile | None = None
     try:
-        source: Any
-        if is_remote(path):
-            source = ranges = open_ranges(path)
-        elif is_ordinary(path):
-            # "file:" keeps names such as "a:b.mp4" from being taken for a protocol
-            source = "file:" + os.path.abspath(path)
-        else:
-            source = open_binary(path)
+        source = libav_source(path)
         container = av.open(
             source,
             mode="r",
             metadata_errors="replace",
             options={"protocol_whitelist": FILE_PROTOCOLS, "format_whitelist": FILE_FORMATS},
         )
-        return container, ranges
+        return container, source if is_remote(path) else None
     except Exception as error:
         reason = library_reason(error)
         if reason == NOT_MEDIA and path.suffix.lower() in AUDIO_SUFFIXES:

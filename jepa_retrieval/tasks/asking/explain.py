@@ -17,6 +17,7 @@ from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import MediaWindow, ReadReport
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.asking.candidates import softmax
 from jepa_retrieval.tasks.encoding.files import encode_interval, encode_windows, first_frame
 from jepa_retrieval.tasks.indexing.failures import FileFailure
@@ -87,9 +88,9 @@ def explain(
                 Path(path), model, prompt=query, start=start, end=end, report=report
             )
         except UnreadableMediaError as error:
-            failed.append(FileFailure(str(path), error.reason))
+            failed.append(FileFailure(url_of(path), error.reason))
             continue
-        partial += [FileFailure(str(path), missing) for missing in report.partial]
+        partial += [FileFailure(url_of(path), missing) for missing in report.partial]
         read.append(VideoQuery(path, start, end))
         embeddings.append(embedding)
     if not read:

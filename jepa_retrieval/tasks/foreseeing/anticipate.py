@@ -19,6 +19,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
 from jepa_retrieval.tasks.foreseeing.states import (
     DEFAULT_RATE,
@@ -129,7 +130,7 @@ def anticipate(
         )
     end = round(float(seen.times[-1, 1]), 6)
     partial = "; ".join(dict.fromkeys(report.partial)) or None
-    return Anticipation(str(path), model.name, end, tuple(found), partial, tuple(report.warnings))
+    return Anticipation(url_of(path), model.name, end, tuple(found), partial, tuple(report.warnings))
 
 
 def _checked(horizons: Sequence[float]) -> list[float]:

@@ -20,6 +20,7 @@ from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.cuts import Cuts, distances, find_cuts
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.foreseeing.states import DEFAULT_RATE, StoredStates, file_states, stored_states
 
 DEFAULT_MIN_Z = 3.0
@@ -178,7 +179,7 @@ def file_surprise(
     """
     surprises = [
         Surprise(
-            str(path),
+            url_of(path),
             _rounded(times[rows[0], 0]),
             _rounded(times[rows[-1], 1]),
             float(z[best]),
@@ -189,7 +190,7 @@ def file_surprise(
     ]
     starts = times[:, 0]
     return FileSurprise(
-        str(path),
+        url_of(path),
         model,
         sorted(surprises, key=lambda one: -one.z)[:top],
         [

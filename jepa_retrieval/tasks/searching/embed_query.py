@@ -13,6 +13,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import FoundFile
 from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.known_words import Knowledge, check_words
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot, stored_spelling
@@ -98,7 +99,7 @@ class QueryEmbedder:
         if isinstance(source, MomentQuery):
             vector = self._stored(source)
             if vector is None:
-                raise UsageError(f"{source.path}: not in the index {self._index.folder}")
+                raise UsageError(f"{source.path}: not in the index {self._index.place}")
             return vector
         stored = None if isinstance(source, str) else self.as_indexed(source)
         if stored is not None:
@@ -106,7 +107,7 @@ class QueryEmbedder:
         report = ReadReport()
         vector = embed_source(source, self._model, prompt=self._index.manifest.prompt, report=report)
         if report.partial and not isinstance(source, str):
-            self._partial[source] = f"{source.path}: {'; '.join(report.partial)}"
+            self._partial[source] = f"{url_of(source.path)}: {'; '.join(report.partial)}"
         return vector
 
     def as_indexed(self, source: ImageQuery | VideoQuery) -> np.ndarray | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from jepa_retrieval.arguments import as_text
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import check_interval
 from jepa_retrieval.user_paths import user_path
 
@@ -176,7 +177,7 @@ def describe(source: Source) -> str:
     if isinstance(source, str):
         return source
     if isinstance(source, ImageQuery) or (source.start is None and source.end is None):
-        return str(source.path)
+        return url_of(source.path)
     return f"{source.path}@{source.start or 0:g}-{'' if source.end is None else f'{source.end:g}'}"
 
 

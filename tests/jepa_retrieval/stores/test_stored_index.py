@@ -151,6 +151,7 @@ def test_a_commit_appears_whole_or_not_at_all(
     with pytest.raises(KeyboardInterrupt), changing(index):
         put(index, "b.mp4", 1)
     monkeypatch.undo()
+    s3.client.put_object(Bucket="media", Key="indexes/films/files/" + "0" * 32, Body=b"of another writer")
     monkeypatch.setenv("JEPA_CACHE", str(Path(index.folder).parents[2] / "second"))
     assert StoredIndex.open(PLACE).count_clips() == 1
     on_machine("first")
@@ -159,7 +160,12 @@ def test_a_commit_appears_whole_or_not_at_all(
     with changing(again):
         pass
     on_machine("third")
-    assert StoredIndex.open(PLACE).count_clips() == 2
+    third = StoredIndex.open(PLACE)
+    assert third.count_clips() == 2
+    # What the killed process had sent is gone, and what is not of this machine stays.
+    there = stored_names(s3)
+    assert f"files/{'0' * 32}" in there
+    assert len(there) == len([path for path in third.folder.rglob("*") if path.is_file()]) + 2
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_is_not_waited_for(

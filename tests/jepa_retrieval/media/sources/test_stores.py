@@ -11,10 +11,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import DecodeRequest, read_windows
+from jepa_retrieval.media import DecodeRequest, MediaWindow, read_windows
 from jepa_retrieval.media.sources import remote
 from jepa_retrieval.media.sources.finding import find
 from jepa_retrieval.media.sources.opening import Status
+from jepa_retrieval.media.streams.reader import StreamReader
+from jepa_retrieval.media.streams.source import StreamSource
+from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.source_paths import path_of
 from tests.long_video import make_long_video
 from tests.media_factory import make_picture
@@ -76,6 +79,22 @@ def test_files_are_listed_and_read(store: tuple[str, MemoryFileSystem], tmp_path
         there = read_windows(DecodeRequest(root / path.name, 64, sampling="keyframes"))
         for window, other in zip(there, read_windows(request), strict=True):
             assert np.array_equal(window.frames, other.frames)
+
+
+def test_a_video_is_read_as_a_stream(store: tuple[str, MemoryFileSystem], tmp_path: Path) -> None:
+    scheme, system = store
+    video = make_long_video(tmp_path / "a.mp4", groups=[20] * 2)
+    system.pipe_file("/bucket/a.mp4", video.read_bytes())
+    sources = [StreamSource.parse(f"{scheme}://bucket/a.mp4"), StreamSource("file", str(video))]
+    assert sources[0].name == f"{scheme}://bucket/a.mp4"
+    there, here = ([*StreamReader(StreamRequest(source, 64)).__enter__()] for source in sources)
+    assert len(there) == len(here) > 2
+    for window, other in zip(there, here, strict=True):
+        assert isinstance(window, MediaWindow)
+        assert isinstance(other, MediaWindow)
+        assert np.array_equal(window.frames, other.frames)
+    with pytest.raises(UsageError, match="leave out --follow"):
+        StreamSource.parse(f"{scheme}://bucket/a.mp4", follow=True)
 
 
 def test_another_content_has_another_tag(store: tuple[str, MemoryFileSystem]) -> None:
