@@ -13,6 +13,7 @@ import typer
 from cli import console
 from cli.completion import one_of
 from cli.export_moments import check_export, summary, try_export
+from cli.likelihood import notes_of_unlikely
 from cli.locate import open_libraries
 from cli.options import (
     DeviceOption,
@@ -238,6 +239,8 @@ def print_moments(found: SearchResult, library: Library | Libraries, *, min_conf
         console.note(nothing_found(found, library, at_least=min_confidence))
     elif console.is_terminal(sys.stdout):
         _print_table(found, library)
+        for note in notes_of_unlikely([moment.confidence for moment in found.hits]):
+            console.note(note)
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)

@@ -7,18 +7,27 @@ import { described, markSearched, query, remember, requestBody, requestTerms } f
 import { addHits, clearHits, shownHits } from "./results.js";
 
 const MIN_CONVINCING = 0.35; // a best hit that is less likely than this is called a poor one
+const MIN_LIKELY = 0.05; // hits after the last one that is this likely are folded away
+const MIN_SHOWN = 4; // hits that are shown however unlikely they are
 const REACH = 2000; // hits that the server pages through
 
+/** @import { Hit } from "./types" */
+
 const more = byId("more", HTMLElement);
+const fold = byId("fold", HTMLElement);
 
 /** @type {AbortController | null} */
 let running = null;
 /** @type {string | null} */
 let cursor = null;
+/** @type {Hit[]} */
+let folded = []; // answered, and not shown because they are unlikely
+let unfolded = false; // whether unlikely hits are shown
 
 /** Load further hits when the end of the list comes into view, or its button is used. */
 export function setUpSearch() {
   byId("more-button", HTMLElement).addEventListener("click", () => void loadMore());
+  byId("fold-button", HTMLElement).addEventListener("click", unfold);
   new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) void loadMore();
   }).observe(more);
@@ -31,6 +40,7 @@ export async function search({ keep = false } = {}) {
   running?.abort();
   cursor = null;
   more.hidden = true;
+  foldAway([]);
   showFilterProblem("");
   if (!requestTerms().length) {
     clearHits();
@@ -70,13 +80,19 @@ async function load(first) {
   byId("results", HTMLElement).setAttribute("aria-busy", "true");
   try {
     const answer = await ask(requestBody(cursor), mine.signal);
-    if (first) clearHits();
-    addHits(answer.data);
-    cursor = shownHits().length < REACH ? answer.next_cursor : null;
-    more.hidden = !cursor;
+    if (first) {
+      clearHits();
+      unfolded = query.confidence > 0; // then the user has said what is likely enough
+    }
+    const shown = unfolded ? answer.data.length : countLikely(answer.data, shownHits().length);
+    addHits(answer.data.slice(0, shown));
+    foldAway(answer.data.slice(shown));
+    cursor = shownHits().length + folded.length < REACH ? answer.next_cursor : null;
+    more.hidden = !cursor || folded.length > 0;
     if (first) showEmpty(answer.data.length ? answer.data[0].confidence : 0, answer.data.length);
     const time = first ? ` in ${Math.round(answer.elapsed_ms)} ms` : "";
-    const found = `${count(shownHits().length, "moment")}${time}${cursor ? "; more below" : ""}.`;
+    const rest = folded.length ? "; less likely ones are folded away" : cursor ? "; more below" : "";
+    const found = `${count(shownHits().length, "moment")}${time}${rest}.`;
     say([...answer.warnings, shownHits().length ? found : ""].filter(Boolean).join(" "));
   } catch (error) {
     if (mine.signal.aborted) return;
@@ -93,6 +109,32 @@ async function load(first) {
       byId("results", HTMLElement).removeAttribute("aria-busy");
     }
   }
+}
+
+/**
+ * How many of further hits are shown: up to the last that is likely. Those without a confidence are.
+ * @param {Hit[]} further
+ * @param {number} before hits that are shown already
+ */
+function countLikely(further, before) {
+  const last = further.findLastIndex(({ confidence }) => confidence === null || confidence >= MIN_LIKELY);
+  return Math.max(last + 1, MIN_SHOWN - before);
+}
+
+/** @param {Hit[]} hits that are not shown until they are asked for */
+function foldAway(hits) {
+  folded = hits;
+  fold.hidden = !hits.length;
+}
+
+function unfold() {
+  const [first] = folded;
+  addHits(folded);
+  unfolded = true;
+  foldAway([]);
+  more.hidden = !cursor;
+  /** @type {HTMLElement | null} */ (document.querySelector(`#results [data-rank="${first.rank}"]`))?.focus();
+  say(`${count(shownHits().length, "moment")}${cursor ? "; more below" : ""}.`);
 }
 
 /**

@@ -45,6 +45,19 @@ def test_hits_have_pictures_scores_and_confidence(page: Page) -> None:
     expect(page.locator("#verdict")).to_be_empty()
 
 
+def test_unlikely_hits_are_folded_away_until_they_are_asked_for(page: Page) -> None:
+    page.goto("/?q=a+cat")
+    expect(page.locator("#fold-button")).to_be_visible()
+    shown = page.locator(".card .facts span[title^='How likely']").all_inner_texts()
+    assert 4 <= len(shown) < 20
+    assert len(shown) == 4 or int(shown[-1].removesuffix("%")) >= 5
+    expect(page.locator("#status")).to_contain_text("folded away")
+    page.locator("#fold-button").click()
+    expect(page.locator("#fold-button")).to_be_hidden()
+    expect(page.locator(f".card .open[data-rank='{len(shown) + 1}']")).to_be_focused()
+    assert page.locator(".card").count() > len(shown)
+
+
 def test_escape_leaves_the_search_field_and_its_cross_empties_the_page(page: Page) -> None:
     search(page, "a cat")
     page.keyboard.press("Escape")
