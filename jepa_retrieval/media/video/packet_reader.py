@@ -13,7 +13,7 @@ from jepa_retrieval.media.reasons import library_reason
 from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.media.video.cut_off import MIN_MISSING_SECONDS, cut_off_reason
 from jepa_retrieval.media.video.key_packets import KeyPackets
-from jepa_retrieval.media.video.transport_stream import bytes_without_sync
+from jepa_retrieval.media.video.transport_stream import bytes_without_sync, ends_within_packet
 from jepa_retrieval.media.video.video_file import VideoFile
 
 if TYPE_CHECKING:
@@ -159,3 +159,5 @@ class PacketReader:
         if lost > max(_MIN_LOST_BYTES, _MIN_LOST_SHARE * size):
             share = max(lost / size, 0.001)
             report.partial.append(f"is damaged: {share:.1%} of its transport stream has no sync bytes")
+        elif not report.partial and ends_within_packet(self._file.path):
+            report.warnings.append("ends within a packet: it may have been cut off")

@@ -9,27 +9,56 @@ import numpy as np
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import os_reason
+from jepa_retrieval.media.sources.opening import place_in_shard
+from jepa_retrieval.source_paths import is_remote
 
 _SYNC = 0x47  # ISO/IEC 13818-1, 2.4.3.3
 _SIZES = (188, 192, 204)  # bytes of a packet: plain, with a time code, with error correction
 _AGREEING = 5  # sync bytes in a row that make a packet size believable
 _BLOCK_PACKETS = 1 << 14
 _SEARCH_BYTES = 1 << 16
+_TAIL_BYTES = 1 << 13
 
 
 def bytes_without_sync(path: Path, *, on_tick: Callable[[], None] | None = None) -> tuple[int, int]:
     """The bytes of a transport stream that belong to no packet, and all its bytes.
 
+    A file in a store is not looked at, for it would be fetched once more: of one none is lost.
+
     Raises:
         UnreadableMediaError: the file cannot be read.
     """
+    data = _mapped(path)
+    return (_lost_bytes(data, on_tick or _nothing), len(data)) if len(data) else (0, 0)
+
+
+def ends_within_packet(path: Path) -> bool:
+    """Whether the last packet of a transport stream is not whole, so that the file was cut off; errors as above."""
+    data = _mapped(path)
+    found = _find_packets(data, max(0, len(data) - _TAIL_BYTES), _nothing)
+    if found is None:
+        return False
+    start, size = found
+    syncs = data[start::size]
+    whole = len(data) - (start + size * (len(syncs) - 1)) >= min(
+        _SIZES
+    )  # what follows 188 bytes may be left out
+    return not whole and bool((syncs == _SYNC).all())
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """The bytes of a file, alone or in a shard, uint8; none of a file in a store."""
     try:
-        data = np.memmap(path, np.uint8, mode="r")
+        if is_remote(path):
+            return np.empty(0, np.uint8)
+        place = place_in_shard(path)
+        if place is None:
+            return np.memmap(path, np.uint8, mode="r")
+        return np.memmap(place.shard, np.uint8, mode="r", offset=place.begin, shape=(place.size,))
     except (OSError, ValueError) as error:
         raise UnreadableMediaError(
             path, os_reason(error) if isinstance(error, OSError) else "is empty"
         ) from error
-    return _lost_bytes(data, on_tick or _nothing), len(data)
 
 
 def _nothing() -> None:

@@ -1,3 +1,4 @@
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jepa_retrieval.media import DecodeRequest, ReadReport, read_windows
-from jepa_retrieval.media.video.transport_stream import bytes_without_sync
+from jepa_retrieval.media.video.transport_stream import bytes_without_sync, ends_within_packet
 from tests.media_factory import make_video
 
 SIZES = (188, 192, 204)
@@ -61,3 +62,28 @@ def test_a_damaged_recording_is_partial(tmp_path: Path, damage: str) -> None:
     windows = list(read_windows(DecodeRequest(video, image_size=32), report=report))
     assert windows[-1].end == pytest.approx(12, abs=0.2)
     assert len(report.partial) >= 1 and all(reason.startswith("is damaged: ") for reason in report.partial)
+
+
+@given(size=st.sampled_from(SIZES), count=st.integers(10, 60), cut=st.integers(0, 203))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_last_packet_that_is_not_whole_is_seen(tmp_path: Path, size: int, count: int, cut: int) -> None:
+    content = packets(count, size)
+    (tmp_path / "a.ts").write_bytes(content[: len(content) - cut % size])
+    # With a time code a packet has four bytes before its sync byte, with error correction 16 that do not matter.
+    missing = cut % size - (16 if size == 204 else 0)
+    assert ends_within_packet(tmp_path / "a.ts") == (0 < missing < 188)
+
+
+def test_a_recording_in_a_shard_is_read_and_one_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "a.ts", seconds=4, gop=25, size=(320, 240))
+    content = video.read_bytes()
+    (tmp_path / "cut.ts").write_bytes(content[: len(content) * 7 // 1880 * 188 + 100])
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        for name in ("a.ts", "cut.ts"):
+            shard.add(tmp_path / name, name)
+    for folder in (tmp_path, tmp_path / "shard.tar"):
+        whole, cut = ReadReport(), ReadReport()
+        list(read_windows(DecodeRequest(folder / "a.ts", image_size=32), report=whole))
+        list(read_windows(DecodeRequest(folder / "cut.ts", image_size=32), report=cut))
+        assert (whole.partial, whole.warnings) == ([], [])
+        assert cut.warnings[-1] == "ends within a packet: it may have been cut off"
