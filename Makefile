@@ -35,9 +35,10 @@ $(PEERS): $(INSTALLED)
 demo: $(INSTALLED)
 	$(BIN)/python -m cli.demo
 
+# Files keep the order of tests/conftest.py, the long ones first; pytest-xdist would begin with those of most tests.
 # A worker that crashes is not replaced: pytest-xdist 3.8 may then wait for ever, with the reason untold.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

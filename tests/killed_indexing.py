@@ -8,14 +8,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.waiting import wait_for
+
 
 def kill_indexing(folder: Path, option: str, *, has_begun: Callable[[], bool]) -> None:
     """Run `jepa index FOLDER OPTION`, and kill it a second after it has begun with what the option asks for."""
     command = [sys.executable, "-m", "cli.main", "index", str(folder), option]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
-    deadline = time.monotonic() + 60
-    while not has_begun() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    try:
+        wait_for(lambda: has_begun() or process.poll() is not None)
+        time.sleep(1.0)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 COMMAND = re.compile(r"python -m (benchmarks[\w.]*)((?: [^`#|\n]*)?)")
 SCRIPTS = sorted(
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__main__")

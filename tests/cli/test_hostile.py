@@ -12,6 +12,8 @@ from cli.main import app
 from tests.cli.conftest import Jepa
 from tests.real_media import video
 
+pytestmark = pytest.mark.long
+
 SENTENCE = "a sentence with more letters than a file name may have, " * 6
 NINES = "9" * 400
 

@@ -18,6 +18,8 @@ from tests.media_factory import make_video
 from tests.real_media import photograph, video
 from tests.unprivileged import unprivileged
 
+pytestmark = pytest.mark.long
+
 JEPA = [sys.executable, "-m", "cli.main"]
 
 
@@ -149,7 +151,7 @@ def test_following_takes_new_files_and_ends_with_ctrl_c(photos: Path) -> None:
         temporary.rename(photos / "bikes.mp4")
         assert json.loads(process.stdout.readline())["indexed"] == 1
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 130
     assert (
         errors.splitlines()[-1]
@@ -250,7 +252,7 @@ def test_following_survives_a_mount_that_goes_away(photos: Path, tmp_path: Path)
         back = json.loads(process.stdout.readline())
         assert (back["unchanged"], back["indexed"], back["removed"]) == (2, 1, 0)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def test_what_was_read_in_part_is_listed(jepa: Jepa, photos: Path) -> None:

@@ -18,6 +18,8 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
 from tests.cli.conftest import Golden, Jepa
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def own(library: Path, tmp_path: Path) -> Path:

@@ -12,6 +12,8 @@ from tests.cli.conftest import Jepa
 from tests.jepa_retrieval.models.hub_server import Hub, HubRepository, running_hub
 from tests.real_media import photograph
 
+pytestmark = pytest.mark.long
+
 NAME = "open_clip:ViT-B-32-256/datacomp_s34b_b86k"
 REPOSITORY = "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"
 

@@ -22,10 +22,10 @@ def test_it_answers_until_it_is_stopped(library: Path, stop: signal.Signals) -> 
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
-            answer = httpx.post(f"{url}v1/search", json={"query": "a cat", "top_k": 1}, timeout=60)
-            page = httpx.get(url, timeout=60)
+            answer = httpx.post(f"{url}v1/search", json={"query": "a cat", "top_k": 1}, timeout=120)
+            page = httpx.get(url, timeout=120)
             process.send_signal(stop)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=120)
         finally:
             process.kill()
 

@@ -16,6 +16,8 @@ from tests.real_media import photograph, video
 from tests.unprivileged import unprivileged
 from tests.vjepa2_checkpoint import tiny_vjepa2
 
+pytestmark = pytest.mark.long
+
 
 def test_surprise_of_a_file(jepa: Jepa, tmp_path: Path) -> None:
     bikes = video("bikes.mp4")

@@ -14,6 +14,8 @@ import typer
 
 from cli.main import app, hoist_global_options
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("benchmarks", "cli", "indexes", "jepa_retrieval")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("**/*.md")])

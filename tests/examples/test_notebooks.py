@@ -8,6 +8,8 @@ from nbclient import NotebookClient
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 NOTEBOOKS = sorted((REPOSITORY / "examples").glob("*.ipynb"))
 
 

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from indexes import ClipRecord, Index, IndexFormatError, JepaError, MediaRecord, SearchSettings
 
+pytestmark = pytest.mark.long
+
 SIZE = 16
 SHARED = Path(os.environ.get("JEPA_SHARED", "../shared")) / "data" / "faults" / "hostile"
 

@@ -1,7 +1,9 @@
 """Readers in other processes, while a writer writes, compacts and deletes old versions."""
 
+import itertools
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 
 from indexes import Index
@@ -14,7 +16,7 @@ from indexes import Index
 index = Index.open(sys.argv[1])
 query = np.full((1, 16), 0.25, np.float32)
 print("ready", flush=True)
-rounds = changes = 0
+rounds, changes, told = 0, 0, False
 while not index.known_files().get("end/0.mp4"):
     changes += index.refresh()
     files = index.media(columns=["path", "clips"]).to_pylist()
@@ -28,7 +30,8 @@ while not index.known_files().get("end/0.mp4"):
     assert len(index.search(query, k=1000, where="start >= 0")[0]) == len(hits)
     Index.open(sys.argv[1]).search(query, k=3)
     rounds += 1
-print(rounds, changes)
+    if min(rounds, changes) >= 2 and not told:
+        told = print("has seen changes", flush=True) is None
 """
 
 
@@ -37,7 +40,12 @@ def test_readers_never_fail_while_a_writer_works(index, put):
     reader = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert reader.stdout.readline() == "ready\n"
-        for turn in range(12):
+        told: list[str] = []
+        listener = threading.Thread(target=lambda: told.append(reader.stdout.readline()))
+        listener.start()
+        for turn in itertools.count():
+            if turn >= 12 and not listener.is_alive():
+                break
             with index.writer() as writer:
                 for number in range(6):
                     clips = 1 + (turn + number) % 4
@@ -49,14 +57,12 @@ def test_readers_never_fail_while_a_writer_works(index, put):
                 index.maintenance.optimize()
         with index.writer() as writer:
             put(writer, "end/0.mp4", 1)
-        out, errors = reader.communicate(timeout=60)
+        _, errors = reader.communicate(timeout=120)
     finally:
         reader.kill()
         reader.wait()
     assert reader.returncode == 0, errors
-    rounds, changes = map(int, out.split())
-    assert rounds >= 2
-    assert changes >= 2
+    assert told == ["has seen changes\n"]
 
 
 def test_a_reader_whose_commit_is_long_gone_moves_to_the_present(index, put, vector):

@@ -16,6 +16,9 @@ import pytest
 from indexes import IndexLockedError
 from jepa_retrieval.library import Library
 from tests.real_media import PHOTOGRAPHS, photograph, video
+from tests.waiting import descendants, wait_for, wait_until_ended
+
+pytestmark = pytest.mark.long
 
 KILLS = 5
 
@@ -66,32 +69,12 @@ def _all_clip_ids(library: Library) -> list[int]:
 def test_no_process_outlives_a_killed_run(many_files: Path) -> None:
     Library.create(many_files)
     process = start_indexing(many_files)
-    children: set[int] = set()
-    deadline = time.monotonic() + 30
-    while not children and time.monotonic() < deadline and process.poll() is None:
-        children = _children(process.pid)
-        time.sleep(0.05)
-    assert children, "no decoding process was started"
-    process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 10
-    while any(_is_alive(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(_is_alive(child) for child in children)
-
-
-def _children(pid: int) -> set[int]:
     try:
-        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-    except FileNotFoundError:
-        return set()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+        children = wait_for(lambda: descendants(process.pid))
+    finally:
+        process.kill()
+        process.communicate()
+    wait_until_ended(children)
 
 
 def test_second_writer_is_told_and_readers_go_on(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from jepa_retrieval.tasks.asking.candidates import Candidate
 from jepa_retrieval.tasks.watching.alerts import AlertWatch
 from tests.real_media import copy_media, photograph, video
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:

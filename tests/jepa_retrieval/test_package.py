@@ -12,6 +12,8 @@ import pytest
 import jepa_retrieval
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 
 def test_every_name_is_the_one_that_type_checkers_see() -> None:
     tree = ast.parse((REPOSITORY / "jepa_retrieval" / "__init__.py").read_text())

@@ -8,6 +8,8 @@ from benchmarks.controlled.generator import TokenGenerator
 from jepa_retrieval.models.sentences import END
 from tests.jepa_retrieval.models.small_configs import llama_predictor, token_table
 
+pytestmark = pytest.mark.long
+
 VOCABULARY = 12
 
 

@@ -14,6 +14,8 @@ from benchmarks.gpu import decoding
 from benchmarks.gpu.facts import Facts
 from tests.stand_in_torchcodec import install
 
+pytestmark = pytest.mark.long
+
 pytest.importorskip("accelerate")
 
 REPOSITORY = Path(__file__).parents[3]

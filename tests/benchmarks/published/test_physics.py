@@ -23,6 +23,8 @@ from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor
 from tests.media_factory import RED, make_video
 from tests.vjepa2_checkpoint import tiny_vjepa2
 
+pytestmark = pytest.mark.long
+
 DARKER = (170, 60, 60)  # no cut away from red
 
 

@@ -15,6 +15,8 @@ from benchmarks.speed import training_speed
 from jepa_retrieval.models import load_model
 from tests.real_media import copy_media
 
+pytestmark = pytest.mark.long
+
 
 def test_captions_are_searched_in_an_index_of_the_files(tmp_path: Path) -> None:
     photographs = sorted((copy_media(tmp_path) / "photos").iterdir())

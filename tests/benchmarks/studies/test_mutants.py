@@ -10,6 +10,8 @@ from benchmarks.studies.mutants import MUTATIONS, STATES, account, make_mutants
 from indexes import Index
 from jepa_retrieval.media import probe
 
+pytestmark = pytest.mark.long
+
 COUNT = 56
 
 

@@ -16,6 +16,8 @@ from indexes.vectors.gpu.backend import Gpu
 from indexes.vectors.gpu.index import GpuIndex
 from indexes.vectors.gpu.kinds import GPU_KINDS, choose_gpu_kind, pq_bytes
 
+pytestmark = pytest.mark.long
+
 SIZE = 32
 
 

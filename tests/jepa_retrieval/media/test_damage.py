@@ -20,6 +20,8 @@ from tests.jepa_retrieval.media.conftest import SIZE
 from tests.media_factory import make_audio, make_picture, make_video
 from tests.unprivileged import unprivileged
 
+pytestmark = pytest.mark.long
+
 NOT_MEDIA = "is not a video or picture that can be read"
 
 

@@ -38,6 +38,8 @@ from jepa_retrieval.models.y_decoder_files import (
     save_y_decoder,
 )
 
+pytestmark = pytest.mark.long
+
 TinyConfig = Callable[..., dict[str, Any]]
 
 NAMED = [json.loads(path.read_text()) for path in sorted(CONFIGS.glob("*.json"))]

@@ -20,6 +20,7 @@ from jepa_retrieval.serving.services import Services
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.media_factory import make_audio, make_video
 from tests.real_media import photograph, video
+from tests.waiting import MAX_SECONDS
 
 
 @dataclass
@@ -50,13 +51,13 @@ def serving(settings: ServeSettings) -> Iterator[Running]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            assert ready.wait(60)
+            assert ready.wait(MAX_SECONDS)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            with httpx.Client(base_url=url, timeout=60) as client:
+            with httpx.Client(base_url=url, timeout=MAX_SECONDS) as client:
                 yield Running(url, services, client, server)
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(MAX_SECONDS)
     folder.cleanup()
     assert not thread.is_alive()
 

@@ -97,7 +97,7 @@ def test_a_job_is_started_and_followed(server: Running, library: Path) -> None:
     async def session() -> None:
         async with connected("http", server, library) as client:
             job = await call(client, "start_indexing")
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while (await call(client, "get_job", job_id=job["id"]))["state"] in ("waiting", "running"):
                     await anyio.sleep(0.1)
             done = await call(client, "get_job", job_id=job["id"])

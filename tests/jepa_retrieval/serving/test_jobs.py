@@ -6,19 +6,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from indexes import IndexLockedError
 from jepa_retrieval.library import Library
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.serving.conftest import Running, serving
 from tests.media_factory import make_video
 from tests.real_media import photograph
+from tests.waiting import MAX_SECONDS, wait_for
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
@@ -50,12 +53,14 @@ def events(client: httpx.Client, job: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def wait_until_running(running: Running, job: dict[str, Any]) -> None:
-    for _ in range(300):
-        now = running.client.get(f"/v1/jobs/{job['id']}").json()
-        if now["progress"] is not None or now["state"] not in ("waiting", "running"):
-            break
-        time.sleep(0.1)
+    now = wait_for(lambda: begun(running.client, job))
     assert now["state"] == "running", now
+
+
+def begun(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any] | None:
+    """The job once it tells its progress, or has ended."""
+    now: dict[str, Any] = client.get(f"/v1/jobs/{job['id']}").json()
+    return now if now["progress"] is not None or now["state"] not in ("waiting", "running") else None
 
 
 def test_indexing_tells_its_progress_and_is_searchable_at_once(folder: Path) -> None:
@@ -117,24 +122,22 @@ def test_killing_the_server_ends_its_job(folder: Path) -> None:
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
-            with httpx.Client(base_url=url) as client:
+            with httpx.Client(base_url=url, timeout=MAX_SECONDS) as client:
                 job = client.post("/v1/jobs/index", json={}).json()
-                for _ in range(100):
-                    if client.get(f"/v1/jobs/{job['id']}").json()["progress"] is not None:
-                        break
-                    time.sleep(0.1)
+                assert wait_for(lambda: begun(client, job))["state"] == "running"
         finally:
             process.kill()
-    for _ in range(100):  # the lock is free once the process of the job has ended
-        try:
-            with Library.open(folder).records.writer():
-                break
-        except Exception:
-            time.sleep(0.1)
-    else:
-        pytest.fail("the job outlived the server")
+    wait_for(lambda: is_unlocked(folder))  # once the process of the job has ended
 
     assert Library.open(folder).verify() == []
+
+
+def is_unlocked(folder: Path) -> bool:
+    try:
+        with Library.open(folder).records.writer():
+            return True
+    except IndexLockedError:
+        return False
 
 
 def test_a_read_only_server_starts_nothing(folder: Path) -> None:

@@ -3,12 +3,15 @@
 import re
 
 import httpx
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case
 from schemathesis.checks import CHECKS
 
 from tests.jepa_retrieval.serving.conftest import Running
+
+pytestmark = pytest.mark.long
 
 # Jobs write to the index, sessions set cookies, alerts never end: they have tests of their own.
 NOT_ASKED = re.compile(r"/v1/(jobs/(index|optimize)|session|alerts/events)")

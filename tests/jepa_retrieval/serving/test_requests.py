@@ -98,7 +98,7 @@ def test_a_photograph_has_no_times_to_export(server: Running) -> None:
 
 def test_an_unknown_method_is_answered_with_a_problem_document(server: Running) -> None:
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(b"F@O / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

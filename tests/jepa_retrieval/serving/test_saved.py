@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.serving.watching.streams import WatchedStream
 from tests.jepa_retrieval.serving.conftest import serving
 from tests.real_media import photograph, video
+from tests.waiting import MAX_SECONDS, wait_for
 
 CATS = {"name": "cats", "query": "a cat", "alert": True, "min_confidence": 0.3}
 
@@ -75,10 +75,10 @@ def test_what_is_new_and_fits_is_an_alert(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        assert listening.wait(10)
+        assert listening.wait(MAX_SECONDS)
         shutil.copy(photograph("chelsea.png"), folder)
         index.index()
-        thread.join(30)
+        thread.join(MAX_SECONDS)
         listed = running.client.get("/v1/alerts").json()["data"]
         missed = first_event(running.client, "0")
 
@@ -135,12 +135,11 @@ def test_a_watched_stream_that_fits_is_an_alert_with_a_picture(library: Path, tm
 
 
 def wait_for_states(client: httpx.Client, wanted: set[str]) -> list[dict[str, Any]]:
-    for _ in range(600):
-        found = client.get("/v1/streams").json()["data"]
-        if {item["state"] for item in found} == wanted:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(found)
+    def reached() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = client.get("/v1/streams").json()["data"]
+        return found if {item["state"] for item in found} == wanted else None
+
+    return wait_for(reached)
 
 
 def test_a_stream_is_named_without_what_is_secret_in_its_address(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.jepa_retrieval.serving.conftest import Running, serving
 from tests.real_media import photograph
+from tests.waiting import wait_for
 
 
 def search(client: httpx.Client, query: object, **more: object) -> dict:
@@ -194,10 +195,8 @@ def test_a_new_commit_is_taken_up_without_a_restart(tmp_path: Path) -> None:
         before = search(running.client, "a cat")
         shutil.copy(photograph("chelsea.png"), folder)
         index.index()
-        for _ in range(100):
-            after = search(running.client, "a cat")
-            if after["index_version"] != before["index_version"]:
-                break
+        wait_for(lambda: search(running.client, "a cat")["index_version"] != before["index_version"])
+        after = search(running.client, "a cat")
 
     assert [hit["path"] for hit in before["data"]] == ["coffee.png"]
     assert [hit["path"] for hit in after["data"]] == ["chelsea.png", "coffee.png"]

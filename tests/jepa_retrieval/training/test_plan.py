@@ -30,6 +30,8 @@ from jepa_retrieval.training.plan import CARDS, peak_bytes, plan_recipe, planned
 from jepa_retrieval.training.recompute import recompute_layers
 from tests.jepa_retrieval.models.small_configs import gemma_tower
 
+pytestmark = pytest.mark.long
+
 RECIPES = Path(jepa_retrieval.training.__file__).parent / "recipes"
 # Peaks in GB of full-size steps of two micro-batches on an H100, by recomputation, frames and micro-batch
 # (`python -m benchmarks.gpu --sections training`).

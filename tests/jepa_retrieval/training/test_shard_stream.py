@@ -29,6 +29,8 @@ from tests.conftest import REPOSITORY
 from tests.jepa_retrieval.training import killed_run
 from tests.jepa_retrieval.training.conftest import COLOURS, Recipe
 
+pytestmark = pytest.mark.long
+
 SHARDS, SAMPLES = 6, 7
 EVERY = {f"{shard:05}{sample:04}.png" for shard in range(SHARDS) for sample in range(SAMPLES)}
 RGB = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}

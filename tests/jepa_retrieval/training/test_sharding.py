@@ -14,6 +14,8 @@ from tests.jepa_retrieval.training import killed_run
 from tests.jepa_retrieval.training.conftest import Recipe
 from tests.jepa_retrieval.training.processes import run_together
 
+pytestmark = pytest.mark.long
+
 RUN = """
 [run]
 output = "{}"

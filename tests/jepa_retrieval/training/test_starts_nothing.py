@@ -9,6 +9,8 @@ from tests.jepa_retrieval.training.conftest import Recipe
 from tests.media_factory import make_picture
 from tests.traced import jepa
 
+pytestmark = pytest.mark.long
+
 HOSTILE = (
     "one.tar::pipe:touch PWNED",
     "pipe:touch PWNED",

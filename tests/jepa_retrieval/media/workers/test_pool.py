@@ -29,6 +29,9 @@ from jepa_retrieval.media import (
 from jepa_retrieval.media.workers.pool import _AHEAD
 from tests.jepa_retrieval.media.conftest import SIZE
 from tests.media_factory import make_picture, make_timelapse, make_video
+from tests.waiting import is_running, wait_until_ended
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +63,6 @@ def windows_of(events: list[Event], path: Path) -> list[MediaWindow]:
         if isinstance(event, Decoded) and event.request.path == path
         for window in event.windows
     ]
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def wait_until_dead(pids: list[int], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < deadline, "a decoder process is left over"
-        time.sleep(0.02)
 
 
 def test_the_same_as_in_this_process(tmp_path: Path, pool: DecodePool) -> None:
@@ -223,7 +211,7 @@ def test_leaving_early_stops_the_work_and_the_pool_stays_good(tmp_path: Path, lo
         events = list(pool.run([request(picture)]))
         assert isinstance(events[-1], Finished)
         pids = pool.pids
-    wait_until_dead(pids)
+    wait_until_ended(pids)
 
 
 def test_an_error_in_the_requests_ends_the_run(tmp_path: Path, pool: DecodePool) -> None:
@@ -285,7 +273,7 @@ def test_no_orphans_when_the_owner_is_killed(tmp_path: Path, long_video: Path) -
     )
     assert owner.stdout is not None
     pids = [int(pid) for pid in owner.stdout.readline().split()]
-    assert len(pids) == 2 and all(alive(pid) for pid in pids)
+    assert len(pids) == 2 and all(map(is_running, pids))
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    wait_until_dead(pids)
+    wait_until_ended(pids)

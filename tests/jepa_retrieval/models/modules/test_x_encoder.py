@@ -19,6 +19,8 @@ from jepa_retrieval.models.modules.x_encoder import build_x_encoder
 from jepa_retrieval.models.runtime.graphs import XEncoderGraph
 from jepa_retrieval.models.sources import locate
 
+pytestmark = pytest.mark.long
+
 VJEPA2 = VJepa2Config(kind="vjepa2", source=None, image_size=32, frames=4, width=48, layers=2, heads=2)
 
 

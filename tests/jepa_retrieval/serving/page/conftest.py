@@ -1,10 +1,12 @@
 """A server over a small real library, and the page in Chromium. Skipped with a reason where Chromium is missing."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -14,19 +16,23 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.jepa_retrieval.serving.conftest import serving
 from tests.media_factory import RED, make_picture, make_video
-from tests.real_media import copy_media, video
+from tests.real_media import copy_media, photograph, video
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "photos/<img src=x onerror=document.title='hostile'>.png"
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60  # which only a loaded machine needs
 expect.set_options(timeout=WAIT_SECONDS * 1000)
 
 
 @pytest.fixture(scope="package")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs and videos, in codecs that browsers play and others, and an unreadable file; indexed."""
+    """Photographs, one of them twice, videos in codecs that browsers play and others, and an unreadable file.
+
+    They are indexed. Read only: tests that change a library have one of their own.
+    """
     folder = copy_media(tmp_path_factory.mktemp("page") / "media")
+    shutil.copy(photograph("astronaut.png"), folder / "photos" / "astronaut again.png")
     make_picture(folder / HOSTILE, colour=RED)
     recode(video("bikes.mp4"), folder / "videos" / "old.avi", codec="mpeg4")
     make_video(folder / "videos" / "long.mp4", seconds=40, fps=10, gop=20, sound=True)
@@ -65,41 +71,55 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page, freshly opened; it must ask no other host, and report no error."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """The page of a server in a context of its own; it must ask no other host, and report no error."""
+    context = browser.new_context(base_url=address, **options)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    page = context.new_page()
     foreign: list[str] = []
     problems: list[str] = []
-    opened.on(
+    page.on(
         "request",
         lambda request: (
             None if request.url.startswith((address, "data:", "blob:")) else foreign.append(request.url)
         ),
     )
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on(
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
         "console",
         lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None,
     )
-    opened.goto("/")
-    yield opened
-    context.close()
+    page.goto("/")
+    try:
+        yield page
+    finally:
+        context.close()
     assert foreign == []
     assert problems == []
 
 
-def wait_until(page: Page, condition: str) -> None:
-    """Wait for a JavaScript expression to be true; the page's policy forbids Playwright's own way, which is eval."""
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, freshly opened."""
+    with opened(browser, address, viewport={"width": 1280, "height": 900}) as page:
+        yield page
+
+
+def wait_until(page: Page, condition: str) -> Any:
+    """Wait for a JavaScript expression to be true, and return it.
+
+    The page's policy forbids Playwright's own way, which is eval.
+    """
     end = time.monotonic() + WAIT_SECONDS
-    while not page.evaluate(condition):
+    while not (answer := page.evaluate(condition)):
         assert time.monotonic() < end, f"never true: {condition}"
         page.wait_for_timeout(50)
+    return answer
 
 
 def search(page: Page, text: str) -> None:
-    """Type a search and wait for its hits."""
+    """Type a search and wait for its hits, which take the place of those before."""
     page.get_by_role("searchbox", name="Search by meaning").fill(text)
     with page.expect_response("**/v1/search"):
         page.keyboard.press("Enter")

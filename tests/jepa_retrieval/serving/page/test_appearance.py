@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.jepa_retrieval.serving.page.conftest import search
+from tests.jepa_retrieval.serving.page.conftest import opened, search
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -34,7 +34,7 @@ def test_axe_finds_nothing_serious(page: Page, scheme: str) -> None:
     page.get_by_role("button", name="Clear the filter").click()
     page.locator(".card .open").first.click()
     page.locator(".card input").first.check()
-    expect(page.locator("#player")).to_be_visible()
+    expect(page.locator("#stage").locator("video, img")).to_be_visible()
     assert serious(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Files").click()
@@ -48,27 +48,25 @@ def test_axe_finds_nothing_serious(page: Page, scheme: str) -> None:
 
 
 def test_on_a_phone_nothing_is_cut_off(browser: Browser, address: str) -> None:
-    context = browser.new_context(
-        base_url=address, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
-    page.goto("/")
-    search(page, "bicycles")
-    page.get_by_text("Filter", exact=True).click()
-    page.locator(".card .open").first.tap()
-    expect(page.locator("#strip")).to_be_visible()
-    fits = "document.documentElement.scrollWidth <= innerWidth"
-    assert page.evaluate(fits)
-    columns = "getComputedStyle(document.querySelector('#results')).gridTemplateColumns.split(' ').length"
-    assert page.evaluate(columns) == 2
-    small = """[...document.querySelectorAll('button, input:not([type=checkbox]), .select, select, summary')]
-        .filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-        .filter(([, box]) => box.height < 24 || box.width < 18).map(([html]) => html)"""
-    assert page.evaluate(small) == []
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    page.get_by_role("button", name="Files").click()
-    assert page.evaluate(fits)
-    context.close()
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    with opened(browser, address, **phone) as page:
+        search(page, "bicycles")
+        page.get_by_text("Filter", exact=True).click()
+        page.locator(".card .open").first.tap()
+        expect(page.locator("#strip")).to_be_visible()
+        expect(page.locator("#player-moments button").first).to_be_visible()
+        fits = "document.documentElement.scrollWidth <= innerWidth"
+        assert page.evaluate(fits)
+        columns = "getComputedStyle(document.querySelector('#results')).gridTemplateColumns.split(' ').length"
+        assert page.evaluate(columns) == 2
+        small = """[...document.querySelectorAll('button, input:not([type=checkbox]), .select, select, summary')]
+            .filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+            .filter(([, box]) => box.height < 24 || box.width < 18).map(([html]) => html)"""
+        assert page.evaluate(small) == []
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        page.get_by_role("button", name="Files").click()
+        expect(page.locator("#file-rows tr").first).to_be_visible()
+        assert page.evaluate(fits)
 
 
 def test_dark_mode_is_dark(page: Page) -> None:

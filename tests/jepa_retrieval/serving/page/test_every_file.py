@@ -10,28 +10,30 @@ from playwright.sync_api import Browser, Page, expect
 from jepa_retrieval.library import Library
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.jepa_retrieval.serving.conftest import serving
+from tests.jepa_retrieval.serving.page.conftest import opened, wait_until
 from tests.odd_photographs import make_odd_photographs
 
-STATE = """() => {
+pytestmark = pytest.mark.long
+
+STATE = """(() => {
   const media = document.querySelector('#stage video, #stage img');
   const problem = document.querySelector('#player-problem').textContent;
   const shown = media?.tagName === 'VIDEO' ? media.readyState >= 2 && media.videoWidth : media?.naturalWidth;
   return shown ? 'shown' : problem;
-}"""
+})()"""
 
 
 @pytest.fixture
 def files_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """The page over the files in `tmp_path / "media"`, which is indexed first, with its list of files open."""
     Library.create(tmp_path / "media").index(sampling="keyframes")
-    with serving(ServeSettings(indexes=[tmp_path / "media"], port=0)) as running:
-        context = browser.new_context(base_url=running.url)
-        page = context.new_page()
-        page.goto("/")
+    with (
+        serving(ServeSettings(indexes=[tmp_path / "media"], port=0)) as running,
+        opened(browser, running.url) as page,
+    ):
         page.get_by_role("button", name="Files").click()
         expect(page.locator("#file-rows tr").first).to_be_visible()
         yield page
-        context.close()
 
 
 def outcomes(page: Page) -> dict[str, str]:
@@ -43,11 +45,7 @@ def outcomes(page: Page) -> dict[str, str]:
             found[row.locator("th").inner_text().split("\n")[0]] = row.locator(".reason").inner_text()
             continue
         name.click()
-        for _ in range(600):
-            if outcome := page.evaluate(STATE):
-                break
-            page.wait_for_timeout(25)
-        found[name.inner_text()] = outcome
+        found[name.inner_text()] = wait_until(page, STATE)
         page.get_by_role("button", name="Close").click()
     return found
 

@@ -20,7 +20,7 @@ from jepa_retrieval.serving.settings import ServeSettings
 from tests.conftest import REPOSITORY
 from tests.drawings import write_library
 from tests.jepa_retrieval.serving.conftest import serving
-from tests.jepa_retrieval.serving.page.conftest import search, wait_until
+from tests.jepa_retrieval.serving.page.conftest import opened, search, wait_until
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 MAX_BYTES = 80_000
@@ -32,12 +32,11 @@ def drawn_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     folder.mkdir()
     write_library(folder)
     Library.create(folder).index()
-    with serving(ServeSettings(indexes=[folder], port=0)) as running:
-        context = browser.new_context(base_url=running.url, viewport={"width": 1200, "height": 760})
-        page = context.new_page()
-        page.goto("/")
+    with (
+        serving(ServeSettings(indexes=[folder], port=0)) as running,
+        opened(browser, running.url, viewport={"width": 1200, "height": 760}) as page,
+    ):
         yield page
-        context.close()
 
 
 def take(page: Page, name: str) -> None:

@@ -5,13 +5,16 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from jepa_retrieval.library import Library
 from jepa_retrieval.serving.settings import ServeSettings
 from tests.jepa_retrieval.serving.conftest import serving
-from tests.jepa_retrieval.serving.page.conftest import HOSTILE, paths, search, wait_until
+from tests.jepa_retrieval.serving.page.conftest import HOSTILE, opened, paths, search, wait_until
 from tests.real_media import photograph
+
+pytestmark = pytest.mark.long
 
 DROP = """async ([data, name, kind]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -174,16 +177,15 @@ def test_several_indexes_are_searched_as_one(browser: Browser, media: Path, tmp_
     other.mkdir()
     shutil.copy(photograph("motorcycle_left.png"), other)
     Library.create(other).index()
-    with serving(ServeSettings(indexes=[media, other], port=0)) as running:
-        context = browser.new_context(base_url=running.url)
-        page = context.new_page()
-        page.goto("/")
+    with (
+        serving(ServeSettings(indexes=[media, other], port=0)) as running,
+        opened(browser, running.url) as page,
+    ):
         search(page, "a motorcycle")
         found = page.locator(".card", has_text="motorcycle_left.png")
         expect(found.locator(".index")).to_have_text("other")
         expect(found.locator(".index")).to_be_visible()
         expect(page.locator(".card", has_text="bikes.mp4").first.locator(".index")).to_have_text("media")
-        context.close()
 
 
 def test_hits_are_grouped_by_file(page: Page) -> None:

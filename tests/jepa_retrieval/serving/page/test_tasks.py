@@ -1,15 +1,12 @@
-"""Questions, labels, export, duplicates and indexing on the page."""
+"""Questions, labels, export and duplicates on the page."""
 
 import csv
 import itertools
-import shutil
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from jepa_retrieval.library import Library
 from tests.jepa_retrieval.serving.page.conftest import search, wait_until
-from tests.real_media import photograph
 
 
 def test_a_question_about_the_library_and_about_the_open_file(page: Page) -> None:
@@ -26,7 +23,7 @@ def test_a_question_about_the_library_and_about_the_open_file(page: Page) -> Non
     cup = page.locator(".answer", has_text="coffee.png")
     expect(cup.locator(".choice").first).to_contain_text("a drink")
     cup.get_by_role("button").click()
-    expect(page.locator("#player-name")).to_have_text("coffee.png")
+    expect(page.locator("#stage img")).to_be_visible()
     page.get_by_role("button", name="Search", exact=True).last.click()
     page.get_by_role("button", name="Ask").click()
     page.get_by_label("About").select_option("open")
@@ -81,34 +78,6 @@ def test_chosen_moments_are_exported(page: Page, tmp_path: Path) -> None:
 def test_duplicates_are_listed(page: Page) -> None:
     page.get_by_role("button", name="Files").click()
     page.get_by_role("button", name="Find duplicates").click()
-    expect(page.locator("#status")).to_contain_text("duplicates")
-
-
-def test_indexing_is_started_watched_and_found_again(page: Page, media: Path) -> None:
-    shutil.copy(photograph("motorcycle_left.png"), media / "photos" / "new.png")
-    page.get_by_role("button", name="Indexing").click()
-    page.get_by_role("button", name="Index new and changed files").click()
-    job = page.locator(".job").first
-    expect(job).to_contain_text("Indexing media")
-    page.reload()  # the job goes on
-    page.get_by_role("button", name="Indexing").click()
-    expect(job).to_contain_text("is done: 1 file indexed", timeout=60_000)
-    search(page, "a motorcycle")
-    expect(page.locator(".card .name").first).to_have_text("new.png")
-
-
-def test_a_saved_search_becomes_an_alert(page: Page, media: Path) -> None:
-    search(page, "a motorcycle")
-    page.get_by_label("Confidence from").fill("0.2")
-    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-    page.get_by_role("button", name="Save").click()
-    page.get_by_text("Saved searches").click()
-    page.get_by_role("checkbox", name="Alert for a motorcycle").check()
-    expect(page.locator("#status")).to_contain_text("You will be told")
-    shutil.copy(photograph("motorcycle_right.png"), media / "photos" / "alert.png")
-    Library.open(media).index()
-    expect(page.locator("#alert-count")).to_have_text("1", timeout=30_000)
-    page.get_by_text("Alerts:").click()
-    expect(page.locator("#alerts")).to_contain_text("alert.png")
-    page.get_by_role("checkbox", name="Alert for a motorcycle").uncheck()
-    expect(page.locator("#status")).to_contain_text("No more alerts")
+    copies = page.locator("#duplicates li", has_text="the same bytes").get_by_role("button")
+    expect(copies).to_contain_text(["photos/astronaut again.png", "photos/astronaut.png"])
+    expect(page.locator("#status")).to_contain_text("1 group and ")

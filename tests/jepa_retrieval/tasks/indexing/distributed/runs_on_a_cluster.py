@@ -1,11 +1,11 @@
 """Indexing with workers of a real Ray cluster on this machine: what a plain run gives, whatever dies on the way."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from jepa_retrieval.tasks.indexing.distributed import cluster
 from jepa_retrieval.tasks.indexing.distributed.head import require_head
 from jepa_retrieval.tasks.indexing.report import IndexProgress
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_picture, make_video
+from tests.waiting import MAX_SECONDS, descendants, wait_for, wait_until_ended
+
+GONE_SECONDS = 30  # far less than Ray's agents would stay
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +146,15 @@ def test_a_driver_that_is_killed_leaves_whole_files_and_no_processes(media: Path
         "2",
     ]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    session = driver.pid
+
+    def has_stored() -> bool:
+        library.records.refresh()
+        return bool(library.records.known_files()) or driver.poll() is not None
+
     try:
-        until = time.monotonic() + 60
-        while driver.poll() is None and not library.records.known_files() and time.monotonic() < until:
-            time.sleep(0.05)
-            library.records.refresh()
-        below = descendants(session)
-        assert library.records.known_files()
+        wait_for(has_stored)
+        below = descendants(driver.pid)
+        assert library.records.known_files() and below
     finally:
         driver.kill()
         driver.wait()
@@ -160,10 +164,7 @@ def test_a_driver_that_is_killed_leaves_whole_files_and_no_processes(media: Path
     assert all(len(clips) == (path != "broken.mp4") for path, clips in content(library).items())
     assert library.verify() == []
     assert report.indexed + report.unchanged == 35
-    until = time.monotonic() + 20  # far less than Ray's agents would stay
-    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+    wait_until_ended(below, seconds=GONE_SECONDS)
 
 
 @pytest.mark.parametrize("wanted", [1, 3])  # of Ray's processes: the cluster is not there yet
@@ -171,39 +172,33 @@ def test_a_driver_that_is_interrupted_while_its_cluster_starts_leaves_nothing(
     media: Path, wanted: int
 ) -> None:
     command = [sys.executable, "-m", "cli.main", "index", str(media), "--distributed", "ray"]
-    folders = set(Path("/tmp").glob("jepa-ray-*"))
+    before = folders_of_clusters()
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    below: set[int] = set()
-    until = time.monotonic() + 60
-    while driver.poll() is None and len(below) < wanted and time.monotonic() < until:
-        time.sleep(0.02)
-        below = descendants(driver.pid)
-    (folder,) = set(Path("/tmp").glob("jepa-ray-*")) - folders
-    driver.send_signal(signal.SIGINT)
-    _, messages = driver.communicate(timeout=60)
+    try:
+        below = wait_for(lambda: started if len(started := descendants(driver.pid)) >= wanted else None)
+        assert folders_of_clusters() - before
+        driver.send_signal(signal.SIGINT)
+        _, messages = driver.communicate(timeout=MAX_SECONDS)
+    finally:
+        driver.kill()
     assert driver.returncode == 130
     assert "Interrupted" in messages
-    until = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
-    assert not folder.exists()
+    wait_until_ended(below, seconds=GONE_SECONDS)
+    assert not [folder for folder in folders_of_clusters() - before if not is_in_use(folder)]
 
 
-def descendants(pid: int) -> set[int]:
-    """Processes that a process has started, and those that they have."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(stat.parent.name)] = int(fields[1])
-    found, new = set(), {pid}
-    while new:
-        found |= new
-        new = {child for child, parent in parents.items() if parent in new} - found
-    return found - {pid}
+def folders_of_clusters() -> set[Path]:
+    """Of all clusters on this machine that were started for a run."""
+    return set(Path("/tmp").glob("jepa-ray-*"))
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a running process names it: another run, beside the test, has a cluster too."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if os.fsencode(folder) in command.read_bytes():
+                return True
+    return False
 
 
 def test_the_head_of_a_cluster_is_found(workers: Any) -> None:

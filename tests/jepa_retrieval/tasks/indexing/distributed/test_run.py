@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 TESTS = Path(__file__).with_name("runs_on_a_cluster.py")
+LIMIT = 900  # seconds, of all of them; each has the usual limit
 
 
+@pytest.mark.timeout(LIMIT + 30)
 def test_runs_on_a_cluster() -> None:
     pytest.importorskip("ray")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-v", str(TESTS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
