@@ -26,8 +26,13 @@ def picture_tokens(learner: Learner, source: Source, config: TokensConfig) -> Te
 
 def text_features(learner: Learner, texts: Sequence[str], *, folder: Path) -> Tensor:
     """Features of texts, float [texts, F]; `folder` holds the cache."""
-    _finish(learner.cache_texts(list(dict.fromkeys(texts)), folder=folder))
+    cache_texts(learner, texts, folder=folder)
     return learner.text_features(list(texts))
+
+
+def cache_texts(learner: Learner, texts: Sequence[str], *, folder: Path) -> None:
+    """Have the learner know the features of texts, each computed once; `folder` holds the cache."""
+    _finish(learner.cache_texts(list(dict.fromkeys(texts)), folder=folder))
 
 
 def _finish(work: Iterator[object]) -> None:

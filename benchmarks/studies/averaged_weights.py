@@ -24,6 +24,7 @@ from torch import Tensor
 
 from benchmarks.shared.caption_networks import recalls
 from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.run_tokens import cache_texts, picture_tokens
 from jepa_retrieval.models.modules.vl_jepa import VLJEPA
 from jepa_retrieval.models.registry import CONFIG_FILE
 from jepa_retrieval.models.storage import read_model, write_model
@@ -33,7 +34,6 @@ from jepa_retrieval.training.hubness import fit_hubness
 from jepa_retrieval.training.learner import Learner
 from jepa_retrieval.training.nano import RECIPES
 from jepa_retrieval.training.stages import build_model, train
-from jepa_retrieval.training.token_cache import open_tokens
 
 BATCH = 512
 STEPS = 300  # of a run that `--train` makes
@@ -121,14 +121,10 @@ def score(model: VLJEPA, recipe: TrainConfig) -> Scores:
     found = {}
     for part in recipe.evaluate:
         source = read_source(part)
-        bank, build = open_tokens(source, learner.vision, plain, frames=1)
-        for _ in build():
-            pass
         texts = [text for example in source.examples for text in example.targets]
-        for _ in learner.cache_texts(list(dict.fromkeys(texts)), folder=Path(plain.folder)):
-            pass
-        rows = torch.arange(bank.rows).split(BATCH)
-        seen = [learner.predict(bank.get(r.numpy(), 0 * r.numpy()), [""] * len(r)) for r in rows]
+        cache_texts(learner, texts, folder=Path(plain.folder))
+        pictures = picture_tokens(learner, source, plain).split(BATCH)  # of one view, which is one token
+        seen = [learner.predict(tokens, [""] * len(tokens)) for tokens in pictures]
         said = [learner.embed_texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
         owners = torch.tensor([example.visual for example in source.examples for _ in example.targets])
         found[part.name] = (torch.cat(said).float() @ torch.cat(seen).float().T, owners)

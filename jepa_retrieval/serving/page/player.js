@@ -193,16 +193,19 @@ export function seek(seconds) {
   if (!video || !item) return;
   const to = Math.min(Math.max(0, seconds), Math.max(0, length() - 0.05));
   if (!transcoded) video.currentTime = to;
-  else if (isLoaded(to - origin)) video.currentTime = to - origin;
+  else if (canReach(to - origin)) video.currentTime = to - origin;
   else transcode(to);
   moved(to);
 }
 
-/** @param {number} seconds of the video on the page */
-function isLoaded(seconds) {
+/**
+ * Whether the browser can go there by itself: in a stream that is made while it is sent, only to the beginning.
+ * @param {number} seconds of the video on the page
+ */
+function canReach(seconds) {
   if (!video || seconds < 0) return false;
-  for (let n = 0; n < video.buffered.length; n++) {
-    if (video.buffered.start(n) <= seconds && seconds <= video.buffered.end(n)) return true;
+  for (let n = 0; n < video.seekable.length; n++) {
+    if (video.seekable.start(n) <= seconds && seconds <= video.seekable.end(n)) return true;
   }
   return false;
 }
