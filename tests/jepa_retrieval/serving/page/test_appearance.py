@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.jepa_retrieval.serving.page.conftest import opened, search
 
+pytestmark = pytest.mark.long
+
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 

@@ -13,6 +13,8 @@ from tests.jepa_retrieval.serving.conftest import serving
 from tests.jepa_retrieval.serving.page.conftest import opened, search
 from tests.real_media import photograph
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def growing(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,8 @@ from tests.drawings import write_library
 from tests.jepa_retrieval.serving.conftest import serving
 from tests.jepa_retrieval.serving.page.conftest import opened, search, wait_until
 
+pytestmark = pytest.mark.long
+
 PICTURES = REPOSITORY / "docs" / "pictures"
 MAX_BYTES = 80_000
 

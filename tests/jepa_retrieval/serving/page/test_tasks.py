@@ -4,9 +4,12 @@ import csv
 import itertools
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.jepa_retrieval.serving.page.conftest import search, wait_until
+
+pytestmark = pytest.mark.long
 
 
 def test_a_question_about_the_library_and_about_the_open_file(page: Page) -> None:

@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.jepa_retrieval.serving.conftest import Running
 from tests.jepa_retrieval.serving.page.conftest import opened, search
+
+pytestmark = pytest.mark.long
 
 
 def test_the_page_shows_the_words_as_text(words: Running, browser: Browser) -> None:
