@@ -143,7 +143,7 @@ def search(
       jepa search '"good evening" in a theatre' --in said
       jepa search "a goal" --top 20 --export goals.edl
       jepa search "a goal" --index ~/Videos --index /media/disk
-      jepa search "invoice" -f -0 | xargs -0 cp -t found/
+      jepa search "invoice" --min-confidence 0.5 -f -0 | xargs -0 cp -t found/
     """
     if null and not filepath_only:
         raise UsageError("--null requires --filepath-only")
