@@ -129,7 +129,7 @@ def test_a_watched_stream_that_fits_is_an_alert_with_a_picture(library: Path, tm
     assert [saved["on_streams"] for saved in searches] == [True, True, False]
     assert [(item["name"], item["state"]) for item in states] == [
         ("bikes.mp4", "ended"),
-        ("none.mp4", "failed"),
+        ("damaged.mp4", "failed"),
     ]
     assert states[1]["detail"]
 
