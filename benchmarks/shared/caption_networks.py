@@ -18,6 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.shared.picture_teachers import (
+    Guide,
+    Teachers,
+    blended,
+    guidance_loss,
+    shared_targets,
+    taught_targets,
+)
+
 POSITIVES = 2  # captions of a picture in a batch
 TOKEN_NOISE = 0.3  # standard deviations of a channel
 CONCEPT_DROPOUT = 0.4
@@ -47,23 +56,18 @@ class Statistics:
 
     @classmethod
     def of(cls, sources: Sequence[Pictures], texts: Tensor) -> Statistics:
-        """Of the pictures' first view, for tokens of some 4,000 of a source; `texts` are features [T, F]."""
+        """Of the pictures' first view, for tokens of some 4,000 of a source; `texts` are features [T, F].
+
+        Pictures that are not a number do not count.
+        """
         sample = torch.cat([s.tokens[:: max(1, len(s.tokens) // 4096), 0].float() for s in sources])
         concepts = torch.cat([s.concepts[:, 0] for s in sources])
+        sample, concepts = (of[~of.isnan().any(dim=1)] for of in (sample, concepts))
         return cls(
             (sample.mean(0), sample.std(0).clamp(min=1e-3)),
             (concepts.mean(0), concepts.std(0).clamp(min=1e-4)),
             (texts.mean(0), texts.std(0).clamp(min=0.01)),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Teachers:
-    """What to distil: embeddings of models, one after the other, each of unit length; their cosine is the mean."""
-
-    count: int
-    pictures: dict[str, Tensor]  # by source, float16 [pictures, views, sum of E]
-    texts: Tensor  # float16 [T, sum of E]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,7 @@ class Form:
     teachers: Teachers | None = None
     teacher_share: float = 0.7  # of the targets
     teacher_temperature: float = 0.04
+    guide: Guide | None = None
 
 
 class _Block(nn.Module):
@@ -111,7 +116,9 @@ class CaptionNetwork(nn.Module):
         middle: int = 512,
         width: int = 256,
         blocks: int = 0,
+        predicts: int = 0,
     ) -> None:
+        """`predicts`: features of another network that it learns to predict; 0: none."""
         super().__init__()
         self.statistics = statistics
         size, features = len(statistics.tokens[0]), len(statistics.texts[0])
@@ -132,9 +139,18 @@ class CaptionNetwork(nn.Module):
         self.bias = nn.Parameter(
             torch.tensor(-10.0)
         )  # of the sigmoid loss, as SigLIP starts (arXiv 2303.15343)
+        self.predicted = nn.Linear(middle, predicts) if predicts else None
 
     def embed_pictures(self, tokens: Tensor, concepts: Tensor) -> Tensor:
         """S_V [B, D] and concepts [B, F] to float32 [B, W], unit length."""
+        return self.finish(self.see(tokens, concepts))
+
+    def finish(self, hidden: Tensor) -> Tensor:
+        """What `see` gives to float32 [B, W], unit length."""
+        return functional.normalize(self.leave(hidden).float(), dim=-1)
+
+    def see(self, tokens: Tensor, concepts: Tensor) -> Tensor:
+        """S_V [B, D] and concepts [B, F] to the last hidden layer [B, middle]."""
         mean, deviation = self.statistics.tokens
         seen = (tokens - mean) / deviation
         mean, deviation = self.statistics.concepts
@@ -144,7 +160,8 @@ class CaptionNetwork(nn.Module):
             named = named * (torch.rand(len(named), 1) > CONCEPT_DROPOUT)
         hidden = self.hidden_dropout(functional.gelu(self.enter(self.token_dropout(seen))))
         joined = self.lift(hidden) + self.concept(named)
-        return functional.normalize(self.leave(self.norm(self.blocks(joined))).float(), dim=-1)
+        seen_hidden: Tensor = self.norm(self.blocks(joined))
+        return seen_hidden
 
     def embed_texts(self, features: Tensor) -> Tensor:
         """Features [U, F] to float32 [U, W], unit length."""
@@ -161,6 +178,7 @@ class Batch:
     concepts: Tensor  # float [B, F]
     texts: Tensor  # int64 [B, POSITIVES], rows of texts
     taught: Tensor | None  # float [B, sum of E], what the teachers see in the pictures
+    shown: Tensor | None  # float [B, C], the guide's features
 
 
 def batches(sources: Sequence[Pictures], shares: Sequence[int], form: Form) -> Iterator[Batch]:
@@ -176,7 +194,7 @@ def batches(sources: Sequence[Pictures], shares: Sequence[int], form: Form) -> I
 
     orders = [order(source) for source in sources]
     while True:
-        tokens, concepts, texts, taught = [], [], [], []
+        tokens, concepts, texts, taught, shown = [], [], [], [], []
         for source, share, numbers in zip(sources, shares, orders, strict=True):
             chosen = [source.examples[int(next(numbers))] for _ in range(share)]
             rows = torch.tensor([row for row, _ in chosen])
@@ -185,6 +203,8 @@ def batches(sources: Sequence[Pictures], shares: Sequence[int], form: Form) -> I
             concepts.append(source.concepts[rows, views])
             if form.teachers is not None:
                 taught.append(form.teachers.pictures[source.name][rows, views])
+            if form.guide is not None:
+                shown.append(form.guide.rows(source.name, rows))
             for _, captions in chosen:
                 mixed = random.permutation(len(captions))
                 texts += [captions[mixed[number % len(captions)]] for number in range(POSITIVES)]
@@ -193,13 +213,15 @@ def batches(sources: Sequence[Pictures], shares: Sequence[int], form: Form) -> I
             torch.cat(concepts),
             torch.tensor(texts).view(-1, POSITIVES),
             torch.cat(taught).float() if taught else None,
+            torch.cat(shown) if shown else None,
         )
 
 
 def train(sources: Sequence[Pictures], shares: Sequence[int], texts: Tensor, form: Form) -> CaptionNetwork:
     """The moving average of a network's weights after training; `texts` [T, F] are the features of all texts."""
     torch.manual_seed(form.seed if form.start is None else form.start)
-    network = CaptionNetwork(Statistics.of(sources, texts), blocks=form.blocks)
+    predicts = form.guide.size if form.guide is not None and form.guide.prediction else 0
+    network = CaptionNetwork(Statistics.of(sources, texts), blocks=form.blocks, predicts=predicts)
     torch.manual_seed(7000 + form.seed)
     matrices = [weight for weight in network.parameters() if weight.ndim > 1]
     vectors = [weight for weight in network.parameters() if weight.ndim < 2]
@@ -241,7 +263,9 @@ def loss_of(network: CaptionNetwork, batch: Batch, texts: Tensor, form: Form, st
         )
         right = torch.eye(len(tokens))
     with torch.autocast("cpu", torch.bfloat16):
-        seen, said = network.embed_pictures(tokens, concepts), network.embed_texts(features)
+        hidden = network.see(tokens, concepts)
+        seen, said = network.finish(hidden), network.embed_texts(features)
+        predicted = None if network.predicted is None else network.predicted(hidden)
     logits = network.log_scale.exp() * (seen @ said.T)
     if form.loss == "sigmoid":
         losses = -functional.logsigmoid((2 * right - 1) * (logits + network.bias))
@@ -249,18 +273,21 @@ def loss_of(network: CaptionNetwork, batch: Batch, texts: Tensor, form: Form, st
         return ((losses * right).sum() / right.sum() + wrong) / 2
     targets = [right / right.sum(1, keepdim=True), (right / right.sum(0, keepdim=True).clamp(min=1)).T]
     if form.teachers is not None and batch.taught is not None:
-        taught = batch.taught @ form.teachers.texts[different].float().T
-        taught /= form.teachers.count * form.teacher_temperature
-        soft = [taught.softmax(1), taught.T.softmax(1)]
-        share = form.teacher_share
-        targets = [(1 - share) * own + share * of for own, of in zip(targets, soft, strict=True)]
+        soft = taught_targets(form.teachers, batch.taught, different, right, form.teacher_temperature)
+        targets = blended(targets, soft, form.teacher_share)
+    if form.guide is not None and form.guide.shared_texts and batch.shown is not None:
+        soft = shared_targets(right, batch.shown, form.guide.temperature)
+        targets = blended(targets, soft, form.guide.shared_texts)
     losses_of = [
         -(((1 - form.smoothing) * wanted + form.smoothing / wanted.shape[1]) * found.log_softmax(1))
         .sum(1)
         .mean()
         for wanted, found in zip(targets, (logits, logits.T), strict=True)
     ]
-    return (losses_of[0] + losses_of[1]) / 2
+    loss = (losses_of[0] + losses_of[1]) / 2
+    if form.guide is not None and batch.shown is not None:
+        loss = loss + guidance_loss(form.guide, batch.shown, seen, predicted)
+    return loss
 
 
 @torch.no_grad()

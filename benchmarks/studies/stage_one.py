@@ -30,13 +30,13 @@ from benchmarks.shared.caption_networks import (
     CaptionNetwork,
     Form,
     Pictures,
-    Teachers,
     averaged,
     recalls,
     scores,
     train,
 )
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
+from benchmarks.shared.picture_teachers import Teachers
 from benchmarks.shared.run_tokens import picture_tokens, text_features
 from jepa_retrieval.models.modules.predictor import Predictor
 from jepa_retrieval.models.registry import WEIGHTS

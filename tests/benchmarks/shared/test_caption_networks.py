@@ -9,12 +9,12 @@ from benchmarks.shared.caption_networks import (  # noqa: E402 - needs PyTorch
     Form,
     Pictures,
     Statistics,
-    Teachers,
     averaged,
     recalls,
     scores,
     train,
 )
+from benchmarks.shared.picture_teachers import Teachers  # noqa: E402
 
 COUNT = 48
 STEPS = 25
