@@ -15,18 +15,21 @@ import numpy as np
 from benchmarks.datasets.shapes import FutureSet
 from benchmarks.published.outcome import Figures, Outcome
 from benchmarks.shared.embedder import Embedder
-from benchmarks.shared.future_ranking import FutureRanking, train_ranking
 from benchmarks.shared.future_states import Moment, VideoStates, moments, read_videos
 from benchmarks.shared.future_ways import COPY, DYNAMICS, foresee
 from jepa_retrieval.models.cuts import distances
+from jepa_retrieval.models.runtime.dynamics import MAX_STEP
+from jepa_retrieval.models.runtime.future_ranking import NumpyRanking
 from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
+from jepa_retrieval.training.future_ranking import RankedVideo, train_ranking
 
 HORIZONS = (1.0, 2.0, 4.0, 10.0)  # seconds
-LEARNT_HORIZONS = (0.5, 1.0, 2.0, 4.0, 6.0, 10.0)  # that the ranking learns
+STEPS = 500  # of training a ranking
 SEEDS = 3
 OTHERS = 300  # windows of other videos that are candidates too
 DRAWS = 1000  # of test videos, for the intervals
-RANKING = "ranking of windows"
+RANKING = "ranking of windows"  # that of the dynamics
+ANEW = "ranking, trained anew"
 
 Score = Callable[[np.ndarray, int], np.ndarray]  # of candidates, for a moment: the higher, the likelier
 
@@ -46,9 +49,8 @@ def evaluate_windows(data: FutureSet, embedder: Embedder) -> Outcome:
     dynamics = open_dynamics(embedder.model)
     training = read_videos(data.training, embedder, dynamics)
     tests = read_videos(data.tests, embedder, dynamics)
-    learnt = {seconds: moments(training, seconds) for seconds in LEARNT_HORIZONS}
-    pairs = [(seconds, one) for seconds, found in learnt.items() for one in found]
-    rankings = [train_ranking(training, pairs, seed=seed) for seed in range(SEEDS)] if pairs else []
+    learnt = {seconds: moments(training, seconds) for seconds in HORIZONS}
+    rankings = _rankings(training)
     rows: dict[str, Figures] = {}
     counts = {"training videos": len(training), "test videos": len(tests)}
     for seconds in HORIZONS:
@@ -58,17 +60,32 @@ def evaluate_windows(data: FutureSet, embedder: Embedder) -> Outcome:
         counts[f"windows at {seconds:g} s"] = len(asked)
         states = foresee(dynamics, training, learnt[seconds], tests, asked, seconds)
         found = {name: [_by_state(tests, asked, foreseen)] for name, foreseen in states.items()}
-        found[RANKING] = [_by_ranking(tests, asked, ranking, seconds) for ranking in rankings]
+        if dynamics.ranking is not None:
+            found[RANKING] = [_by_ranking(tests, asked, dynamics.ranking, seconds)]
+        if rankings:
+            found[ANEW] = [_by_ranking(tests, asked, ranking, seconds) for ranking in rankings]
         for name, by_seed in found.items():
             rows[f"{seconds:g} s, {name}"] = _figures(by_seed, found[COPY][0], asked)
     key = f"2 s, {DYNAMICS}"
     notes = [
-        f"{RANKING}: means of {SEEDS} seeds, ± half the difference of the highest and the lowest recall.",
+        f"{RANKING}: that of the dynamics, by which `jepa anticipate` puts moments in order.",
+        f"{ANEW}: means of {SEEDS} seeds, ± half the difference of the highest and the lowest recall.",
         f"With other videos: {OTHERS} of their windows are candidates, too.",
         "from, to: 95% intervals of skill, and of recall among all other windows of the video.",
     ]
     value = float(rows[key]["skill"]) if key in rows else 0.0
     return Outcome(rows, f"skill, {key}", value, counts, notes)
+
+
+def _rankings(videos: Sequence[VideoStates]) -> list[NumpyRanking]:
+    """Rankings of several seeds."""
+    shown = [RankedVideo(video.states, video.times, video.firsts) for video in videos]
+    modules = [train_ranking(shown, steps=STEPS, max_ahead=MAX_STEP, seed=seed) for seed in range(SEEDS)]
+    return [
+        NumpyRanking({name: value.numpy() for name, value in module.state_dict().items()})
+        for module in modules
+        if module is not None
+    ]
 
 
 def _by_state(tests: Sequence[VideoStates], asked: Sequence[Moment], foreseen: np.ndarray) -> Found:
@@ -78,10 +95,11 @@ def _by_state(tests: Sequence[VideoStates], asked: Sequence[Moment], foreseen: n
 
 
 def _by_ranking(
-    tests: Sequence[VideoStates], asked: Sequence[Moment], ranking: FutureRanking, seconds: float
+    tests: Sequence[VideoStates], asked: Sequence[Moment], ranking: NumpyRanking, seconds: float
 ) -> Found:
     def score(candidates: np.ndarray, row: int) -> np.ndarray:
-        return ranking.scores(candidates, tests[asked[row].video], asked[row].present, seconds)
+        video, present = tests[asked[row].video], asked[row].present
+        return ranking(candidates, video.states[video.firsts[present] : present + 1], seconds)
 
     return _look(tests, asked, score)
 

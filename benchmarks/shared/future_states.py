@@ -14,7 +14,7 @@ from benchmarks.shared.cache import key_of
 from benchmarks.shared.embedder import Embedder
 from indexes.files import write_atomically
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.models.cuts import find_cuts
+from jepa_retrieval.models.cuts import firsts_of_shots
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.tasks.foreseeing.states import file_states
 
@@ -42,7 +42,9 @@ class Moment(NamedTuple):
 
 def read_videos(paths: Sequence[Path], embedder: Embedder, dynamics: DynamicsModel) -> list[VideoStates]:
     """The states of all videos that can be read, in order; the others are named in `embedder.unreadable`."""
-    folder = embedder.folder / "states" / key_of(dynamics.header.digest, RATE).hex()
+    projection = dynamics.projection
+    parts = (projection.mean.tobytes(), projection.scale.tobytes(), projection.basis.tobytes())
+    folder = embedder.folder / "states" / key_of(dynamics.header.fingerprint, *parts, RATE).hex()
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for done, path in enumerate(paths, start=1):
@@ -51,10 +53,7 @@ def read_videos(paths: Sequence[Path], embedder: Embedder, dynamics: DynamicsMod
         except UnreadableMediaError as error:
             embedder.unreadable[str(path)] = error.reason
             continue
-        cuts = find_cuts(states, unrelated=dynamics.calibration.unrelated).starts
-        firsts = np.zeros(len(states), int)
-        for cut in cuts:
-            firsts[cut:] = cut
+        firsts = firsts_of_shots(states, unrelated=dynamics.calibration.unrelated)
         found.append(VideoStates(states, times, firsts))
         embedder.on_progress("videos", done, len(paths))
     return found

@@ -51,3 +51,11 @@ def find_cuts(states: np.ndarray, *, unrelated: float) -> Cuts:
             starts.append(row)
             row += 1
     return Cuts(starts, flashes)
+
+
+def firsts_of_shots(states: np.ndarray, *, unrelated: float) -> np.ndarray:
+    """For each of a sequence of states, float [W, S], the row that begins its shot, int [W]; as `find_cuts`."""
+    firsts = np.zeros(len(states), int)
+    for cut in find_cuts(states, unrelated=unrelated).starts:
+        firsts[cut:] = cut
+    return firsts

@@ -3,7 +3,8 @@
 The targets are states of a frozen X-Encoder, so nothing keeps them from collapsing but that they are given. The loss
 is that of V-JEPA 2-AC (arXiv 2506.09985): the error of predictions from true states (teacher forcing), and of
 predictions that follow a predicted state (a rollout); here both for several horizons. The expected error is fitted to
-the median of the errors, and calibrated on held-out videos.
+the median of the errors, and calibrated on held-out videos. A prediction that is right on average tells no window
+from its neighbours: which window comes is learnt apart, by contrast (`future_ranking`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -23,14 +24,16 @@ from torch import Tensor
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config.dynamics import DynamicsConfig
 from jepa_retrieval.models.config.ranges import Share
-from jepa_retrieval.models.cuts import distances
+from jepa_retrieval.models.cuts import distances, firsts_of_shots
 from jepa_retrieval.models.dynamics_files import LEVELS, DynamicsCalibration, Projection
 from jepa_retrieval.models.modules.dynamics import Dynamics, distance
+from jepa_retrieval.models.modules.future_ranking import FutureRanking
 from jepa_retrieval.models.principal import principal_directions
 from jepa_retrieval.models.runtime.dynamics import MAX_STEP
 from jepa_retrieval.settings import Within
 from jepa_retrieval.training.config import BatchSize, Count, Interval, OptimConfig, Part
 from jepa_retrieval.training.data.state_sequences import Batch, SequenceSampler, Shot, shots_of
+from jepa_retrieval.training.future_ranking import RankedVideo, train_ranking
 from jepa_retrieval.training.optim import WeightAverage, build_optimizer, build_schedule
 from jepa_retrieval.training.progress import OnProgress, TrainProgress, ignore, seconds_left
 
@@ -68,6 +71,7 @@ class DynamicsSettings:
     width: Annotated[int, Within(8, 8192)] = 256
     context: Annotated[int, Within(2, 1024)] = 12
     dropout: Part = 0.1
+    ranking_steps: Annotated[int, Within(0, 1_000_000)] = 500  # of the ranking of windows; 0: without it
     optim: OptimConfig = field(
         default_factory=lambda: OptimConfig(
             learning_rate=1e-3, weight_decay=0.05, schedule="one-cycle", clip_norm=1.0, ema_decay=0.99
@@ -133,6 +137,9 @@ def train_dynamics(
     module.eval()
     calibration, skill = _calibrate(module, tests, settings, unrelated)
     logger.info("held out: skill %.3f on %d windows", skill, calibration.windows)
+    module.ranking = _ranking(kept, projection, unrelated, settings)
+    if module.ranking is not None:
+        config = replace(config, ranking_width=module.ranking.first.out_features)
     return TrainedDynamics(module, config, projection, calibration, skill)
 
 
@@ -165,6 +172,20 @@ def _shots(streams: Sequence[StateStream], projection: Projection, unrelated: fl
         for stream in streams
         for shot in shots_of(projection.states(stream.tokens), stream.times.mean(axis=1), unrelated)
     ]
+
+
+def _ranking(
+    streams: Sequence[StateStream], projection: Projection, unrelated: float, settings: DynamicsSettings
+) -> FutureRanking | None:
+    """The ranking of windows; None without steps, or if no shot is long enough."""
+    if not settings.ranking_steps:
+        return None
+    videos = []
+    for stream in streams:
+        states = projection.states(stream.tokens)
+        firsts = firsts_of_shots(states, unrelated=unrelated)
+        videos.append(RankedVideo(states, stream.times.mean(axis=1), firsts))
+    return train_ranking(videos, steps=settings.ranking_steps, max_ahead=MAX_STEP, seed=settings.seed)
 
 
 def _unrelated(streams: Sequence[StateStream], projection: Projection, random: np.random.Generator) -> float:

@@ -14,6 +14,8 @@ NORM_EPS = 1e-6
 MAX_LOG_ERROR = 6.0
 PLACE_SIZE = 4  # numbers that describe how a state lies to those before it
 PAIR_WIDTH = 16
+RANKING_LAGS = (0, 1, 2, 3, 5, 8, 11)  # states back that a candidate is compared with by the ranking
+RANKING_FEATURES = 4 * len(RANKING_LAGS) + 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class DynamicsConfig:
     key_width: Width = 64  # of the comparison of states whose weighted mean is approached
     context: Annotated[int, Within(2, 1024)] = 16  # states that a prediction sees
     dropout: Dropout = 0.1
+    ranking_width: Annotated[int, Within(0, 8192)] = 0  # of the ranking of candidates; 0: there is none
 
     def __post_init__(self) -> None:
         """Raise `ModelError` unless the width is a multiple of the number of heads."""
@@ -59,4 +62,9 @@ def weight_shapes(config: DynamicsConfig) -> dict[str, tuple[int, ...]]:
         shapes |= {f"{at}mlp.{part}_proj.weight": (config.mlp_width, width) for part in ("gate", "up")}
         shapes[f"{at}mlp.down_proj.weight"] = (width, config.mlp_width)
         shapes |= {f"{at}{part}_layernorm.weight": (width,) for part in ("input", "post_attention")}
+    if hidden := config.ranking_width:
+        layers = {"first": (RANKING_FEATURES, hidden), "second": (hidden, hidden), "last": (hidden, 1)}
+        shapes |= {f"ranking.{name}": (RANKING_FEATURES,) for name in ("mean", "scale")}
+        for name, (inputs, outputs) in layers.items():
+            shapes |= {f"ranking.{name}.weight": (outputs, inputs), f"ranking.{name}.bias": (outputs,)}
     return shapes

@@ -25,10 +25,14 @@ from jepa_retrieval.models.config.dynamics import (
     ROPE_THETA,
     DynamicsConfig,
 )
+from jepa_retrieval.models.modules.future_ranking import FutureRanking
 
 
 class Dynamics(nn.Module):
-    """Predicts, at each state of a sequence, the state at a stated time after it, and how far off that will be."""
+    """Predicts, at each state of a sequence, the state at a stated time after it, and how far off that will be.
+
+    The ranking of candidates, `ranking`, is trained apart; until then there is none.
+    """
 
     def __init__(self, config: DynamicsConfig) -> None:
         super().__init__()
@@ -59,6 +63,7 @@ class Dynamics(nn.Module):
         self.change = nn.Linear(config.width, config.state_size)
         self.share = nn.Linear(config.width, 1)  # of the way to the mean of the states so far
         self.error = nn.Linear(config.width, 1)
+        self.ranking: FutureRanking | None = None
         self._start_as_copy()
 
     def forward(self, states: Tensor, gaps: Tensor, ahead: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from jepa_retrieval.models.dynamics_files import DynamicsHeader, Projection, read_projection, read_weights
+from jepa_retrieval.models.runtime.future_ranking import NumpyRanking
 from jepa_retrieval.models.runtime.numpy_dynamics import NumpyDynamics
 
 BATCH = 64  # sequences in one call
@@ -36,8 +37,22 @@ class DynamicsModel:
         return read_projection(self.header)
 
     @cached_property
+    def _weights(self) -> dict[str, np.ndarray]:
+        return read_weights(self.header)
+
+    @cached_property
     def _network(self) -> NumpyDynamics:
-        return NumpyDynamics(self.header.config, read_weights(self.header))
+        return NumpyDynamics(self.header.config, self._weights)
+
+    @cached_property
+    def ranking(self) -> NumpyRanking | None:
+        """Ranks candidates for what comes; None if the file has none, as those of earlier versions."""
+        if not self.header.config.ranking_width:
+            return None
+        start = "ranking."
+        return NumpyRanking(
+            {name[len(start) :]: value for name, value in self._weights.items() if name.startswith(start)}
+        )
 
     def next_states(self, states: np.ndarray, times: np.ndarray) -> Foreseen:
         """What each state of a sequence but the first was predicted to be, from up to `context` states before it.

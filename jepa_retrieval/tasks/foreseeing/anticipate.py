@@ -1,13 +1,15 @@
 """Anticipate: what a video will show in a few seconds, and how sure that is.
 
 The predicted change of the state is added to the tokens of the last window; from there on, what was foreseen is
-treated as what was seen: the Predictor makes Ŝ_Y of it, which is compared with labels and clips and decoded.
+treated as what was seen: the Predictor makes Ŝ_Y of it, which is compared with labels and decoded. The clips of an
+index that resemble it are put in order by the dynamics' ranking: a state that is right on average lies between the
+windows that may come, so that the nearest to it is mostly one already seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,34 +19,34 @@ from indexes.records import MediaKind
 from jepa_retrieval.arguments import as_count
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.types import ReadReport
+from jepa_retrieval.models.cuts import firsts_of_shots
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
+from jepa_retrieval.tasks.foreseeing.coming_clips import coming_clips
 from jepa_retrieval.tasks.foreseeing.states import (
     DEFAULT_RATE,
     FileStates,
     file_states,
     window_seconds,
 )
-from jepa_retrieval.tasks.searching.moments import merge
 from jepa_retrieval.user_paths import user_path
 
 DEFAULT_HORIZONS = (1.0, 2.0, 4.0, 10.0)
 MAX_HORIZON = 3600.0  # seconds
 _MAX_AFTER_END = 1.0  # seconds; a header may state a little less than there is
-OVERFETCH = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ForeseenMoment:
-    """A moment of an index that resembles what was foreseen."""
+    """A moment of an index that may come."""
 
     path: str
     kind: MediaKind
     start: float | None  # seconds; None for images
     end: float | None
-    score: float  # cosine, -1 to 1
+    score: float  # cosine of its embedding and the foreseen one, -1 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Horizon:
 
     seconds: float  # after the last window that was seen
     labels: tuple[Scored, ...]  # nearest first; empty if none were given
-    moments: tuple[ForeseenMoment, ...]  # nearest first; empty without an index
+    moments: tuple[ForeseenMoment, ...]  # likeliest first; empty without an index
     text: str | None  # a sentence; None if the model has no Y-Decoder
     # 1 - the expected distance from what comes / the distance of unrelated windows, 0 to 1: 0 is no better than a
     # window of another video.
@@ -122,7 +124,7 @@ def anticipate(
             Horizon(
                 seconds,
                 tuple(scored),
-                () if index is None else _moments(index, embedding, top),
+                _moments(index, seen, dynamics, embeddings[[0, number + 1]], seconds, top),
                 None if sentences is None else sentences[number].text,
                 sure[number],
                 float(embedding @ embeddings[0]),
@@ -143,7 +145,7 @@ def _checked(horizons: Sequence[float]) -> list[float]:
 def _before(
     path: Path, model: Model, dynamics: DynamicsModel, at: float | None, rate: float
 ) -> tuple[FileStates, ReadReport]:
-    """The last states before `at`, as many as a prediction sees, and what is wrong with the file before."""
+    """The last states before `at`, as many of the same shot as a prediction sees, and what is wrong with the file."""
     from jepa_retrieval.media.extent import read_extent
     from jepa_retrieval.media.workers.calls import call_in_worker
 
@@ -162,7 +164,8 @@ def _before(
         path, model, dynamics.projection.states, rate=rate, start=start, end=end, report=report
     )
     report.warnings = report.warnings[:1]  # reading the last states finds the same damage again
-    return seen, report
+    first = int(firsts_of_shots(seen.states, unrelated=dynamics.calibration.unrelated)[-1])
+    return replace(seen, times=seen.times[first:], states=seen.states[first:]), report
 
 
 def _foreseen_tokens(
@@ -179,7 +182,15 @@ def _foreseen_tokens(
     return tokens, sure
 
 
-def _moments(index: Index, embedding: np.ndarray, top: int) -> tuple[ForeseenMoment, ...]:
-    hits = index.search(embedding[np.newaxis], k=top * OVERFETCH)[0]
-    merged = (candidate.moment(1, None) for candidate in merge(hits, top=top))
-    return tuple(ForeseenMoment(one.path, one.kind, one.start, one.end, one.score) for one in merged)
+def _moments(
+    index: Index | None,
+    seen: FileStates,
+    dynamics: DynamicsModel,
+    embeddings: np.ndarray,
+    seconds: float,
+    top: int,
+) -> tuple[ForeseenMoment, ...]:
+    if index is None:
+        return ()
+    clips = coming_clips(index, seen.states, dynamics, embeddings, seconds, top=top)
+    return tuple(ForeseenMoment(one.path, one.kind, one.start, one.end, one.score) for one in clips)

@@ -8,8 +8,9 @@ import pytest
 from benchmarks.datasets import unlabelled_videos
 from benchmarks.datasets.files import DataSetError
 from benchmarks.published import foreseen_windows
-from benchmarks.shared import future_ranking, future_ways
+from benchmarks.shared import future_ways
 from benchmarks.shared.future_states import Moment, VideoStates, moments
+from jepa_retrieval.training import future_ranking
 from tests.media_factory import make_video
 
 
@@ -41,14 +42,13 @@ def test_ridge_learns_a_steady_motion(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_ranking_finds_the_window_at_its_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(future_ranking, "STEPS", 80)
+    monkeypatch.setattr(foreseen_windows, "STEPS", 80)
+    monkeypatch.setattr(foreseen_windows, "SEEDS", 1)
+    monkeypatch.setattr(future_ranking, "SKIPS", (2, 4))
     training, video = [walk(seed) for seed in range(10)], walk(60)
-    pairs = [(seconds, one) for seconds in (1.0, 2.0) for one in moments(training, seconds)]
-    ranking = future_ranking.train_ranking(training, pairs, seed=0)
+    (ranking,) = foreseen_windows._rankings(training)
     asked = moments([video], 2.0)
-    found = foreseen_windows._look(
-        [video], asked, lambda candidates, row: ranking.scores(candidates, video, asked[row].present, 2.0)
-    )
+    found = foreseen_windows._by_ranking([video], asked, ranking, 2.0)
     copied = foreseen_windows._by_state(
         [video], asked, np.stack([video.states[one.present] for one in asked])
     )

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.config.dynamics import DynamicsConfig, weight_shapes
+from jepa_retrieval.models.config.dynamics import RANKING_FEATURES, DynamicsConfig, weight_shapes
 from jepa_retrieval.models.cuts import find_cuts
 from jepa_retrieval.models.dynamics_files import (
     LEVELS,
@@ -24,7 +24,9 @@ from jepa_retrieval.models.dynamics_files import (
     save_dynamics,
 )
 from jepa_retrieval.models.modules.dynamics import Dynamics
+from jepa_retrieval.models.modules.future_ranking import FutureRanking
 from jepa_retrieval.models.runtime.dynamics import DynamicsModel
+from jepa_retrieval.models.runtime.future_ranking import ranking_features
 from jepa_retrieval.models.runtime.numpy_dynamics import NumpyDynamics
 
 CONFIG = DynamicsConfig(token_size=9, state_size=6, width=32, heads=4, mlp_width=48, context=4)
@@ -103,6 +105,22 @@ def test_a_rollout_reaches_any_horizon_and_is_less_sure_the_farther(tmp_path: Pa
     states = np.random.default_rng(2).standard_normal((6, 6)).astype(np.float32)
     expected = [dynamics.ahead(states, np.arange(6) / 2, seconds)[1] for seconds in (5.0, 25.0, 95.0)]
     assert expected == sorted(expected) and expected[2] > 2 * expected[0]
+
+
+def test_a_file_holds_the_ranking_if_it_was_trained(tmp_path: Path) -> None:
+    assert DynamicsModel(read_header(saved(tmp_path / "without.safetensors"))).ranking is None
+    made, random = module(), np.random.default_rng(0)
+    made.ranking = FutureRanking(torch.zeros(RANKING_FEATURES), torch.ones(RANKING_FEATURES), width=8)
+    with_ranking = dataclasses.replace(CONFIG, ranking_width=8)
+    path = tmp_path / "with.safetensors"
+    projection = Projection(np.zeros(9, np.float32), np.ones(9, np.float32), np.eye(9, 6, dtype=np.float32))
+    save_dynamics(path, made, with_ranking, projection, CALIBRATION, fingerprint="f")
+    ranking = DynamicsModel(read_whole(path)).ranking
+    assert ranking is not None
+    candidates, seen = (random.standard_normal((count, 6)).astype(np.float32) for count in (5, 3))
+    with torch.no_grad():
+        expected = made.ranking.eval()(torch.from_numpy(ranking_features(candidates, seen, 2.0)))
+    np.testing.assert_allclose(ranking(candidates, seen, 2.0), expected.numpy(), atol=1e-2)  # half precision
 
 
 def test_states_and_back(tmp_path: Path) -> None:
