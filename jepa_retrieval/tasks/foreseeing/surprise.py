@@ -83,22 +83,36 @@ def score_states(states: np.ndarray, times: np.ndarray, dynamics: DynamicsModel)
         times: float [W, 2], start and end of each, seconds.
         dynamics: predicts.
     """
-    raw = np.full(len(states), np.nan, np.float32)
-    relative = raw.copy()
-    found = find_cuts(states, unrelated=dynamics.calibration.unrelated)
-    disturbed = np.zeros(len(states), bool)
-    disturbed[found.flashes] = True
-    bounds = [0, *found.starts, len(states)]
-    middles = times.mean(axis=1)
-    for first, last in itertools.pairwise(bounds):
-        rows = np.arange(first, last)[~disturbed[first:last]]
-        if len(rows) < 2:
-            continue
-        foreseen = dynamics.next_states(states[rows], middles[rows])
-        raw[rows[1:]] = distances(foreseen.states, states[rows[1:]])
-        floor = MIN_SPREAD * dynamics.calibration.neighbours
-        relative[rows[1:]] = raw[rows[1:]] / np.maximum(foreseen.expected, floor)
-    return Scores(raw, relative, found.starts, found.flashes)
+    return score_videos([(states, times)], dynamics)[0]
+
+
+def score_videos(videos: Sequence[tuple[np.ndarray, np.ndarray]], dynamics: DynamicsModel) -> list[Scores]:
+    """`score_states` of many videos, each its states and times, at once: that is faster than one by one."""
+    cuts = [find_cuts(states, unrelated=dynamics.calibration.unrelated) for states, _ in videos]
+    scores, shots = [], []
+    for number, (states, _) in enumerate(videos):
+        empty = np.full(len(states), np.nan, np.float32)
+        scores.append(Scores(empty, empty.copy(), cuts[number].starts, cuts[number].flashes))
+        shots += [(number, rows) for rows in _shots(len(states), cuts[number]) if len(rows) > 1]
+    sequences = [(videos[number][0][rows], videos[number][1][rows].mean(axis=1)) for number, rows in shots]
+    floor = MIN_SPREAD * dynamics.calibration.neighbours
+    for (number, rows), (states, _), foreseen in zip(
+        shots, sequences, dynamics.next_states_of(sequences), strict=True
+    ):
+        far = distances(foreseen.states, states[1:])
+        scores[number].raw[rows[1:]] = far
+        scores[number].relative[rows[1:]] = far / np.maximum(foreseen.expected, floor)
+    return scores
+
+
+def _shots(count: int, cuts: Cuts) -> list[np.ndarray]:
+    """The rows of each shot of a video of `count` states, without flashes."""
+    disturbed = np.zeros(count, bool)
+    disturbed[cuts.flashes] = True
+    return [
+        np.arange(first, last)[~disturbed[first:last]]
+        for first, last in itertools.pairwise([0, *cuts.starts, count])
+    ]
 
 
 def robust_z(values: np.ndarray) -> np.ndarray:
@@ -227,7 +241,7 @@ def surprise_of_index(
     """
     as_count("top", top)
     videos = stored_states(index, dynamics.projection.states, where=where)
-    scores = [score_states(video.states, video.times, dynamics) for video in videos]
+    scores = score_videos([(video.states, video.times) for video in videos], dynamics)
     everything = np.concatenate([one.relative for one in scores]) if scores else np.zeros(0, np.float32)
     z = robust_z(everything)
     found = _unusual(videos, scores, z, top, min_z)

@@ -94,6 +94,14 @@ def test_long_sequences_are_predicted_in_blocks_from_the_states_before_them(tmp_
     first = dynamics.next_states(states[:8], times[:8])
     np.testing.assert_allclose(first.states, whole.states[:7], atol=1e-4)
     assert dynamics.next_states(states[:1], times[:1]).states.shape == (0, 6)
+    # Many at once give what each gives alone.
+    lengths = (1, 5, 23, 9)
+    found = dynamics.next_states_of([(states[:count], times[:count]) for count in lengths])
+    for count, together in zip(lengths, found, strict=True):
+        alone = dynamics.next_states(states[:count], times[:count])
+        np.testing.assert_allclose(together.states, alone.states, atol=1e-5)
+        np.testing.assert_allclose(together.expected, alone.expected, rtol=1e-4)
+    assert [len(one.states) for one in dynamics.next_states_of([(states[:1], times[:1])])] == [0]
 
 
 def test_a_rollout_reaches_any_horizon_and_is_less_sure_the_farther(tmp_path: Path) -> None:
