@@ -6,6 +6,7 @@ is compared is every window of one video of each kind.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import shutil
@@ -28,6 +29,8 @@ DecoderName = Literal["pyav", "nvdec"]
 IMAGE_SIZE = 256
 RATE = 25  # frames per second of the videos
 NEEDED = ("av", "torchcodec.decoders")
+# NVDEC is the driver's libnvcuvid; TorchCodec looks for FFmpeg's libraries of any of these versions.
+LIBRARIES = ("libcuda.so.1", "libnvcuvid.so.1", *(f"libavcodec.so.{version}" for version in (62, 61, 60, 59)))
 
 # Name: encoder, options of it, width, height, rotation in degrees
 KINDS: dict[str, tuple[str, dict[str, str], int, int, int]] = {
@@ -39,6 +42,7 @@ KINDS: dict[str, tuple[str, dict[str, str], int, int, int]] = {
 
 def run(facts: Facts) -> None:
     """Equality of each kind, then frames a second of many copies of the first."""
+    facts.say(libraries={name: _loaded(name) for name in LIBRARIES})
     for name in NEEDED:
         try:
             importlib.import_module(name)
@@ -65,6 +69,14 @@ def run(facts: Facts) -> None:
             except Exception as error:
                 facts.say("equality", kind, failed=reason(error))
         _speed(facts, pool, Path(folder))
+
+
+def _loaded(name: str) -> str:
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        return str(error)
+    return "is there"
 
 
 def _write(path: Path, kind: str, *, seconds: int, shrink: int) -> Path:

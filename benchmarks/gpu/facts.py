@@ -23,6 +23,8 @@ class Facts:
     path: Path
     device: str = "cuda"
     smoke: bool = False  # everything tiny
+    kinds: tuple[str, ...] = ()  # of index that are measured; none: all
+    vectors: tuple[int, ...] = ()  # how many are searched; none: a million, and ten
     until: float = float("inf")  # time.monotonic() at which the section should have ended
     content: dict[str, Any] = field(default_factory=dict)
 

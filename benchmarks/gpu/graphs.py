@@ -119,7 +119,7 @@ def _try(
             case.part,
             title,
             relative_error=float(np.linalg.norm(found - exact) / np.linalg.norm(exact)),
-            one_minus_lowest_cosine=float(1 - _cosines(found, exact).min()),
+            one_minus_lowest_cosine=float(1 - cosines(found, exact).min()),
             first_seconds=first,
             call_ms=1000 * (time.perf_counter() - began),
             layers_are_compiled=graph.is_compiled,
@@ -131,7 +131,8 @@ def _try(
         torch.cuda.empty_cache()
 
 
-def _cosines(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+def cosines(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Cosine of each row of the last axis with the other's."""
     found, exact = found.astype(np.float64), exact.astype(np.float64)
     product: np.ndarray = (found * exact).sum(axis=-1)
     lengths: np.ndarray = np.linalg.norm(found, axis=-1) * np.linalg.norm(exact, axis=-1)

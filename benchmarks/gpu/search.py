@@ -1,8 +1,9 @@
 """The product's kinds of GPU index, at a million and ten million vectors of 512 numbers; its CPU kind beside them.
 
 Vectors are made: Gaussian in 128 directions of decreasing strength and noise in all, of unit length, which is as
-spread as a model's embeddings are; queries lie off them as texts do. Truth is PyTorch's exact search in float32.
-Without FAISS for CUDA only that exact search is measured.
+spread as a model's embeddings are; queries lie off them as texts do. Truth is PyTorch's exact search. Each kind is
+searched as the product does, its candidates ranked by the full vectors in the host's memory, and then by itself.
+Without FAISS for CUDA only the exact search is measured.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,12 @@ from torch import Tensor
 from benchmarks.gpu.facts import Facts, reason
 from benchmarks.gpu.timing import seconds_of
 from indexes.vectors.ann_index import AnnIndex
-from indexes.vectors.gpu import backend
-from indexes.vectors.gpu.backend import Gpu
-from indexes.vectors.gpu.index import GpuIndex
+from indexes.vectors.gpu import backend, resident
 from indexes.vectors.gpu.kinds import GPU_KINDS
+from indexes.vectors.gpu.settings import GpuSettings
 from indexes.vectors.kinds import KINDS
 from indexes.vectors.reduce import principal_axes
+from indexes.vectors.search import VectorSearch
 
 SIZE, TOP, QUERIES = 512, 10, 10_000
 BLOCK = 500_000
@@ -36,7 +38,7 @@ Search = Callable[
 
 def run(facts: Facts) -> None:
     """PyTorch first, which is always there, then FAISS kind by kind."""
-    counts = [20_000] if facts.smoke else [1_000_000, 10_000_000]
+    counts = facts.vectors or ((20_000,) if facts.smoke else (1_000_000, 10_000_000))
     faiss = _faiss(facts)
     for count in counts:
         name = f"{count:,}"
@@ -132,57 +134,89 @@ def _faiss(facts: Facts) -> Any:
     except (ImportError, OSError) as error:
         facts.not_run("FAISS", reason(error))
         return None
-    if not _on_gpu(facts):
+    if not _on_gpu():
         facts.not_run("FAISS on the GPU", "this FAISS has no CUDA, or sees no card")
     facts.say(faiss=faiss.__version__, options=str(faiss.get_compile_options()).strip())
     return faiss
 
 
-def _on_gpu(facts: Facts) -> bool:
-    return facts.device == "cuda" and bool(backend.find_gpus())
+def _on_gpu() -> bool:
+    return bool(backend.find_gpus())
 
 
 def _kinds(facts: Facts, count: int) -> list[str]:
-    kinds = list(GPU_KINDS) if _on_gpu(facts) else []
+    kinds = list(GPU_KINDS) if _on_gpu() else []
     if "gpu-cagra" in kinds and not backend.has_cagra():
         kinds.remove("gpu-cagra")
         facts.not_run(f"{count:,} gpu-cagra", "this FAISS has no cuVS")
-    return [*kinds, "ivf-sq8"] if count <= 1_000_000 else kinds
+    kinds = [*kinds, "ivf-sq8"] if count <= 1_000_000 else kinds
+    return [kind for kind in kinds if not facts.kinds or kind in facts.kinds]
 
 
-def _on_card(title: str, vectors: np.ndarray) -> tuple[Search, Callable[[int], None]]:
-    index = GpuIndex.build(GPU_KINDS[title], vectors, [Gpu(0, float("inf"))])
+def _measure(facts: Facts, name: str, title: str, data: Data) -> None:
+    on_card = title in GPU_KINDS
+    kind = (GPU_KINDS if on_card else KINDS)[title]
+    facts.say(name, title, candidates=kind.candidates)
+    try:
+        search, set_effort = (_on_card if on_card else _on_cpu)(facts, name, title, data)
+        for effort in (16, 64, 128) if "ivf" in title else (0,):
+            if effort:
+                set_effort(effort)
+            key = f"probes {effort}" if effort else "all"
+            rows = search(data.queries[:1000], kind.candidates)
+            facts.say(name, title, key, recall_at_10=data.recall(data.exact_scores(rows)))
+            _say_rates(facts, (name, title, key), data, lambda asked: search(asked, kind.candidates), on_card)
+    finally:
+        resident.RESIDENT.forget(Path(name) / title)
+
+
+def _free_bytes(facts: Facts) -> int:
+    return torch.cuda.mem_get_info()[0] if facts.device == "cuda" else 0
+
+
+def _on_card(facts: Facts, name: str, title: str, data: Data) -> tuple[Search, Callable[[int], None]]:
+    """The index on the card, after it was searched through the product's interface."""
+    vectors, rows = data.on_host, np.arange(len(data.on_host))
+    free, began = _free_bytes(facts), time.perf_counter()
+    settings = GpuSettings(Path(name) / title, len(vectors), device="cuda", kind=title)
+    index = resident.RESIDENT.get(settings, vectors, None, 0, comparisons=0)
+    if index is None:
+        raise RuntimeError("the GPU refused; the warning above says why")
+    whole = VectorSearch(vectors, gpu=settings)
+    scores = whole.search(data.queries[:1000], TOP, rows)[0]  # CAGRA makes its graph at the first search
+    facts.say(
+        name,
+        title,
+        seconds_to_first_results=time.perf_counter() - began,
+        memory_gb=(free - _free_bytes(facts)) / 1e9,
+    )
+    facts.say(name, title, "product", kind=whole.load_faiss().kind, recall_at_10=data.recall(scores))
+    _say_rates(facts, (name, title, "product"), data, lambda asked: whole.search(asked, TOP, rows), True)
+    hundred = seconds_of(
+        lambda: whole.search(data.queries[:1000], 100, rows), data.device, repeats=1, warm_up=1
+    )
+    facts.say(name, title, "product", queries_per_second_batch_1000_of_100_hits=1000 / hundred)
     return index.search, index.set_probes
 
 
-def _on_cpu(title: str, vectors: np.ndarray) -> tuple[Search, Callable[[int], None]]:
+def _on_cpu(facts: Facts, name: str, title: str, data: Data) -> tuple[Search, Callable[[int], None]]:
+    vectors, began = data.on_host, time.perf_counter()
     ann = AnnIndex.train(KINDS[title], vectors, principal_axes(vectors))
     ann.add(vectors)
+    facts.say(name, title, build_seconds=time.perf_counter() - began)
     efforts = [1]
     return lambda queries, count: ann.search(queries, count, efforts[-1]), efforts.append
 
 
-def _measure(facts: Facts, name: str, title: str, data: Data) -> None:
-    on_card, vectors = title in GPU_KINDS, data.on_host
-    candidates = GPU_KINDS[title].candidates if on_card else KINDS[title].candidates
-    free = torch.cuda.mem_get_info()[0] if on_card else 0
-    began = time.perf_counter()
-    search, set_effort = (_on_card if on_card else _on_cpu)(title, vectors)
-    facts.say(name, title, build_seconds=time.perf_counter() - began, candidates=candidates)
-    if on_card:
-        facts.say(name, title, memory_gb=(free - torch.cuda.mem_get_info()[0]) / 1e9)
-    for effort in (16, 64, 128) if "ivf" in title else (0,):
-        if effort:
-            set_effort(effort)
-        key = f"probes {effort}" if effort else "all"
-        rows = search(data.queries[:1000], candidates)
-        facts.say(name, title, key, recall_at_10=data.recall(data.exact_scores(rows)))
-        for batch in (1, len(data.queries) if on_card else 1000):
-            asked = data.queries[:batch]
-            spent = seconds_of(
-                lambda asked=asked: search(asked, candidates),  # type: ignore[misc]
-                data.device,
-                repeats=10 if batch == 1 else 1,
-                warm_up=1,
-            )
-            facts.say(name, title, key, **{f"queries_per_second_batch_{batch}": batch / spent})
+def _say_rates(
+    facts: Facts, keys: tuple[str, ...], data: Data, work: Callable[[np.ndarray], object], many: bool
+) -> None:
+    for batch in (1, len(data.queries) if many else min(1000, len(data.queries))):
+        asked = data.queries[:batch]
+        spent = seconds_of(
+            lambda asked=asked: work(asked),  # type: ignore[misc]
+            data.device,
+            repeats=10 if batch == 1 else 1,
+            warm_up=1,
+        )
+        facts.say(*keys, **{f"queries_per_second_batch_{batch}": batch / spent})

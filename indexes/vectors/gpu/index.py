@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 _BLOCK = 65_536
 MAX_RESULTS = 2_048  # that FAISS gives for a query on a GPU
 _QUERIES_AT_ONCE = 4_096
-# Lists that are probed where nobody measured how many the recall needs: one in so many, and at least so many.
-_PROBED_SHARE, _MIN_PROBED = 64, 64
+_PROBED = 64  # lists, until `tune_probes` has measured how many the recall needs
 
 
 class GpuIndex:
@@ -73,6 +72,11 @@ class GpuIndex:
     def rows(self) -> int:
         """How many embeddings it holds."""
         return sum(len(shard.numbers) for shard in self._shards)
+
+    @property
+    def most_probes(self) -> int:
+        """How many lists a search can look into; only for kinds with lists."""
+        return min(MAX_RESULTS, *(_inner(shard.index).nlist for shard in self._shards))
 
     def set_probes(self, probes: int) -> None:
         """Have searches look into so many lists; only for kinds with lists."""
@@ -117,7 +121,8 @@ class _Shard:
             for begin in range(0, len(queries), _QUERIES_AT_ONCE)
         ]
         found: np.ndarray = np.concatenate(parts) if parts else np.empty((0, count), np.int64)
-        return np.where(found < 0, -1, self.numbers[found]) if len(self.numbers) else np.full_like(found, -1)
+        is_row = (found >= 0) & (found < len(self.numbers))
+        return np.where(is_row, np.append(self.numbers, -1)[np.where(is_row, found, -1)], -1)
 
 
 def _empty(kind: GpuKind, embeddings: Embeddings, axes: np.ndarray | None, gpu: int) -> Any:
@@ -136,12 +141,16 @@ def _empty(kind: GpuKind, embeddings: Embeddings, axes: np.ndarray | None, gpu: 
     sample = embeddings[evenly_spaced_rows(len(embeddings), TRAINING_CLIPS_PER_LIST * lists)]
     inner.train(np.ascontiguousarray(sample.astype(np.float32) @ axes.T))
     index = with_projection(axes, inner)
-    _set_probes(index, max(_MIN_PROBED, lists // _PROBED_SHARE))
+    _set_probes(index, _PROBED)
     return index
 
 
+def _inner(index: Any) -> Any:
+    return import_faiss().downcast_index(index.index)
+
+
 def _set_probes(index: Any, probes: int) -> None:
-    inner = import_faiss().downcast_index(index.index)
+    inner = _inner(index)
     inner.nprobe = min(probes, inner.nlist, MAX_RESULTS)
 
 
@@ -150,18 +159,18 @@ class _Cagra:
 
     def __init__(self, axes: np.ndarray, gpu: int) -> None:
         self._axes, self._gpu = axes, gpu
-        self._vectors = np.empty((0, len(axes)), np.float32)
+        self._blocks: list[np.ndarray] = []
         self._graph: Any = None
 
     def add(self, vectors: np.ndarray) -> None:
         """Float32 [n, E]."""
-        self._vectors = np.concatenate([self._vectors, vectors @ self._axes.T])
+        self._blocks.append(vectors @ self._axes.T)
         self._graph = None
 
     def search(self, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores and rows [Q, count]."""
         if self._graph is None:
             self._graph = backend.cagra_index(len(self._axes), self._gpu)
-            self._graph.train(self._vectors)
-        found: tuple[np.ndarray, np.ndarray] = self._graph.search(queries @ self._axes.T, count)
-        return found
+            self._blocks = [np.concatenate(self._blocks)]
+            self._graph.train(self._blocks[0])
+        return backend.search_cagra(self._graph, queries @ self._axes.T, count)

@@ -13,6 +13,7 @@ from indexes.vectors.gpu import backend
 from indexes.vectors.gpu.backend import Gpu
 from indexes.vectors.gpu.index import GpuIndex
 from indexes.vectors.gpu.kinds import GPU_KINDS, GpuKind, choose_gpu_kind
+from indexes.vectors.gpu.probes import tune_probes
 from indexes.vectors.gpu.settings import GpuSettings
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,10 @@ class ResidentIndexes:
         logger.info("uploading %s vectors as %s", f"{settings.rows:,}", kind.name)
         if ann is not None and len(gpus) == 1 and _is_copy(ann, kind):
             return GpuIndex.copy(kind, ann, effort, gpus[0])
-        return GpuIndex.build(kind, embeddings[: settings.rows], gpus)
+        built = GpuIndex.build(kind, embeddings[: settings.rows], gpus)
+        if kind.has_lists:
+            tune_probes(built, embeddings[: settings.rows])
+        return built
 
     def _refuse(self, file: Path, why: str) -> None:
         """Search on the CPU from now on, and say so once."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,7 +73,7 @@ class TorchCodecSource:
         decoders: Any = _import("torchcodec.decoders")
         options = {"dimension_order": "NHWC", "num_ffmpeg_threads": 0, "device": device}
         if device.startswith("cuda"):
-            with decoders.set_cuda_backend("nvdec"):  # the other one, FFmpeg's, does not turn rotated video
+            with _nvdec(decoders):
                 self._decoder = decoders.VideoDecoder(str(path), **options)
         else:
             self._decoder = decoders.VideoDecoder(str(path), **options)
@@ -86,6 +87,17 @@ class TorchCodecSource:
         # a little later than the frame begins, so that rounding does not lead to the one before
         batch = self._decoder.get_frames_played_at((times + 2e-4).tolist())
         return batch.pts_seconds.double().cpu().numpy(), batch.data
+
+
+@contextmanager
+def _nvdec(decoders: Any) -> Iterator[None]:
+    """Decoders that are made inside use NVDEC itself; FFmpeg's way to it does not turn rotated video upright."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(decoders.set_cuda_backend("nvdec"))
+        except ValueError:
+            stack.enter_context(decoders.set_cuda_backend("beta"))  # its name before version 0.12
+        yield
 
 
 class _TorchCodecArrays:

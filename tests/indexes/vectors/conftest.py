@@ -47,6 +47,10 @@ def play_gpus(monkeypatch):
         monkeypatch.setattr(backend, "flat_index", flat)
         monkeypatch.setattr(backend, "copied_to_gpu", copied)
         monkeypatch.setattr(backend, "cagra_index", lambda size, gpu: Graph(size))
+        monkeypatch.setattr(backend, "has_cagra", lambda: True)
+        monkeypatch.setattr(
+            backend, "search_cagra", lambda graph, queries, count: graph.search(queries, count)
+        )
         monkeypatch.setattr(resident, "RESIDENT", resident.ResidentIndexes())
 
     return play

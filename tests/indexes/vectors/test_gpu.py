@@ -15,6 +15,7 @@ from indexes.vectors.gpu import backend, resident
 from indexes.vectors.gpu.backend import Gpu
 from indexes.vectors.gpu.index import GpuIndex
 from indexes.vectors.gpu.kinds import GPU_KINDS, choose_gpu_kind, pq_bytes
+from indexes.vectors.gpu.probes import tune_probes
 
 pytestmark = pytest.mark.long
 
@@ -97,6 +98,21 @@ def test_every_kind_finds_the_best_on_one_and_several_gpus(vectors, queries, pla
     found = index.search(queries, 4 * kind.candidates)
     scores = rank_rows(vectors, queries, found, 10)[0]
     assert np.mean(scores >= best_scores(vectors, queries)[:, -1:] - 1e-6) > 0.95
+
+
+def test_as_many_lists_are_probed_as_the_recall_needs(vectors, queries, fill, play_gpus):
+    play_gpus()
+    # In all directions alike, so that neighbours are spread over many lists; then in few, where one list has them.
+    spread = np.random.default_rng(0).standard_normal((4000, SIZE))
+    spread = (spread / np.linalg.norm(spread, axis=1, keepdims=True)).astype(np.float16)
+    probes = []
+    for some in (spread, np.repeat(vectors[:200], 20, axis=0)):
+        index = GpuIndex.build(GPU_KINDS["gpu-ivf-flat"], some, [Gpu(0, np.inf)])
+        index.set_probes(1)
+        probes.append(tune_probes(index, some))
+        found = rank_rows(some, queries, index.search(queries, 40), 10)[0]
+        assert np.mean(found >= best_scores(some, queries)[:, -1:] - 1e-3) > 0.93
+    assert probes[0] > probes[1] == 16
 
 
 @pytest.mark.parametrize(

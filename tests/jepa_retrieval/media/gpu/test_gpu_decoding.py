@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jepa_retrieval.media.frame_fit import Fit
 from jepa_retrieval.media.gpu import reading
 from jepa_retrieval.media.gpu.reading import check_gpu_decoder
 from jepa_retrieval.media.types import Decoded, Event, GpuWindow
+from jepa_retrieval.media.video.frame_sources import TorchCodecSource
 from tests.media_factory import make_picture, make_video
 from tests.stand_in_torchcodec import VideoDecoder, install
 
@@ -205,3 +207,21 @@ def test_the_check_before_a_run(stand_in: type[VideoDecoder], monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "torchcodec.decoders", None)
     with pytest.raises(MediaError, match="the decoder torchcodec is not installed: pip install torchcodec"):
         check_gpu_decoder("cuda")
+
+
+def test_torchcodec_before_version_0_12_has_another_name_for_nvdec(
+    stand_in: type[VideoDecoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+
+    @contextmanager
+    def set_cuda_backend(backend: str) -> Iterator[None]:
+        if backend not in ("ffmpeg", "beta"):
+            raise ValueError(f"Invalid CUDA backend ({backend}).")
+        chosen.append(backend)
+        yield
+
+    monkeypatch.setattr(sys.modules["torchcodec.decoders"], "set_cuda_backend", set_cuda_backend)
+    path = make_video(tmp_path / "video.mp4")
+    TorchCodecSource(path, device="cuda")
+    assert chosen == ["beta"] and stand_in.devices == ["cuda"]
