@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ def s3_server() -> Iterator[S3Server]:
             return _error(start_response, "403 Forbidden", "AccessDenied")
         return application(environ, start_response)
 
+    # Its handler writes to the standard error of the test that the server was started in, which is closed later.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = serving.make_server("127.0.0.1", 0, answer, threaded=True)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()

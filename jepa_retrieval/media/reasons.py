@@ -47,7 +47,8 @@ _OS_REASONS = {
 def os_reason(error: OSError) -> str:
     """The reason for an error of the operating system."""
     known = _OS_REASONS.get(error.errno or 0)
-    return known or (error.strerror or type(error).__name__).strip().lower()
+    text = (error.strerror or type(error).__name__).strip()
+    return known or text[:1].lower() + text[1:]  # variables that it names keep their spelling
 
 
 def check_regular_file(path: Path) -> opening.Status:

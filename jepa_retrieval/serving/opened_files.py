@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.reasons import os_reason
 from jepa_retrieval.media.sources import remote
 from jepa_retrieval.media.sources.opening import Place, place_in_shard
 from jepa_retrieval.serving.problems import ProblemError
@@ -58,7 +59,7 @@ def open_readable(path: Path) -> OpenedFile:
     except FileNotFoundError:
         raise ProblemError(404, "the file is not there any more") from None
     except OSError as error:
-        raise ProblemError(404, f"the file cannot be read: {(error.strerror or 'unknown').lower()}") from None
+        raise ProblemError(404, f"the file cannot be read: {os_reason(error)}") from None
 
 
 class _LocalFile:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from jepa_retrieval.media.workers import single
 from tests.cli.conftest import Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
+from tests.s3_server import S3Server
 
 
 def test_the_clip_that_shows_the_change_comes_first(jepa: Jepa) -> None:
@@ -28,6 +30,16 @@ def test_candidates_as_lines(jepa: Jepa) -> None:
     line = jepa("explain", "--before", cat, "--after", cat, cat).out.rstrip("\n").split("\t")
     assert (line[0], line[2:]) == ("1", ["1.000", "-", str(cat)])
     assert float(line[1]) > 0.99
+
+
+def test_files_in_a_store_are_called_by_their_addresses(jepa: Jepa, s3: S3Server) -> None:
+    s3.client.upload_file(str(photograph("chelsea.png")), "media", "cat.png")
+    cat = "s3://media/cat.png"
+    single._close()  # a worker that was started before the server knows nothing of it
+    done = jepa("explain", "--before", cat, "--after", cat, cat, "--json")
+    assert done.status == 0, done.err
+    document = json.loads(done.out)
+    assert [document["before"], document["after"], document["candidates"][0]["path"]] == [cat] * 3
 
 
 def test_a_candidate_that_cannot_be_read_is_named_and_the_rest_is_ranked(jepa: Jepa, tmp_path: Path) -> None:

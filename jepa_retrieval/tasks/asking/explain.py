@@ -100,7 +100,7 @@ def explain(
     ranked = [
         Explained(
             rank,
-            str(read[row].path),
+            url_of(read[row].path),
             read[row].start,
             read[row].end,
             float(scores[row]),
@@ -110,7 +110,7 @@ def explain(
     ]
     elapsed = (time.perf_counter() - began) * 1000
     return Explanation(
-        str(before), str(after), model.name, elapsed, tuple(ranked), tuple(failed), tuple(partial)
+        url_of(before), url_of(after), model.name, elapsed, tuple(ranked), tuple(failed), tuple(partial)
     )
 
 

@@ -6,7 +6,7 @@ import os
 import av.error
 import pytest
 
-from jepa_retrieval.media.reasons import NO_FRAME, NOT_MEDIA, library_reason
+from jepa_retrieval.media.reasons import NO_FRAME, NOT_MEDIA, library_reason, os_reason
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,18 @@ from jepa_retrieval.media.reasons import NO_FRAME, NOT_MEDIA, library_reason
 )
 def test_reasons(error: Exception, reason: str) -> None:
     assert library_reason(error) == reason
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EHOSTUNREACH, "Set $AWS_PROFILE"), "set $AWS_PROFILE"),
+        (
+            OSError(errno.EBADMSG, "its shard is cut off after member B.JPG"),
+            "its shard is cut off after member B.JPG",
+        ),
+        (FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "no such file or folder"),
+    ],
+)
+def test_names_keep_their_spelling(error: OSError, reason: str) -> None:
+    assert os_reason(error) == reason
