@@ -14,6 +14,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import NOT_MEDIA, NOT_SOUND, check_regular_file, library_reason
 from jepa_retrieval.media.sources.opening import open_binary, open_ranges
 from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES
+from jepa_retrieval.media.video.appended import appended_picture
 from jepa_retrieval.media.video.container import Video
 from jepa_retrieval.media.video.formats import FILE_FORMATS, FILE_PROTOCOLS
 from jepa_retrieval.source_paths import is_ordinary, is_remote
@@ -87,6 +88,10 @@ def libav_source(path: Path) -> Any:
 
 def _open(path: Path) -> tuple[InputContainer, SeekableFile | None]:
     try:
+        if (at := appended_picture(path)) is not None:
+            raise UnreadableMediaError(
+                path, f"a HEIF picture follows the video at byte {at:,}: cut it off there"
+            )
         source = libav_source(path)
         container = av.open(
             source,
