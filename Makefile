@@ -35,7 +35,7 @@ $(PEERS): $(INSTALLED)
 demo: $(INSTALLED)
 	$(BIN)/python -m cli.demo
 
-# Files keep the order of tests/conftest.py, the long ones first; pytest-xdist would begin with those of most tests.
+# Files keep the order of tests/conftest.py, long ones first; pytest-xdist would begin with the files that have most tests.
 # A worker that crashes is not replaced: pytest-xdist 3.8 may then wait for ever, with the reason untold.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0

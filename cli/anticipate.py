@@ -54,11 +54,11 @@ def anticipate(
     dynamics: DynamicsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Predict what a video shows some seconds ahead: a sentence, the nearest labels, moments, and how sure.
+    """Predict what a video shows some seconds ahead: a sentence, the nearest labels, the likeliest moments.
 
-    Lines have the horizon, how sure that is, and the sentence; then the labels, and with an index of the same model
-    the moments that most likely show it, each with its score. 0 is as sure as a guess, 1 is certain. If the
-    file is incomplete, a warning says what is missing, and the exit status is 1.
+    Lines have the horizon, the confidence (0: no better than a guess, 1: certain) and the sentence; then the labels,
+    and with an index of the same model the moments that most likely show it, each with its score. If the file is
+    incomplete, a warning says what is missing, and the exit status is 1.
 
     \b
     Examples:
