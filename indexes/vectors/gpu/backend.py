@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from indexes.vectors import import_faiss
+
+if TYPE_CHECKING:
+    import numpy as np  # not at import: `jepa --help` reads the kinds of GPU index, which import this module
 
 # FAISS's compute memory (1.5 GB by default) and what a search of many queries needs.
 RESERVED_BYTES = 2.5e9

@@ -121,8 +121,10 @@ class _Shard:
             for begin in range(0, len(queries), _QUERIES_AT_ONCE)
         ]
         found: np.ndarray = np.concatenate(parts) if parts else np.empty((0, count), np.int64)
-        is_row = (found >= 0) & (found < len(self.numbers))
-        return np.where(is_row, np.append(self.numbers, -1)[np.where(is_row, found, -1)], -1)
+        if not len(self.numbers):
+            return np.full_like(found, -1)
+        is_row = (found >= 0) & (found < len(self.numbers))  # CAGRA may fill up with numbers that are no rows
+        return np.where(is_row, self.numbers[np.where(is_row, found, 0)], -1)
 
 
 def _empty(kind: GpuKind, embeddings: Embeddings, axes: np.ndarray | None, gpu: int) -> Any:
