@@ -46,8 +46,8 @@ def chapters(
         typer.Option(
             "--in",
             metavar=",".join(_SENSES),
-            help="What titles are made from: pictures; what is said and written, if the index of the file's folder or "
-            "of the current one knows it.",
+            help="What titles are made from: pictures; what is said and written, if the index of the file's folder "
+            "or of the current one knows it.",
         ),
     ] = ",".join(_SENSES),
     model: ModelOption = None,
@@ -61,10 +61,10 @@ def chapters(
     """Divide a video into chapters where its meaning changes, and give each a title.
 
     Prints the start and title of each chapter, one per line, in the format that video sites accept. If an index knows
-    what is said or written in a chapter ('jepa index --speech', '--writing'), the title is one of its lines; otherwise
-    it describes the pictures. With --voice, titles are made from both, and a summary follows. With --json, a chapter
-    also has the first line that is said in it. If the file is incomplete, a warning says what is missing, and the exit
-    status is 1.
+    what is said or written in a chapter ('jepa index --speech', '--writing'), the title is one of its lines;
+    otherwise it describes the pictures. With --voice, titles are made from both, and a summary follows. With --json,
+    a chapter also has the first line that is said in it. If the file is incomplete, a warning says what is missing,
+    and the exit status is 1.
 
     \b
     Examples:

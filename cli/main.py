@@ -113,6 +113,7 @@ class _NoteHandler(logging.Handler):
 
 
 def _show_logs() -> None:
+    """Print what `SHOWN_LOGS` report, without --debug."""
     for name in SHOWN_LOGS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)

@@ -58,7 +58,8 @@ def serve(
         typer.Option(
             metavar="FOLDER",
             parser=parse_path,
-            help="Also show indexed files in FOLDER, or below s3://bucket/folder, outside of the indexed folder. Repeatable.",
+            help="Also show indexed files in FOLDER, or below s3://bucket/folder, outside of the indexed folder. "
+            "Repeatable.",
         ),
     ] = None,
     read_only: Annotated[

@@ -122,8 +122,12 @@ class Snapshot:
         first, last = (np.searchsorted(places["row"], rows[0], side) for side in ("left", "right"))
         clips, found = self.loaded.hits, []
         for begin, end, score in zip(first.tolist(), last.tolist(), scores[0].tolist(), strict=True):
+            if score <= 0:  # zeros stand for texts that mean nothing to the model
+                continue
             for _, sense, key, clip_id, line, lines in places[begin:end].tolist():
-                for position in clips.find(np.array([clip_id], np.int64)).tolist() if score > 0 else ():
+                for position in clips.find(
+                    np.array([clip_id], np.int64)
+                ).tolist():  # none for a clip that is gone
                     clip = clips.hit(position, score)
                     found.append(PassageHit(clip, PASSAGE_SENSES[sense], line, lines, key))
                 if len(found) == k:

@@ -47,9 +47,13 @@ def shared_data() -> Path:
 def plain_logging() -> None:
     """A test of the command line sets levels and handlers for its process: each test begins without them."""
     logging.getLogger().setLevel(logging.WARNING)
-    runtime = logging.getLogger("jepa_retrieval.models.runtime")
-    runtime.setLevel(logging.NOTSET)
-    runtime.propagate, runtime.handlers = True, []
+    for name in (
+        "jepa_retrieval.models.runtime",
+        "jepa_retrieval.serving.watching",
+    ):  # SHOWN_LOGS of cli.main
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate, logger.handlers = True, []
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
-"""Vectors of what is said and written, by which it is found in other words: `passages.json` and the files it names.
+"""Vectors of what is said and written, to find it in other words: `passages.json` and the files that it names.
 
 Each different text has one vector, and a table says in which lines of which clips the text is. Unlike the other files
-here these cannot be made again from the tables alone: who writes brings what turns texts into vectors.
+here, these cannot be rebuilt from the tables alone: the caller of `update` provides what turns texts into vectors.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ _BATCH = 1024  # passages that are encoded together
 _SAVED_AFTER = 16_384  # new vectors, so that a run that is killed goes on from there
 _COPIED_AT_ONCE = 65_536  # rows
 
-Encode = Callable[
-    [Sequence[str]], np.ndarray
-]  # texts to float32 [n, E]; zeros for a text that is never to be found
+# Texts to float32 [n, E]; zeros for a text that is never to be found.
+Encode = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,10 @@ class MediaFiles:
         return file
 
     def _elsewhere(self, commit: Commit, stated: Path) -> Path:
-        """A file in a store, of which this process is told that it is there.
+        """The path of a file in a store, after the store has said that it is there; errors as of `readable`.
 
-        The address of a web server has to be allowed: an index from somebody else could name one that only this
-        machine reaches.
+        The address of a web server has to be allowed by `--media`: an index from somebody else could name a server
+        that only this machine can reach.
         """
         root = commit.media_root.folder
         roots = [folder for folder in self._allowed if is_remote(folder)]

@@ -3,8 +3,8 @@
 The targets are states of a frozen X-Encoder, so nothing keeps them from collapsing but that they are given. The loss
 is that of V-JEPA 2-AC (arXiv 2506.09985): the error of predictions from true states (teacher forcing), and of
 predictions that follow a predicted state (a rollout); here both for several horizons. The expected error is fitted to
-the median of the errors, and calibrated on held-out videos. A prediction that is right on average tells no window
-from its neighbours: which window comes is learnt apart, by contrast (`future_ranking`).
+the median of the errors, and calibrated on held-out videos. A prediction that is right on average cannot distinguish
+a window from its neighbours: which window comes is learnt separately, by contrast (`future_ranking`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Train the ranking of windows: which of them comes next, told from the others of its video by InfoNCE."""
+"""Train the ranking of windows: to distinguish the one that comes next from the others of its video, by InfoNCE."""
 
 from __future__ import annotations
 

@@ -26,5 +26,5 @@ from cli.likelihood import notes_of_unlikely
         ),
     ],
 )
-def test_unlikely_moments_are_told(confidences: list[float | None], notes: list[str]) -> None:
+def test_unlikely_moments_are_reported(confidences: list[float | None], notes: list[str]) -> None:
     assert notes_of_unlikely(confidences) == notes

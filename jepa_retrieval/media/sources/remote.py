@@ -212,7 +212,7 @@ class RangeFile(SeekableFile):
         return data[:_BLOCK]
 
     def fetch(self, begin: int, end: int) -> bytes:
-        """A range of bytes, by one attempt; what the store raises is raised."""
+        """The bytes from `begin` up to `end`, by a single attempt; errors are those of the store's package."""
         data: bytes = self._system.cat_file(self._name, start=begin, end=end)
         self._count(len(data))
         if len(data) == self._size > end - begin:  # a web server that does not know ranges
@@ -224,7 +224,7 @@ class RangeFile(SeekableFile):
 
 
 def fetch(file: RemoteFile, begin: int, end: int) -> bytes:
-    """Bytes of a file, by one request; OSError if the store does not answer."""
+    """The bytes from `begin` up to `end`, by a request that is repeated if it fails; OSError if all attempts fail."""
     return patiently(lambda: RangeFile(file).fetch(begin, end))
 
 

@@ -23,7 +23,7 @@ _TAIL_BYTES = 1 << 13
 def bytes_without_sync(path: Path, *, on_tick: Callable[[], None] | None = None) -> tuple[int, int]:
     """The bytes of a transport stream that belong to no packet, and all its bytes.
 
-    A file in a store is not looked at, for it would be fetched once more: of one none is lost.
+    A file in a store is not looked at, since it would be fetched once more: it counts as whole, (0, 0).
 
     Raises:
         UnreadableMediaError: the file cannot be read.
@@ -40,10 +40,9 @@ def ends_within_packet(path: Path) -> bool:
         return False
     start, size = found
     syncs = data[start::size]
-    whole = len(data) - (start + size * (len(syncs) - 1)) >= min(
-        _SIZES
-    )  # what follows 188 bytes may be left out
-    return not whole and bool((syncs == _SYNC).all())
+    last = len(data) - (start + size * (len(syncs) - 1))  # bytes of it
+    # The time code or error correction after the 188 bytes may be missing.
+    return last < min(_SIZES) and bool((syncs == _SYNC).all())
 
 
 def _mapped(path: Path) -> np.ndarray:

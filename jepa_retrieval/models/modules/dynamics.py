@@ -31,7 +31,7 @@ from jepa_retrieval.models.modules.future_ranking import FutureRanking
 class Dynamics(nn.Module):
     """Predicts, at each state of a sequence, the state at a stated time after it, and how far off that will be.
 
-    The ranking of candidates, `ranking`, is trained apart; until then there is none.
+    The ranking of candidates, `ranking`, is trained separately afterwards; until then it is None.
     """
 
     def __init__(self, config: DynamicsConfig) -> None:

@@ -1,8 +1,8 @@
-"""Which state comes next? A small network that ranks candidates, in NumPy; `modules.future_ranking` is the same.
+"""Which state comes next? A small network that ranks candidates, in NumPy; in PyTorch it is `modules.future_ranking`.
 
-It sees how far a candidate lies from the last states, and how far these lie from each other: what follows is as far
-from the present as the time in between lets expect, and farther from what is past. What states show it does not see,
-so that it holds for any video.
+Its input is how far a candidate lies from the last states, and how far these lie from each other. What follows lies
+about as far from the present as the time in between makes likely, and farther from the past. The network does not see
+what states show, so it works for any video.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def ranking_features(candidates: np.ndarray, seen: np.ndarray, seconds: float) -
     to_mean = distances(candidates, recent.mean(axis=0))[:, np.newaxis]
     between = np.broadcast_to(distances(context, context[:1]), to_context.shape)
     far = np.concatenate([to_context, to_mean, between], axis=1)
-    told = np.broadcast_to(np.log([step, seconds]), (len(candidates), 2))
-    return np.concatenate([np.log(far + _NEAR), np.log(far / step + 0.1), told], axis=1).astype(np.float32)
+    same = np.broadcast_to(np.log([step, seconds]), (len(candidates), 2))  # for all candidates
+    return np.concatenate([np.log(far + _NEAR), np.log(far / step + 0.1), same], axis=1).astype(np.float32)
 
 
 class NumpyRanking:

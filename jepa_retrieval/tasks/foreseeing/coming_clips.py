@@ -9,8 +9,8 @@ from indexes.records import ClipHit
 from jepa_retrieval.models.runtime.dynamics import MAX_STEP, DynamicsModel
 from jepa_retrieval.tasks.searching.moments import Candidate, merge
 
-POOL = 256  # clips for each embedding that are ranked
-OVERFETCH = 2
+POOL = 256  # clips that are ranked, for each of the two embeddings
+OVERFETCH = 2  # clips that are fetched for each one asked for: some are joined
 
 
 def coming_clips(
@@ -30,15 +30,13 @@ def coming_clips(
     Args:
         index: where to look.
         seen: the states so far, float32 [L, S], of one shot.
-        dynamics: ranks.
+        dynamics: whose ranking is used.
         embeddings: of the last window and of what was foreseen, float32 [2, E], unit length.
-        seconds: the horizon.
-        top: at most so many; neighbours that score alike are one.
+        seconds: the horizon; the ranking looks at most `MAX_STEP` ahead.
+        top: maximum number of clips. Without a ranking, neighbouring clips with similar scores are joined first.
     """
     near = index.search(embeddings, k=POOL + OVERFETCH * top)
-    ranked = (
-        None if dynamics.ranking is None else _ranked(index, near, seen, dynamics, embeddings[1], seconds)
-    )
+    ranked = _ranked(index, near, seen, dynamics, embeddings[1], seconds)
     if ranked is None:
         return [_joined(candidate) for candidate in merge(near[1][: OVERFETCH * top], top=top)]
     return ranked[:top]
@@ -57,7 +55,7 @@ def _ranked(
     foreseen: np.ndarray,
     seconds: float,
 ) -> list[ClipHit] | None:
-    """The clips by the ranking; None if the index keeps no tokens of one."""
+    """The clips by the ranking; None if the dynamics have none, there are no clips, or one has no tokens."""
     hits = {hit.clip_id: hit for found in near for hit in found}
     ids = list(hits)
     if not ids or dynamics.ranking is None:

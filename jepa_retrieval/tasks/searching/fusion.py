@@ -111,7 +111,10 @@ def _find_words(
     null: NullDistribution,
     seen: float | None,
 ) -> list[WordsFound]:
-    """What is said and written, the likeliest first: with words of a query or, unless it has quotes, its meaning."""
+    """Lines with words of the query, and, unless it has quotes, lines with its meaning; the likeliest first.
+
+    `seen`: confidence of the best moment by pictures; None if pictures are not searched.
+    """
     k = max(MIN_CLIPS, CLIPS_PER_MOMENT * options.top)
     words = [found for sense in senses for found in _FINDERS[sense](index, wanted, k=k, where=options.where)]
     if null.passages is not None and not wanted.phrases:
@@ -128,6 +131,7 @@ def _find_words(
 
 
 def _is_same_line(one: WordsFound, other: WordsFound) -> bool:
+    # Not the start: that of a line found by its words is where the first of them is said.
     return (one.sense, one.clip.path, one.end) == (other.sense, other.clip.path, other.end)
 
 

@@ -1,4 +1,4 @@
-"""What is said and written in other words than those of a query: lines whose meaning is near to it."""
+"""Finds what is said and written in other words than those of a query: lines with a similar meaning."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ MEANING_OFFSET, MEANING_SLOPE = -5.6, 1.47
 MAX_OF_MEANING = 0.8
 MIN_OF_MEANING = 0.1  # lines that are less likely are left out beside pictures, ...
 MIN_WITHOUT_PICTURES = 0.02  # ... and where only words are searched
-CAUTION = (
-    3  # what may be seen was probably looked for there: (1 - its confidence) ** CAUTION is left of a line's
-)
+# What pictures show was probably meant to be seen: probabilities are multiplied by (1 - their confidence) ** CAUTION.
+CAUTION = 3
 
 
 def find_by_meaning(

@@ -53,7 +53,7 @@ def test_no_wrong_caption_is_the_caption_and_all_are_the_same_each_time(caption:
     assert found == RULES.of(caption)
 
 
-def test_words_and_their_order_change_but_not_what_is_told() -> None:
+def test_words_and_their_order_change_but_not_what_is_said() -> None:
     forms = [rewritten("A man and a dog are running on the beach .", seed=seed) or "" for seed in range(200)]
     words = {word for form in forms for word in form.replace(",", "").split()}
     assert {"guy", "puppy", "sprinting", "shore"} <= words

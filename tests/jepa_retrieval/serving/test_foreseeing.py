@@ -46,7 +46,7 @@ def test_what_may_come_next_has_labels_and_moments(server: Running) -> None:
     assert of_photograph.status_code == 422
 
 
-def test_damage_that_was_passed_over_is_told(
+def test_damage_that_was_skipped_is_shown(
     server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurt = make_video(tmp_path / "a.ts", seconds=6.0, size=(320, 240), gop=25)

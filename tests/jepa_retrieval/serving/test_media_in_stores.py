@@ -93,7 +93,7 @@ def test_what_is_elsewhere_is_not_sent_unless_it_was_allowed(
     assert server.client.get(media[ALLOWED]["file_url"]).content == content["more/c.png"]
 
 
-def test_what_the_store_does_not_give_is_told_without_credentials(server: Running) -> None:
+def test_what_the_store_does_not_give_is_reported_without_credentials(server: Running) -> None:
     media = server.media()
     gone = server.client.get(media[GONE]["file_url"])
     closed = server.client.get(media[CLOSED]["preview_url"])

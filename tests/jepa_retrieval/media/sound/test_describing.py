@@ -42,7 +42,7 @@ def test_containers_without_pictures_are_sound(tmp_path: Path, name: str, codec:
     assert extent(path).duration == pytest.approx(4.0, abs=0.1)
 
 
-def test_what_is_missing_of_a_file_that_was_cut_off_is_told(tmp_path: Path) -> None:
+def test_what_is_missing_of_a_file_that_was_cut_off_is_reported(tmp_path: Path) -> None:
     path = make_spoken_video(tmp_path / "a.flac", tone(0.0, 4.0), codec="flac", pictures=False)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (missing,) = extent(path).partial
@@ -61,7 +61,7 @@ def test_sound_that_is_none_is_refused(tmp_path: Path) -> None:
     [("a.wav", "pcm_s16le"), ("a.w64", "pcm_s16le"), ("a.caf", "pcm_s16be"), ("a.au", "pcm_s16be"),
      ("a.aiff", "pcm_s16be")],
 )  # fmt: skip
-def test_a_header_that_states_more_than_there_is_is_told(tmp_path: Path, name: str, codec: str) -> None:
+def test_a_header_that_states_more_than_there_is_is_reported(tmp_path: Path, name: str, codec: str) -> None:
     path = make_spoken_video(tmp_path / name, tone(0.0, 4.0), codec=codec, pictures=False)
     assert extent(path).partial == []
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -112,7 +112,7 @@ def test_another_content_has_another_tag(store: tuple[str, MemoryFileSystem]) ->
     ("given", "variables"),
     [({}, r"\$AWS_ACCESS_KEY_ID and \$AWS_SECRET_ACCESS_KEY"), ({"AWS_PROFILE": "none"}, r"\$AWS_PROFILE")],
 )
-def test_missing_credentials_are_told_with_the_variables_that_hold_them(
+def test_missing_credentials_are_reported_with_the_variables_that_hold_them(
     given: dict[str, str], variables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     s3fs = pytest.importorskip("s3fs")
@@ -129,7 +129,9 @@ def test_missing_credentials_are_told_with_the_variables_that_hold_them(
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_a_store_that_cannot_be_opened_is_told_with_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_opened_is_reported_with_the_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Store(MemoryFileSystem):
         cachable = False
 

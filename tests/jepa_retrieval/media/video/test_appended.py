@@ -12,7 +12,7 @@ PICTURE = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + b"\x00\x00\x00\x
 
 
 @pytest.mark.parametrize("options", [{}, {"movflags": "faststart"}])
-def test_a_picture_after_a_video_is_told_and_other_bytes_do_no_harm(
+def test_a_picture_after_a_video_is_reported_and_other_bytes_do_no_harm(
     tmp_path: Path, options: dict[str, str]
 ) -> None:
     video = make_video(tmp_path / "a.mov", seconds=1.0, container_options=options).read_bytes()

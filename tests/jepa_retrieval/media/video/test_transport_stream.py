@@ -74,7 +74,7 @@ def test_a_last_packet_that_is_not_whole_is_seen(tmp_path: Path, size: int, coun
     assert ends_within_packet(tmp_path / "a.ts") == (0 < missing < 188)
 
 
-def test_a_recording_in_a_shard_is_read_and_one_that_is_cut_off_is_told(tmp_path: Path) -> None:
+def test_a_recording_in_a_shard_is_read_and_one_that_is_cut_off_is_reported(tmp_path: Path) -> None:
     video = make_video(tmp_path / "a.ts", seconds=4, gop=25, size=(320, 240))
     content = video.read_bytes()
     (tmp_path / "cut.ts").write_bytes(content[: len(content) * 7 // 1880 * 188 + 100])

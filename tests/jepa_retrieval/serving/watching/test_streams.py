@@ -61,7 +61,7 @@ def test_a_stream_that_cannot_be_watched_is_an_error_that_names_the_option(text:
         WatchedStream.parse(text)
 
 
-def test_a_stream_that_is_lost_is_told_once(
+def test_a_stream_that_is_lost_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = asyncio.create_subprocess_exec

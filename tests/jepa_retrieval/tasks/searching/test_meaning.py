@@ -70,7 +70,7 @@ def times_of(text: str, start: float) -> np.ndarray:
     return np.array(rows, np.float32)
 
 
-def test_a_line_that_means_the_same_is_found_and_told_from_a_literal_one(library: Library) -> None:
+def test_a_line_that_means_the_same_is_found_and_marked(library: Library) -> None:
     (hit,) = library.search("red", within=["said"]).hits
     assert (hit.said, hit.found_by, hit.by_meaning) == (SAID[0], ("said",), ("said",))
     assert hit.start == pytest.approx(0.0) and hit.end == pytest.approx(0.5, abs=0.01)

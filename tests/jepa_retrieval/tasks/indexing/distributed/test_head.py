@@ -50,7 +50,7 @@ def test_what_answers_but_is_no_head_is_waited_for_only_so_long(monkeypatch: pyt
         require_head(f"127.0.0.1:{server.getsockname()[1]}")
 
 
-def test_a_cluster_that_does_not_start_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_does_not_start_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(**options: object) -> None:
         raise Exception("The current node timed out during startup. This could happen because ...\nand more")
 
