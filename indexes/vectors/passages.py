@@ -89,12 +89,14 @@ def key_of(text: str) -> int:
 
 
 def is_current(folder: Path, manifest: Manifest) -> bool:
-    """Whether they are complete for the manifest's commit; they are not read."""
+    """Whether they are complete for the manifest's commit, and undamaged: if they are, all of them are read."""
     try:
-        described = _describe(folder, manifest)
-        return described.commit == manifest.commit.number and _have_sizes(folder, described)
+        if _describe(folder, manifest).commit != manifest.commit.number:
+            return False
+        load(folder, manifest, check_all=True)
     except DamagedVectorsError:
         return False
+    return True
 
 
 def load(folder: Path, manifest: Manifest, *, check_all: bool = False) -> PassageTable:
@@ -270,13 +272,3 @@ def _describe(folder: Path, manifest: Manifest) -> PassageFiles:
         raise DamagedVectorsError(f"{path} is missing") from None
     except (OSError, ValueError) as error:
         raise DamagedVectorsError(f"{path} is damaged: {reason(error)}") from error
-
-
-def _have_sizes(folder: Path, described: PassageFiles) -> bool:
-    try:
-        return all(
-            (folder / FOLDER / stored.file).lstat().st_size >= stored.bytes
-            for stored in (described.vectors, described.places)
-        )
-    except OSError:
-        return False

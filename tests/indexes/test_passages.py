@@ -126,6 +126,7 @@ def test_damaged_files_are_named_and_made_again(filled, vector, encode, name):
     assert opened.passages.search(vector("one"), k=5, senses=["said"]) == []
     (problem,) = opened.verify()
     assert problem.what == "missing or damaged vectors of words" and "jepa index" in problem.remedy
+    assert not opened.passages.are_complete  # so that `jepa index` makes them again
     with opened.writer() as writer:
         opened.passages.store(writer, said(0, "one"), encode)
     assert find(opened, vector, "one") == [(0, "said", 0)] and opened.verify() == []
