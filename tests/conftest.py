@@ -45,7 +45,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def plain_logging() -> None:
-    """A test of the command line sets levels and handlers for its process: each test begins without them."""
+    """Tests of commands and benchmarks set levels and handlers for their process: each test begins without them."""
+    logging.disable(logging.NOTSET)
     logging.getLogger().setLevel(logging.WARNING)
     for name in (
         "jepa_retrieval.models.runtime",

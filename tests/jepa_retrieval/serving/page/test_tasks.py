@@ -59,6 +59,7 @@ def test_labels_are_a_coloured_timeline(page: Page) -> None:
 
 def test_chosen_moments_are_exported(page: Page, tmp_path: Path) -> None:
     search(page, "bicycles")
+    page.get_by_role("button", name="Show less likely moments").click()
     for name in ("Select bikes.mp4", "Select coffee.png"):
         page.get_by_role("checkbox", name=name).first.check()
     expect(page.locator("#selection-count")).to_have_text("2 moments selected")
