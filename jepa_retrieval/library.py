@@ -20,7 +20,7 @@ from jepa_retrieval.stores.stored_index import StoredIndex, changing, open_index
 from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.query import ImageQuery, MomentQuery, Query, VideoQuery
 from jepa_retrieval.tasks.searching.search import SearchResult
-from jepa_retrieval.user_paths import absolute
+from jepa_retrieval.user_paths import absolute, exists
 
 if TYPE_CHECKING:
     # Indexing brings in decoders, counting reads the tables: a text search must wait for neither.
@@ -238,8 +238,7 @@ class Library(SearchableIndex, StateVerbs):
         """What is said in an indexed file, by its path on disk or in the index; None if the index does not know."""
         from jepa_retrieval.tasks.encoding.transcript import stored_transcript
 
-        text = self.media_root.to_text(path)
-        return stored_transcript(self._index, text) or stored_transcript(self._index, str(path))
+        return stored_transcript(self._index, self._stored_path(path))
 
     def words(self, path: Path | str) -> list[TimedText]:
         """What is said and written in an indexed file, line by line in the order of time; empty if it is not known.
@@ -249,8 +248,12 @@ class Library(SearchableIndex, StateVerbs):
         """
         from jepa_retrieval.tasks.watching.chapter_words import words_of_file
 
+        return words_of_file(self._index, self._stored_path(path))
+
+    def _stored_path(self, path: Path | str) -> str:
+        """The stored form of a path: of the file that lies there if there is one, also if that is not indexed."""
         text = self.media_root.to_text(path)
-        return words_of_file(self._index, text) or words_of_file(self._index, str(path))
+        return text if exists(absolute(path)) or self._index.clips_of(text) else str(path)
 
     def remove(self, paths: Path | str | Sequence[Path | str]) -> int:
         """Forget a file or a folder, or a list of them; the media stay on disk. Returns how many files were known."""

@@ -60,6 +60,21 @@ def test_subtitles_are_taken_and_files_without_sound_say_nothing(library: Librar
     assert library.transcript("nothing.mp4") is None
 
 
+def test_a_file_is_not_taken_for_one_of_the_same_name_above_it(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(speech=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    assert library.transcript("told.mp4") is not None and library.words("told.mp4")  # as the index has it
+    make_spoken_video(other / "told.mp4", None)  # not indexed
+    assert library.transcript(Path("told.mp4")) is None and library.words(Path("told.mp4")) == []
+    library.index()
+    silent = library.transcript(Path("told.mp4"))
+    assert silent is not None and silent.lines == () and library.words(Path("told.mp4")) == []
+
+
 def test_subtitles_after_the_end_of_a_file_are_left_out_and_told(library: Library, tmp_path: Path) -> None:
     late = "2\n00:30:00,000 --> 00:30:02,000\nOf another film.\n"
     (tmp_path / "told.en.srt").write_text(f"{SRT}\n{late}")
