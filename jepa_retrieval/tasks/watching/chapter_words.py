@@ -97,6 +97,9 @@ def _title(text: TimedText, score: float) -> WordTitle:
     words = text.text.split()
     shown = ""
     for word in words:
+        if not shown and len(word) > MAX_TITLE_CHARS:  # some languages put no spaces between words
+            shown = f"{word[:MAX_TITLE_CHARS]}…"
+            break
         if shown and len(shown) + 1 + len(word) > MAX_TITLE_CHARS:
             shown = f"{shown.rstrip(' ,;:-–')}…"
             break
