@@ -35,17 +35,25 @@ class Passages:
         return stored.is_current(self._reader.folder, self._reader.manifest)
 
     def search(
-        self, vector: np.ndarray, *, k: int, senses: Sequence[str], where: str | None = None
+        self,
+        vector: np.ndarray,
+        *,
+        k: int,
+        senses: Sequence[str],
+        where: str | None = None,
+        per_text: int | None = None,
     ) -> list[PassageHit]:
         """The passages nearest to a query, best first; none where the index has no vectors of them.
 
-        A passage whose text has changed since is among them: compare its `key` with that of the text.
+        Of a text that a clip has more than once the first place is given. A passage whose text has changed since is
+        among them: compare its `key` with that of the text.
 
         Args:
             vector: of the query, float32 [E], unit length.
             k: maximum number of hits.
             senses: some of `indexes.records.PASSAGE_SENSES`.
             where: as in `Index.search`.
+            per_text: maximum number of hits with the same text; None for `k`.
 
         Raises:
             FilterError: `where` is not valid.
@@ -56,7 +64,9 @@ class Passages:
             raise IndexStoreError(f"a query vector must have shape [{size}], not {list(vector.shape)}")
         query = np.ascontiguousarray(vector[None], np.float32)
         return self._reader.read(
-            lambda snapshot: snapshot.search_passages(query, k=k, senses=senses, where=where)
+            lambda snapshot: snapshot.search_passages(
+                query, k=k, per_text=per_text, senses=senses, where=where
+            )
         )
 
     def count(self) -> int:

@@ -111,7 +111,7 @@ class Snapshot:
         return sorted(found, key=lambda hit: (-hit.score, hit.clip_id))
 
     def search_passages(
-        self, query: np.ndarray, *, k: int, senses: Sequence[str], where: str | None
+        self, query: np.ndarray, *, k: int, per_text: int | None, senses: Sequence[str], where: str | None
     ) -> list[PassageHit]:
         """See `Passages.search`; `query` is float32 [1, E]."""
         if self._passages is None:
@@ -120,18 +120,22 @@ class Snapshot:
         places = table.chosen(senses, None if where is None else self._matching(where))
         scores, rows = search.search(query, k, np.unique(places["row"]).astype(np.int64))
         first, last = (np.searchsorted(places["row"], rows[0], side) for side in ("left", "right"))
-        clips, found = self.loaded.hits, []
+        clips = self.loaded.hits
+        found: list[PassageHit] = []
         for begin, end, score in zip(first.tolist(), last.tolist(), scores[0].tolist(), strict=True):
             if score <= 0:  # zeros stand for texts that mean nothing to the model
                 continue
+            within: dict[tuple[int, int], PassageHit] = {}  # the first place in each clip
             for _, sense, key, clip_id, line, lines in places[begin:end].tolist():
-                for position in clips.find(
-                    np.array([clip_id], np.int64)
-                ).tolist():  # none for a clip that is gone
+                if len(within) == per_text or len(found) + len(within) == k:
+                    break
+                if (sense, clip_id) in within:
+                    continue
+                # There is none for a clip that is gone.
+                for position in clips.find(np.array([clip_id], np.int64)).tolist():
                     clip = clips.hit(position, score)
-                    found.append(PassageHit(clip, PASSAGE_SENSES[sense], line, lines, key))
-                if len(found) == k:
-                    return found
+                    within[sense, clip_id] = PassageHit(clip, PASSAGE_SENSES[sense], line, lines, key)
+            found += within.values()
         return found
 
     @cached_property

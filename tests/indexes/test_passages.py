@@ -64,6 +64,17 @@ def test_senses_filters_and_the_number_of_hits_hold(filled, vector):
         filled.passages.search(np.zeros(3, np.float32), k=1, senses=["said"])
 
 
+def test_a_text_counts_once_in_a_clip_and_hides_no_other(index, put, vector, encode):
+    with index.writer() as writer:
+        put(writer, "a.mp4")
+        put(writer, "b.mp4")
+        again = [passage for clip in (0, 1, 2) for passage in said(clip, *["one"] * 60)]
+        index.passages.store(writer, [*again, *said(3, "one")], encode)
+    assert find(index, vector, "one") == [(clip, "said", 0) for clip in range(4)]
+    assert find(index, vector, "one", per_text=2) == [(0, "said", 0), (1, "said", 0)]
+    assert find(index, vector, "one", k=3) == [(clip, "said", 0) for clip in range(3)]
+
+
 def test_texts_that_stay_are_not_encoded_again_and_others_are_forgotten(filled, put, vector, encode):
     commit = filled.manifest.commit.number
     with filled.writer() as writer:

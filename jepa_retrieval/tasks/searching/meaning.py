@@ -28,6 +28,8 @@ MEANING_OFFSET, MEANING_SLOPE = -5.6, 1.47
 MAX_OF_MEANING = 0.8
 MIN_OF_MEANING = 0.1  # lines that are less likely are left out beside pictures, ...
 MIN_WITHOUT_PICTURES = 0.02  # ... and where only words are searched
+# So many times the clips in which one text may be found are looked at: "[Music]" may be said in all that are asked for.
+CLIPS_FACTOR = 4
 # What pictures show was probably meant to be seen: probabilities are multiplied by (1 - their confidence) ** CAUTION.
 CAUTION = 3
 
@@ -42,7 +44,7 @@ def find_by_meaning(
     where: str | None,
     seen: float | None,
 ) -> list[WordsFound]:
-    """Lines near in meaning to a text, at most `k`.
+    """Lines near in meaning to a text, each in at most `k` clips, and at most `CLIPS_FACTOR` times as many in all.
 
     Args:
         index: to search.
@@ -53,7 +55,7 @@ def find_by_meaning(
         where: SQL over the clips' columns.
         seen: confidence of the best moment by pictures, 0 to 1; None if pictures are not searched.
     """
-    hits = index.passages.search(query.vector, k=k, senses=senses, where=where)
+    hits = index.passages.search(query.vector, k=CLIPS_FACTOR * k, per_text=k, senses=senses, where=where)
     probabilities = likelihoods(null, query, np.array([hit.clip.score for hit in hits]))
     least = MIN_WITHOUT_PICTURES if seen is None else MIN_OF_MEANING
     likely = [pair for pair in zip(hits, probabilities.tolist(), strict=True) if pair[1] >= least]
