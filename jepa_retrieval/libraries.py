@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from indexes.errors import IndexStoreError
 from jepa_retrieval.arguments import as_paths
@@ -17,7 +17,7 @@ from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder, embed_source, texts_of
 from jepa_retrieval.tasks.searching.moments import Moment, ranked
 from jepa_retrieval.tasks.searching.query import MomentQuery, Query, QueryLike, Source
-from jepa_retrieval.tasks.searching.search import ManyOptions, SearchOptions, SearchResult
+from jepa_retrieval.tasks.searching.search import ManyOptions, SearchOptions, SearchResult, SeenMoments
 from jepa_retrieval.tasks.searching.several import merged, vector_of_moment
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from indexes import Index
     from jepa_retrieval.models.parts import Model
     from jepa_retrieval.tasks.encoding.media_root import MediaRoot
+
+_Found = TypeVar("_Found")
 
 MAX_THREADS = 8  # indexes that are searched at the same time
 
@@ -152,13 +154,18 @@ class Libraries:
         query, chosen = Query.of(query), SearchOptions(**options)
         members, failed = self._ready()
         with ThreadPoolExecutor(MAX_THREADS) as threads:
-            answers = list(
+            seen = list(
                 threads.map(
-                    lambda member, known: _answer(member, query, known, prompt, options),
+                    lambda member, known: _answer(
+                        lambda: member.library.find_seen(query, prompt=prompt, known=known, **options)
+                    ),
                     members,
                     self._vectors(query, members),
                 )
             )
+            # Words of one index must know what the pictures of all show.
+            best = max((one.confidence for one in seen if isinstance(one, SeenMoments)), default=0.0)
+            answers = list(threads.map(lambda member, one: _with_words(member, one, best), members, seen))
         answered = list(zip(members, answers, strict=True))
         found = [(member, answer) for member, answer in answered if isinstance(answer, SearchResult)]
         failed += [(member, answer) for member, answer in answered if isinstance(answer, JepaError)]
@@ -261,19 +268,19 @@ def library_of(library: Library | Libraries, index: str | None) -> Library:
     return library[index]
 
 
-def _answer(
-    member: _Member,
-    query: Query,
-    known: Mapping[Source, np.ndarray],
-    prompt: str | None,
-    options: ManyOptions,
-) -> SearchResult | JepaError:
+def _answer(search: Callable[[], _Found]) -> _Found | JepaError:
     try:
-        return member.library.search(query, prompt=prompt, known=known, **options)
+        return search()
     except UnreadableMediaError:
         raise
     except JepaError as error:
         return error
+
+
+def _with_words(member: _Member, seen: SeenMoments | JepaError, best: float) -> SearchResult | JepaError:
+    if isinstance(seen, JepaError):
+        return seen
+    return _answer(lambda: seen.result(seen_elsewhere=best).with_thumbnails(member.library))
 
 
 def _none_answers(unanswered: Sequence[Unanswered]) -> IndexStoreError:

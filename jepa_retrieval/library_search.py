@@ -24,7 +24,8 @@ from jepa_retrieval.tasks.searching.search import (
     Rerank,
     SearchOptions,
     SearchResult,
-    run_search,
+    SeenMoments,
+    find_seen,
     run_searches,
 )
 
@@ -127,6 +128,19 @@ class SearchableIndex:
             FilterError: `where` is not valid.
             UnreadableMediaError: the query's file cannot be decoded.
         """
+        seen = self.find_seen(query, prompt=prompt, rerank=rerank, known=known, **options)
+        return seen.result().with_thumbnails(self)
+
+    def find_seen(
+        self,
+        query: QueryLike,
+        *,
+        prompt: str | None = None,
+        rerank: Rerank | None = None,
+        known: Mapping[Source, np.ndarray] | None = None,
+        **options: Unpack[ManyOptions],
+    ) -> SeenMoments:
+        """The half of `search` that looks at pictures; its `result` is the other half."""
         began = time.perf_counter()
         chosen = SearchOptions(**options)
         embedder = QueryEmbedder(self._index, self.model, self.media_root, known=known)
@@ -136,7 +150,7 @@ class SearchableIndex:
                 raise UsageError("prompt and rerank exclude each other")
             rerank = PromptRerank(self._index, self.model, prompt)
             overfetch = -(-clips_to_fetch(chosen.top) // chosen.top)
-        return run_search(
+        return find_seen(
             self._index,
             query,
             chosen,
@@ -145,7 +159,7 @@ class SearchableIndex:
             rerank=rerank,
             overfetch=overfetch,
             began=began,
-        ).with_thumbnails(self)
+        )
 
     def search_many(
         self, queries: Sequence[QueryLike], **options: Unpack[ManyOptions]

@@ -57,6 +57,7 @@ def join_words(
     options: SearchOptions,
     *,
     null: NullDistribution,
+    seen_elsewhere: float = 0.0,
 ) -> list[Moment]:
     """At most `top` moments by what is seen, said and written in them, the likeliest first.
 
@@ -69,6 +70,8 @@ def join_words(
         options: of the search.
         null: how neutral texts score on the index. With it a clip that is not among the moments of `seen` has the
             same confidence as if more of them had been asked for.
+        seen_elsewhere: confidence of the best moment by what is seen in other indexes that are searched as one with
+            this one, 0 to 1.
 
     Raises:
         UsageError: as `senses_of`, or there are no words in quotes.
@@ -79,7 +82,7 @@ def join_words(
         return list(seen)
     wanted = Wanted.of(" ".join(str(term.source) for term in query.terms))
     moments = [] if "seen" not in senses or wanted.phrases else list(seen)
-    sure = max((moment.confidence or 0.0 for moment in moments), default=0.0) if "seen" in senses else None
+    sure = max(best_confidence(moments), seen_elsewhere) if "seen" in senses else None
     words = _find_words(index, wanted, embedded, of_words, options, null, sure)
     # A second stage may have ordered them otherwise than by confidence.
     by_sight = [moment.confidence or 0.0 for moment in moments]
@@ -100,6 +103,11 @@ def join_words(
             best.setdefault(moment.path, moment)
         moments = list(best.values())
     return moments[: options.top]
+
+
+def best_confidence(moments: Sequence[Moment]) -> float:
+    """The highest of those that are known; 0 if none is."""
+    return max((moment.confidence or 0.0 for moment in moments), default=0.0)
 
 
 def _find_words(

@@ -28,7 +28,7 @@ MEANING_OFFSET, MEANING_SLOPE = -5.6, 1.47
 MAX_OF_MEANING = 0.8
 MIN_OF_MEANING = 0.1  # lines that are less likely are left out beside pictures, ...
 MIN_WITHOUT_PICTURES = 0.02  # ... and where only words are searched
-# So many times the clips in which one text may be found are looked at: "[Music]" may be said in all that are asked for.
+# Clips that are looked at, for each in which one text may be found: "[Music]" may be said again and again.
 CLIPS_FACTOR = 4
 # What pictures show was probably meant to be seen: probabilities are multiplied by (1 - their confidence) ** CAUTION.
 CAUTION = 3

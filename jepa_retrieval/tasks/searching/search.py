@@ -15,7 +15,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
-from jepa_retrieval.tasks.searching.fusion import join_words
+from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words
 from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
@@ -44,10 +44,11 @@ __all__ = [
     "Rerank",
     "SearchOptions",
     "SearchResult",
+    "SeenMoments",
     "VideoQuery",
     "describe",
+    "find_seen",
     "run_embedded",
-    "run_search",
     "run_searches",
 ]
 
@@ -73,7 +74,53 @@ class SearchResult(NotebookView):
         return [Tile(hit.path, hit.start, hit.end, hit.clip_id, _lines(hit)) for hit in self.hits]
 
 
-def run_search(
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenMoments:
+    """What a query finds in pictures: half of a search; `result` adds what is said and written."""
+
+    index: Index
+    query: Query
+    embedded: EmbeddedQuery
+    moments: list[Moment]  # best first
+    options: SearchOptions
+    null: NullDistribution
+    is_offline: Callable[[str], bool]
+    began: float  # of `time.perf_counter()`
+
+    @property
+    def confidence(self) -> float:
+        """That of the best moment; 0 if pictures are not searched, or are too few to tell."""
+        within = self.options.within
+        return best_confidence(self.moments) if within is None or "seen" in within else 0.0
+
+    def result(self, *, seen_elsewhere: float = 0.0) -> SearchResult:
+        """The moments by what is seen, said and written.
+
+        Args:
+            seen_elsewhere: the highest `confidence` in other indexes that are searched as one with this one.
+
+        Raises:
+            UsageError: the index does not have what `within` names, or there is no word in quotes.
+        """
+        moments = join_words(
+            self.index,
+            self.query,
+            self.embedded,
+            self.moments,
+            self.options,
+            null=self.null,
+            seen_elsewhere=seen_elsewhere,
+        )
+        least = self.options.min_confidence
+        moments = [moment for moment in moments if moment.confidence is None or moment.confidence >= least]
+        hits = with_captions(ranked(moments), self.index)
+        hits = [replace(hit, offline=True) if self.is_offline(hit.path) else hit for hit in hits]
+        elapsed = (time.perf_counter() - self.began) * 1000
+        warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings)
+        return SearchResult(str(self.query), self.index.manifest.model, elapsed, hits, warnings)
+
+
+def find_seen(
     index: Index,
     query: QueryLike,
     options: SearchOptions,
@@ -83,8 +130,8 @@ def run_search(
     rerank: Rerank | None = None,
     overfetch: int = OVERFETCH,
     began: float | None = None,
-) -> SearchResult:
-    """Find moments; see `Library.search`.
+) -> SeenMoments:
+    """The half of a search that looks at pictures; see `Library.search`.
 
     Args:
         embedder: turns the query into a vector.
@@ -98,7 +145,7 @@ def run_search(
     embedded = embedder.embed(query)
     found = _candidates(index, embedded.vector, options, rerank, overfetch)
     is_offline = offline_files(embedder.media_root)
-    return _result(index, query, embedded, found, options, null=null, is_offline=is_offline, began=began)
+    return _seen(index, query, embedded, found, options, null=null, is_offline=is_offline, began=began)
 
 
 def run_searches(
@@ -109,7 +156,7 @@ def run_searches(
     embedder: QueryEmbedder,
     null: NullDistribution,
 ) -> Iterator[SearchResult]:
-    """Find moments for each of many queries; see `Library.search_many`. Arguments are those of `run_search`."""
+    """Find moments for each of many queries; see `Library.search_many`. Arguments are those of `find_seen`."""
     given = as_list("queries", queries, object, example="['a dog', 'a cat']")
     asked = [Query.of(query) for query in given]
     embedded = embedder.embed_all(asked)
@@ -136,10 +183,11 @@ def run_embedded(
         candidates = merge(hits, top=options.top, per_file=options.per_file)
         if len(candidates) < options.top and len(hits) == wanted:
             candidates = _candidates(index, point.vector, options, None, 2 * OVERFETCH)
-        yield _result(index, query, point, candidates, options, null=null, is_offline=is_offline, began=began)
+        seen = _seen(index, query, point, candidates, options, null=null, is_offline=is_offline, began=began)
+        yield seen.result()
 
 
-def _result(
+def _seen(
     index: Index,
     query: Query,
     embedded: EmbeddedQuery,
@@ -149,27 +197,11 @@ def _result(
     null: NullDistribution,
     is_offline: Callable[[str], bool],
     began: float,
-) -> SearchResult:
+) -> SeenMoments:
     """The moments with their refined times and confidences."""
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
-    moments = join_words(
-        index,
-        query,
-        embedded,
-        _calibrated(index, found, embedded, null),
-        options,
-        null=null,
-    )
-    moments = [
-        moment
-        for moment in moments
-        if moment.confidence is None or moment.confidence >= options.min_confidence
-    ]
-    hits = with_captions(ranked(moments), index)
-    hits = [replace(hit, offline=True) if is_offline(hit.path) else hit for hit in hits]
-    elapsed = (time.perf_counter() - began) * 1000
-    warnings = (*embedded.partial, *embedded.knowledge.warnings)
-    return SearchResult(str(query), index.manifest.model, elapsed, hits, warnings)
+    moments = _calibrated(index, found, embedded, null)
+    return SeenMoments(index, query, embedded, moments, options, null, is_offline, began)
 
 
 def _candidates(

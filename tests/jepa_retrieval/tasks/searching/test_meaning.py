@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from indexes import ClipRecord, ClipSpeech, ClipWriting, Index, MediaRecord
+from jepa_retrieval.libraries import Libraries
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.indexing.passages import add_passages
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
@@ -92,6 +93,44 @@ def test_quotes_filters_and_the_least_confidence_hold(library: Library) -> None:
     assert library.search("something else", within=["said"]).hits == []  # near to many lines means nothing
     many = library.search_many(["red", "blue"], within=["said"])
     assert [[hit.said for hit in result.hits] for result in many] == [[SAID[0]], [SAID[1]]]
+
+
+def test_pictures_of_one_index_damp_the_meaning_of_lines_in_another(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    pictures = Library.create(folder)
+    red, other = Meaning().encode(["red", "other"])
+    with pictures.records.writer() as writer:
+        for number in range(12):
+            far = Meaning().encode([f"picture {number}"])[0]
+            shown = far if number else red + 1.9 * other
+            clip = ClipRecord(None, None, (shown / np.linalg.norm(shown)).astype(np.float32))
+            writer.put(MediaRecord(f"{number}.png", 1, 1, kind="image"), [clip])
+    (seen,) = Library.open(folder).search("red", top=1).hits
+    (said,) = library.search("red", top=1).hits
+    assert said.by_meaning and seen.confidence is not None and said.confidence is not None
+    assert 0.3 < seen.confidence < said.confidence
+    both = Libraries.open([tmp_path, folder])
+    assert both.search("red", top=1).hits[0].path == seen.path
+    assert both.search("red", within=["said"]).unanswered  # one has no speech
+    (alone,) = both.search("red", within=["said"]).hits
+    assert alone.said == SAID[0]
+
+
+def test_a_line_that_is_said_again_and_again_hides_no_other(library: Library) -> None:
+    neutral = np.eye(SIZE, dtype=np.float32)[4]
+    with library.records.writer() as writer:
+        for path, line, count in (("c.mp4", "crimson again", 60), ("d.mp4", "a crimson thing", 1)):
+            records = [ClipRecord(float(n), n + 1.0, neutral) for n in range(count)]
+            clips = writer.put(MediaRecord(path, 1, 1), records)
+            spoken = {
+                clip: ClipSpeech(line, times_of(line, float(number)), "en", "a.srt")
+                for number, clip in enumerate(clips)
+            }
+            writer.put_speech(path, spoken)
+        add_passages(library.records, writer, library.model)
+    found = Library.open(library.folder).search("red", within=["said"], per_file=True).hits
+    assert {hit.path for hit in found} == {"a.mp4", "c.mp4", "d.mp4"}
 
 
 def test_a_line_that_has_changed_since_is_not_found(library: Library) -> None:
