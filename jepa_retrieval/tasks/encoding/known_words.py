@@ -85,7 +85,7 @@ def check_words(texts: Sequence[str], model: Model) -> Knowledge:
     factor, unknown = 1.0, {}
     for text in texts:
         share = known_share(text, model)
-        if share <= 1 - MIN_UNKNOWN:
+        if not _is_known(share):
             unknown[text] = share
             factor = min(factor, share)
     if not unknown:
@@ -100,6 +100,11 @@ def check_words(texts: Sequence[str], model: Model) -> Knowledge:
     )
 
 
+def knows_words(text: str, model: Model) -> bool:
+    """Whether a model knows more than half of a text's words; others resemble each other, whatever they say."""
+    return _is_known(known_share(text, model))
+
+
 def known_share(text: str, model: Model) -> float:
     """The share of a text's words that a model knows, 0 to 1; 1 for a text without words."""
     words = [word for word in _WORD.findall(text) if word[0].isalnum() or _is_symbol(word)]
@@ -112,6 +117,10 @@ def known_share(text: str, model: Model) -> float:
     if model.languages and share > OTHER_LANGUAGE_FACTOR and _is_of_another_language(words, model.languages):
         return OTHER_LANGUAGE_FACTOR
     return share
+
+
+def _is_known(share: float) -> bool:
+    return share > 1 - MIN_UNKNOWN
 
 
 @cache

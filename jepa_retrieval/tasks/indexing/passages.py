@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.records import Passage
-from jepa_retrieval.tasks.encoding.known_words import MIN_UNKNOWN, known_share
+from jepa_retrieval.tasks.encoding.known_words import knows_words
 from jepa_retrieval.tasks.encoding.passages import passages_of_speech, passages_of_writing
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def add_passages(index: Index, writer: IndexWriter, model: Model) -> bool:
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         vectors = model.y_encoder.encode(texts)
-        # Texts of which the model knows few words resemble each other, whatever they say.
-        known = [known_share(text, model) > 1 - MIN_UNKNOWN for text in texts]
+        known = [knows_words(text, model) for text in texts]
         return np.where(np.array(known)[:, None], vectors, np.float32(0))
 
     changed = index.passages.store(writer, _passages(index), encode)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from jepa_retrieval.tasks.encoding.known_words import knows_words
 from jepa_retrieval.tasks.encoding.passages import passages_of_writing
 from jepa_retrieval.tasks.encoding.transcript import lines_of_speech
 from jepa_retrieval.tasks.encoding.writing import lines_of_writing
 
 if TYPE_CHECKING:
     from indexes import Index
-    from jepa_retrieval.models.parts import YEncoder
+    from jepa_retrieval.models.parts import Model
 
 # A chapter with fewer words is titled by its pictures.
 MIN_WORDS = 8
@@ -64,15 +65,16 @@ def words_of_file(index: Index, path: str) -> list[TimedText]:
 
 
 def word_titles(
-    texts: Sequence[TimedText], intervals: Sequence[tuple[float, float]], y_encoder: YEncoder
+    texts: Sequence[TimedText], intervals: Sequence[tuple[float, float]], model: Model
 ) -> list[WordTitle | None]:
     """The line of each interval that says best what is said and written there; None where there are few words.
 
     Args:
-        texts: of the file.
+        texts: of the file; those of which the model knows half of the words or fewer do not count.
         intervals: start and end of each chapter, seconds.
-        y_encoder: compares lines by their meaning.
+        model: its Y-Encoder compares lines by their meaning.
     """
+    texts = [text for text in texts if knows_words(text.text, model)]
     inside = [
         [number for number, text in enumerate(texts) if text.start < end and start <= text.start]
         for start, end in intervals
@@ -80,7 +82,7 @@ def word_titles(
     enough = [sum(len(texts[n].text.split()) for n in numbers) >= MIN_WORDS for numbers in inside]
     if not any(enough):
         return [None] * len(intervals)
-    vectors = y_encoder.encode([text.text for text in texts])
+    vectors = model.y_encoder.encode([text.text for text in texts])
     means = np.stack(
         [_unit(vectors[numbers].sum(axis=0) if numbers else np.zeros_like(vectors[0])) for numbers in inside]
     )

@@ -78,7 +78,7 @@ def find_chapters(
     if count is None and len(cuts) > max_count:
         cuts = segment(stream.embeddings, count=max_count)
     intervals = [(_rounded(stream.times[cut][0, 0]), _rounded(stream.times[cut][-1, 1])) for cut in cuts]
-    lines = word_titles(words, intervals, model.y_encoder)
+    lines = word_titles(words, intervals, model)
     titles = _titles(stream, cuts, lines, model, decoder, narrator)
     named = [
         Chapter(start, end, _title(title.text), title.confidence)

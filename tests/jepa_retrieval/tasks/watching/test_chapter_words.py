@@ -1,19 +1,30 @@
 """Titles of chapters from what is said and written."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import pytest
 
-from jepa_retrieval.models.parts import YEncoder
+from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.watching.chapter_words import MAX_TITLE_CHARS, TimedText, word_titles
 
 WORDS = ("boat", "soup", "the")
 
 
 class Topics:
-    """Texts by how often they have one of three words."""
+    """A model of texts by how often they have one of three words; it does not know words with a z."""
+
+    languages = ("en",)
+
+    @property
+    def y_encoder(self) -> Topics:
+        return self
+
+    def unknown_words(self, text: str) -> list[str]:
+        return [word for word in text.split() if "z" in word]
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         counts = np.array([[0.1 + text.split().count(word) for word in WORDS] for text in texts], np.float32)
@@ -25,7 +36,7 @@ def said(*lines: str, begin: float = 0.0) -> list[TimedText]:
 
 
 def titles(texts: Sequence[TimedText], *intervals: tuple[float, float]) -> list[tuple[str, str] | None]:
-    found = word_titles(texts, intervals, cast(YEncoder, Topics()))
+    found = word_titles(texts, intervals, cast(Model, Topics()))
     assert all(title is None or 0 <= title.score <= 1 for title in found)
     return [None if title is None else (title.text, title.sense) for title in found]
 
@@ -49,6 +60,13 @@ def test_a_chapter_with_few_words_has_none() -> None:
         None,
     ]
     assert titles([], (0.0, 10.0)) == [None]
+
+
+def test_a_line_whose_words_the_model_does_not_know_is_no_title() -> None:
+    known = "boat and four more words than one or two"
+    for strange in ("♪ ♪", "boat boat boat zqa zqb zqc zqd", "судно и ещё семь слов кроме одного двух"):
+        assert titles(said(known, strange), (0.0, 10.0)) == [(known, "said")]
+    assert titles(said("zqa zqb zqc zqd zqe zqf zqg zqh zqi"), (0.0, 10.0)) == [None]
 
 
 @pytest.mark.parametrize("line", ["boat " * 40, "b" * 100 + " and more words than one or two or three"])
