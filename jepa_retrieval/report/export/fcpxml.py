@@ -55,6 +55,7 @@ class _Resources:
     def __init__(self, element: Element) -> None:
         self._element = element
         self._ids: dict[object, str] = {}
+        self._assets: dict[Path, tuple[Element, Fraction]] = {}  # with their lengths, seconds
 
     def format_id(self, rate: Fraction | None, width: int, height: int) -> str:
         """A frame rate and size; None for photographs."""
@@ -69,10 +70,17 @@ class _Resources:
             element.set("height", str(height))
         return self._ids[key]
 
-    def asset_id(self, moment: PlacedMoment) -> str:
-        """A file."""
-        if moment.file in self._ids:
-            return self._ids[moment.file]
+    def asset_id(self, moment: PlacedMoment, sequence_rate: Fraction) -> str:
+        """A file, at least as long as its moments."""
+        if moment.file not in self._assets:
+            self._assets[moment.file] = self._add_asset(moment), Fraction(0)
+        asset, before = self._assets[moment.file]
+        length = max(before, _asset_length(moment, sequence_rate))
+        asset.set("duration", _time(length))
+        self._assets[moment.file] = asset, length
+        return self._ids[moment.file]
+
+    def _add_asset(self, moment: PlacedMoment) -> Element:
         rate = None if moment.timing is None else moment.timing.rate
         video_format = None
         if moment.audio is None:
@@ -80,7 +88,6 @@ class _Resources:
         asset = self._add("asset", moment.file)
         asset.set("name", _text(moment.name))
         asset.set("start", _time(_asset_start(moment)))
-        asset.set("duration", _time(_asset_length(moment)))
         if video_format is not None:
             asset.set("hasVideo", "1")
             asset.set("videoSources", "1")
@@ -91,7 +98,7 @@ class _Resources:
             asset.set("audioChannels", str(moment.sound.channels))
             asset.set("audioRate", str(moment.sound.rate))
         SubElement(asset, "media-rep", kind="original-media", src=moment.file.as_uri())
-        return self._ids[moment.file]
+        return asset
 
     def _add(self, tag: str, key: object) -> Element:
         self._ids[key] = f"r{len(self._ids) + 1}"
@@ -108,7 +115,7 @@ def _add_clip(
     duration: str,
 ) -> None:
     places = {
-        "ref": resources.asset_id(moment),
+        "ref": resources.asset_id(moment, rate),
         "name": _text(moment.name),
         "offset": offset,
         "duration": duration,
@@ -139,11 +146,14 @@ def _asset_start(moment: PlacedMoment) -> Fraction:
     return Fraction(0) if moment.timing is None else moment.source_offset / moment.timing.rate
 
 
-def _asset_length(moment: PlacedMoment) -> Fraction:
-    """How long the file is, as far as that is known, in seconds; 0 for a photograph."""
+def _asset_length(moment: PlacedMoment, sequence_rate: Fraction) -> Fraction:
+    """How long the file is, as far as that is known, in seconds; 0 for a photograph.
+
+    A clip of sound only covers whole frames of the sequence, and may end after its file.
+    """
     if moment.audio is not None:
-        milliseconds = round(1000 * max(moment.audio.seconds or 0.0, moment.moment.end or 0.0))
-        return Fraction(milliseconds, 1000)
+        milliseconds = round(1000 * (moment.audio.seconds or 0.0))
+        return max(Fraction(milliseconds, 1000), moment.audio_range_at(sequence_rate)[1] / sequence_rate)
     if moment.timing is None:
         return Fraction(0)
     return (moment.timing.frames or moment.last) / moment.timing.rate

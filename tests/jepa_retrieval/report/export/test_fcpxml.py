@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import opentimelineio as otio
 
-from jepa_retrieval.report.export import export_moments
+from jepa_retrieval.report.export import ExportMoment, export_moments
 from tests.jepa_retrieval.report.export.conftest import (
     FILM,
     NTSC,
@@ -35,7 +35,7 @@ ALLOWED = {
     "project": (set(), {"name"}),
     "sequence": ({"format"}, {"duration", "tcStart", "tcFormat"}),
     "spine": (set(), set()),
-    "asset-clip": ({"ref"}, {"name", "offset", "duration", "start", "format", "tcFormat"}),
+    "asset-clip": ({"ref"}, {"name", "offset", "duration", "start", "format", "tcFormat", "audioRole"}),
     "video": ({"ref"}, {"name", "offset", "duration", "start"}),
     "note": (set(), set()),
 }
@@ -116,6 +116,16 @@ def test_names_and_photographs(library: Any, tmp_path: Path) -> None:
     assert seconds(still.get("duration")) == 150 / NTSC and still.get("start") == "0s"
     camera = list(root.iter("asset-clip"))[1]
     assert seconds(camera.get("start")) == (10 * 107_892 + 30) / NTSC  # from 10:00:00;00 on
+
+
+def test_an_audio_file_is_as_long_as_the_last_of_its_moments(library: Any, tmp_path: Path) -> None:
+    talk = [ExportMoment("talk.mp3", "audio", 0, 2), ExportMoment("talk.mp3", "audio", 6, 8.07)]
+    moments = [video("ntsc.mp4", 1, 3), *talk]
+    export_moments(tmp_path / "a.fcpxml", moments, library)
+    root = read(tmp_path / "a.fcpxml")
+    (asset,) = (asset for asset in root.iter("asset") if asset.get("name") == "talk.mp3")
+    clip = [clip for clip in root.iter("asset-clip") if clip.get("ref") == asset.get("id")][-1]
+    assert seconds(clip.get("start")) + seconds(clip.get("duration")) <= seconds(asset.get("duration"))
 
 
 def test_opentimelineio_reads_it(library: Any, tmp_path: Path) -> None:
