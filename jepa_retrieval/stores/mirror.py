@@ -40,7 +40,9 @@ class _State:
     files: dict[str, tuple[str, int, int]] = field(
         default_factory=dict
     )  # by name: key; size, mtime_ns of the copy
-    sent: list[str] = field(default_factory=list)  # objects of this machine that no commit may name
+    sent: list[str] = field(
+        default_factory=list
+    )  # objects that the next commit deletes, if it does not name them
 
 
 class IndexMirror:
@@ -119,11 +121,15 @@ class IndexMirror:
 
     def _copy(self, state: _State, tag: str) -> bool:
         """Copy the files that differ. Returns False if another commit came meanwhile."""
-        if is_index(self.folder) and not self._is_unchanged(MANIFEST, state):
+        files = self._committed()
+        known_here = {key for key, _, _ in state.files.values()}.union(state.sent)
+        is_mine = known_here.issuperset(
+            file.key for file in files.values()
+        )  # of a run that was killed just after it
+        if is_index(self.folder) and not self._is_unchanged(MANIFEST, state) and not is_mine:
             logger.warning(
                 "%s has changed: what an interrupted run stored on this machine is replaced", self.url
             )
-        files = self._committed()
         keys = {name: known[0] for name, known in state.files.items() if self._is_unchanged(name, state)}
         missing = [name for name, file in files.items() if keys.get(name) != file.key]
 
@@ -171,6 +177,9 @@ class IndexMirror:
         files = {name: StoredFile(keys[name], path.stat().st_size) for name, path in mine.items()}
         try:
             before = self._committed() if state.tag else {}
+            # If this process is killed just after the commit, the next one deletes what only the one before names.
+            state.sent += {file.key for file in before.values()}.difference(keys.values(), state.sent)
+            self._write_json(state)
             self._store.write_if(COMMIT, commit_bytes(files), tag=state.tag)
         except (FileExistsError, FileNotFoundError):
             raise IndexWriteError(
@@ -179,7 +188,7 @@ class IndexMirror:
         tag = self._tag() or ""
         self._write_state(tag, keys, state.sent)
         # Nothing else: an object that is unknown here may be one that another writer is about to commit.
-        self._store.delete({file.key for file in before.values()}.union(state.sent).difference(keys.values()))
+        self._store.delete(set(state.sent).difference(keys.values()))
         self._write_state(tag, keys)
 
     def _is_unchanged(self, name: str, state: _State) -> bool:

@@ -22,6 +22,7 @@ from indexes import (
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import path_of
 from jepa_retrieval.stores import store_lock
+from jepa_retrieval.stores.commit import FILE_NAME as COMMIT
 from jepa_retrieval.stores.mirror import IndexMirror
 from jepa_retrieval.stores.objects import StoreFolder
 from jepa_retrieval.stores.stored_index import StoredIndex, changing, stored_index_exists
@@ -166,6 +167,34 @@ def test_a_commit_appears_whole_or_not_at_all(
     there = stored_names(s3)
     assert f"files/{'0' * 32}" in there
     assert len(there) == len([path for path in third.folder.rglob("*") if path.is_file()]) + 2
+
+
+def test_a_run_that_is_killed_just_after_its_commit_leaves_nothing_over(
+    s3: S3Server,
+    on_machine: OnMachine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    index = created()
+    with changing(index):
+        put(index, "a.mp4", 0)
+    write_if = StoreFolder.write_if
+
+    def killed(folder: StoreFolder, name: str, data: bytes, *, tag: str) -> None:
+        write_if(folder, name, data, tag=tag)
+        if name == COMMIT:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(StoreFolder, "write_if", killed)
+    with pytest.raises(KeyboardInterrupt), changing(index):
+        put(index, "b.mp4", 1)
+    monkeypatch.setattr(StoreFolder, "write_if", write_if)
+    again = StoredIndex.open(PLACE)
+    with changing(again):
+        put(again, "c.mp4", 2)
+    assert again.count_clips() == 3 and "replaced" not in caplog.text
+    there = {path for path in again.folder.rglob("*") if path.is_file() and "writer." not in path.name}
+    assert len(stored_names(s3)) == len(there) + 1
 
 
 def test_a_second_writer_is_refused_and_a_dead_one_is_not_waited_for(
