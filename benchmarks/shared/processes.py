@@ -1,4 +1,4 @@
-"""Commands that are measured from outside: wall time and memory of a process with all its children."""
+"""Processes seen from outside: what a command started, its wall time, and its memory with all that it started."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def measure(command: Sequence[str], *, memory: bool = False) -> Run:
     peak = 0.0
     while process.poll() is None:
         if memory:
-            peak = max(peak, sum(_proportional_mb(pid) for pid in _family(process.pid)))
+            peak = max(peak, sum(_proportional_mb(pid) for pid in (process.pid, *descendants(process.pid))))
             time.sleep(SAMPLE_SECONDS)
         else:
             time.sleep(0.01)
@@ -59,15 +60,26 @@ def measure(command: Sequence[str], *, memory: bool = False) -> Run:
     return Run(seconds, peak)
 
 
-def _family(pid: int) -> list[int]:
-    """A process and all its children; they may have been started by any of its threads."""
-    children: list[str] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children += task.read_text().split()
-        except OSError:  # it has ended meanwhile
-            continue
-    return [pid, *(member for child in children for member in _family(int(child)))]
+def descendants(pid: int) -> set[int]:
+    """Processes that a process has started, and those that they have."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    new = {pid}
+    while new:
+        new = {child for child, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _proportional_mb(pid: int) -> float:

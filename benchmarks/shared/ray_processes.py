@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+
+from benchmarks.shared.processes import descendants
 
 Kind = Literal["worker", "decoder", "driver", "head", "raylet"]
 
@@ -29,20 +30,6 @@ def find(driver: int, kind: Kind) -> list[int]:
     return [pid for pid in below if _command(pid).split("\0")[0].endswith(program)]
 
 
-def descendants(pid: int) -> list[int]:
-    """Processes that a process has started, and those that they have."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found: list[int] = []
-    new = [pid]
-    while new:
-        new = [child for child, parent in parents.items() if parent in new]
-        found += new
-    return found
-
-
 def kill(pid: int) -> bool:
     """Kill a process; False if it has ended before."""
     try:
@@ -50,14 +37,6 @@ def kill(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _command(pid: int) -> str:

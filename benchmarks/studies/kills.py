@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.shared import ray_processes
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.processes import jepa_program
+from benchmarks.shared.processes import descendants, is_running, jepa_program
 from benchmarks.shared.ray_processes import Kind
 from benchmarks.shared.small_library import Content, make_folder
 from jepa_retrieval.errors import JepaError
@@ -99,7 +99,7 @@ class Study:
             time.sleep(moment * COMMIT_SECONDS)
         _wait(lambda: bool(ray_processes.find(driver.pid, WHAT[what])), driver, END_SECONDS)
         found = ray_processes.find(driver.pid, WHAT[what])
-        self.below.update(ray_processes.descendants(driver.pid))
+        self.below.update(descendants(driver.pid))
         if not found or driver.poll() is not None:
             return False
         pid = found[int(moment * len(found))]
@@ -249,7 +249,7 @@ def main() -> None:
 def _left(pids: set[int]) -> int:
     """How many of the processes of all runs are still there, after as long as they may take."""
     end = time.monotonic() + END_SECONDS
-    while (count := sum(map(ray_processes.is_running, pids))) and time.monotonic() < end:
+    while (count := sum(map(is_running, pids))) and time.monotonic() < end:
         time.sleep(1.0)
     return count
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.shared.processes import descendants
 from indexes import IndexLockedError
 from jepa_retrieval.library import Library
 from tests.real_media import PHOTOGRAPHS, photograph, video
-from tests.waiting import descendants, wait_for, wait_until_ended
+from tests.waiting import wait_for, wait_until_ended
 
 pytestmark = pytest.mark.long
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from benchmarks.shared import ray_processes
+from benchmarks.shared.processes import descendants, is_running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
@@ -21,13 +22,13 @@ def test_a_worker_and_its_decoder_are_found_and_killed() -> None:
             time.sleep(0.02)
         (found,) = ray_processes.find(driver.pid, "worker")
         (decoder,) = ray_processes.find(driver.pid, "decoder")
-        assert set(ray_processes.descendants(driver.pid)) == {found, decoder}
+        assert descendants(driver.pid) == {found, decoder}
         assert ray_processes.find(driver.pid, "driver") == [driver.pid]
         assert ray_processes.find(driver.pid, "head") == []
         assert ray_processes.kill(decoder)
         assert ray_processes.kill(found)
         driver.wait(30)
-        assert not ray_processes.is_running(found)
+        assert not is_running(found)
         assert not ray_processes.kill(driver.pid)
     finally:
         driver.kill()

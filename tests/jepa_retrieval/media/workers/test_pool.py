@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.shared.processes import is_running
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import (
     Decoded,
@@ -29,7 +30,7 @@ from jepa_retrieval.media import (
 from jepa_retrieval.media.workers.pool import _AHEAD
 from tests.jepa_retrieval.media.conftest import SIZE
 from tests.media_factory import make_picture, make_timelapse, make_video
-from tests.waiting import is_running, wait_until_ended
+from tests.waiting import wait_until_ended
 
 pytestmark = pytest.mark.long
 
