@@ -183,16 +183,22 @@ def scores_owners(pictures: Pictures) -> Tensor:
     return torch.tensor([picture for picture, captions in pictures.examples for _ in captions])
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def form_arguments(description: str | None, forms: Sequence[str]) -> argparse.ArgumentParser:
+    """The arguments of a study that trains forms on the tokens of a run."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0] if description else None)
     parser.add_argument("run", type=Path, help="folder of a training run of nano")
-    parser.add_argument(
-        "--teacher", type=Path, action="append", help="folder of a model; may be given several times"
-    )
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=240)
     parser.add_argument(
-        "--only", choices=FORMS, action="append", help="this form; may be given several times"
+        "--only", choices=forms, action="append", help="this form; may be given several times"
+    )
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    parser = form_arguments(__doc__, FORMS)
+    parser.add_argument(
+        "--teacher", type=Path, action="append", help="folder of a model; may be given several times"
     )
     return parser.parse_args()
 

