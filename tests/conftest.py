@@ -43,6 +43,13 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[object]:
+    """pytest's variable that names the test would make each test start decoder processes of its own."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    return (yield)
+
+
 @pytest.fixture(autouse=True)
 def plain_logging() -> None:
     """Tests of commands and benchmarks set levels and handlers for their process: each test begins without them."""

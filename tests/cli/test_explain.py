@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from jepa_retrieval.media.workers import single
 from tests.cli.conftest import Jepa
 from tests.media_factory import make_video
 from tests.real_media import photograph, video
@@ -35,7 +34,6 @@ def test_candidates_as_lines(jepa: Jepa) -> None:
 def test_files_in_a_store_are_called_by_their_addresses(jepa: Jepa, s3: S3Server) -> None:
     s3.client.upload_file(str(photograph("chelsea.png")), "media", "cat.png")
     cat = "s3://media/cat.png"
-    single._close()  # a worker that was started before the server knows nothing of it
     done = jepa("explain", "--before", cat, "--after", cat, cat, "--json")
     assert done.status == 0, done.err
     document = json.loads(done.out)

@@ -6,6 +6,7 @@ Credentials are those that the store's own programs use, from the environment; n
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -66,6 +67,7 @@ class RemoteFile:
 _recent: dict[Path, tuple[float, RemoteFile]] = {}
 _blocks: OrderedDict[tuple[Path, str, int], bytes] = OrderedDict()  # by path, tag and number
 _whole: set[Path] = set()  # files that are sent whole, whatever range is asked for
+_environments: dict[str, dict[str, str]] = {}  # by scheme: that of the last connection
 _lock = threading.Lock()
 _fetched = 0  # bytes of content
 
@@ -256,6 +258,7 @@ def file_system(path: Path) -> tuple[Any, str]:
     url = url_of(path)
     scheme = url.partition("://")[0]
     try:
+        _forget_other_environments(scheme)
         system, name = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         raise UsageError(
@@ -268,6 +271,18 @@ def file_system(path: Path) -> tuple[Any, str]:
             + (f" (set {_VARIABLES[scheme]})" if scheme in _VARIABLES else "")
         ) from error
     return system, name
+
+
+def _forget_other_environments(scheme: str) -> None:
+    """Let a store that was connected to with other variables, such as its credentials, be connected to anew."""
+    import fsspec
+
+    environment = dict(os.environ)
+    with _lock:
+        before = _environments.get(scheme)
+        _environments[scheme] = environment
+    if before not in (None, environment):
+        fsspec.get_filesystem_class(scheme).clear_instance_cache()
 
 
 def patiently(request: Callable[[], T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import Any, TypeVar
 from jepa_retrieval.errors import MediaError, UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_SILENCE
 from jepa_retrieval.media.types import CallRequest
+from jepa_retrieval.media.workers.kept import KeptWorkers
 from jepa_retrieval.media.workers.process import WorkerProcess
 
 _POLL_SECONDS = 0.5  # between looks for a hanging process
 
 T = TypeVar("T")
 
-_idle: list[WorkerProcess] = []  # kept for the next call
-_lock = threading.Lock()
+_kept = KeptWorkers(WorkerProcess)
 
 
 def call_in_worker(
@@ -39,7 +38,7 @@ def call_in_worker(
     timeout = MAX_SILENCE.value if timeout is None else timeout
     request = CallRequest(function, path, arguments)
     while True:
-        worker = _take()
+        worker = _kept.take()
         try:
             value = _call(worker, request, timeout)
         except EOFError:
@@ -88,23 +87,6 @@ def _kill_hanging(worker: WorkerProcess, timeout: float, done: threading.Event) 
         worker.kill_if_silent(timeout)
 
 
-def _take() -> WorkerProcess:
-    with _lock:
-        if _idle:
-            return _idle.pop()
-    return WorkerProcess()
-
-
 def _keep(worker: WorkerProcess) -> None:
     worker.served += 1
-    with _lock:
-        _idle.append(worker)
-
-
-def _close() -> None:
-    with _lock:
-        while _idle:
-            _idle.pop().close()
-
-
-atexit.register(_close)
+    _kept.keep(worker)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
 from collections.abc import Iterator
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.types import Decoded, DecodeRequest, Failed, Finished, MediaWindow, ReadReport
+from jepa_retrieval.media.workers.kept import KeptWorkers
 from jepa_retrieval.media.workers.pool import DecodePool
 
-_idle: list[DecodePool] = []  # of one worker each, kept for the next file
-_lock = threading.Lock()
+_kept = KeptWorkers(lambda: DecodePool(workers=1))
 
 
 def decode_windows(request: DecodeRequest, *, report: ReadReport | None = None) -> Iterator[MediaWindow]:
@@ -27,7 +25,7 @@ def decode_windows(request: DecodeRequest, *, report: ReadReport | None = None) 
         UnreadableMediaError: nothing of the file, or of the interval asked for, can be decoded.
         MediaError: decoder processes cannot be started on this machine, or the decoder is not installed.
     """
-    pool = _take()
+    pool = _kept.take()
     try:
         for event in pool.run([request]):
             match event:
@@ -40,21 +38,4 @@ def decode_windows(request: DecodeRequest, *, report: ReadReport | None = None) 
                 case Failed():
                     raise UnreadableMediaError(request.path, event.reason)
     finally:
-        with _lock:
-            _idle.append(pool)
-
-
-def _take() -> DecodePool:
-    with _lock:
-        if _idle:
-            return _idle.pop()
-    return DecodePool(workers=1)
-
-
-def _close() -> None:
-    with _lock:
-        while _idle:
-            _idle.pop().close()
-
-
-atexit.register(_close)
+        _kept.keep(pool)

@@ -10,8 +10,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media import DecodeRequest, MediaWindow, read_windows
+from jepa_retrieval.errors import UnreadableMediaError, UsageError
+from jepa_retrieval.media import DecodeRequest, MediaWindow, decode_windows, read_windows
 from jepa_retrieval.media.sources import remote
 from jepa_retrieval.media.sources.finding import find
 from jepa_retrieval.media.sources.opening import Status
@@ -21,6 +21,7 @@ from jepa_retrieval.media.streams.types import StreamRequest
 from jepa_retrieval.source_paths import path_of
 from tests.long_video import make_long_video
 from tests.media_factory import make_picture
+from tests.s3_server import S3Server
 
 
 def stand_in(scheme: str, tag: str) -> type[MemoryFileSystem]:
@@ -115,7 +116,7 @@ def test_another_content_has_another_tag(store: tuple[str, MemoryFileSystem]) ->
 def test_missing_credentials_are_reported_with_the_variables_that_hold_them(
     given: dict[str, str], variables: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    s3fs = pytest.importorskip("s3fs")
+    pytest.importorskip("s3fs")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
@@ -123,10 +124,27 @@ def test_missing_credentials_are_reported_with_the_variables_that_hold_them(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(OSError, match=rf"no credentials for it in the environment \(set .*{variables}"):
         remote.look(path_of("s3://bucket/a.mp4"))
-    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_credentials_that_are_given_later_are_used(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    picture = path_of("s3://media/cup.png")
+    request = DecodeRequest(picture, image_size=32)
+    with monkeypatch.context() as without:
+        without.delenv("AWS_SECRET_ACCESS_KEY")
+        without.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+        without.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with pytest.raises(OSError, match="no credentials"):
+            remote.look(picture)
+        with pytest.raises(UnreadableMediaError, match="no credentials"):
+            list(decode_windows(request))
+    s3.client.upload_file(str(make_picture(tmp_path / "cup.png")), "media", "cup.png")
+    assert remote.look(picture).size > 0
+    (window,) = decode_windows(request)
+    assert window.frames.shape[1:3] == (32, 32)
 
 
 def test_a_store_that_cannot_be_opened_is_reported_with_the_variables(

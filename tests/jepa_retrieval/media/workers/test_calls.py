@@ -43,6 +43,18 @@ def test_a_function_runs_in_a_process_that_is_used_again() -> None:
     assert call_in_worker(process_of, Path("a"), 3)[0] == first[0]
 
 
+def test_a_process_that_knows_other_variables_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pid() -> int:
+        return call_in_worker(process_of, Path("a"), 1)[0]
+
+    first = pid()
+    monkeypatch.setenv("JEPA_SOMETHING", "changed")
+    second = pid()
+    assert pid() == second != first
+    monkeypatch.delenv("JEPA_SOMETHING")
+    assert pid() not in (first, second)
+
+
 def test_a_crash_or_a_hang_is_an_error_of_the_one_file() -> None:
     with pytest.raises(UnreadableMediaError, match=r"the decoder crashed on it \(SIGABRT\)"):
         call_in_worker(crash, Path("a"))
