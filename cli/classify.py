@@ -25,8 +25,9 @@ from cli.options import (
     text_option,
     top_option,
 )
-from cli.paths import parse_path_text, require_writable
+from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.tables import INTERVAL, PATH, Column, print_table
+from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.times import format_interval
 
@@ -104,8 +105,10 @@ def classify(
         raise UsageError("--json and --csv cannot be used together")
     if confusion is not None and truth is None:
         raise UsageError("--confusion requires --truth")
-    if confusion is not None:
-        require_writable(confusion)
+    require_outputs(
+        OutputFile("--confusion", confusion, (".png",)),
+        inputs=[*(parse_interval(text)[0] for text in paths or []), truth, labels_file],
+    )
     per = _per(per, timeline=timeline)
     candidates = given_candidates(labels, labels_file, option="labels")
     if candidates is None:

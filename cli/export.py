@@ -11,7 +11,7 @@ import typer
 from cli import console
 from cli.locate import open_library
 from cli.options import IndexOption, JsonOption, WhereOption, file_option
-from cli.paths import parse_path, require_writable
+from cli.paths import OutputFile, parse_path, require_outputs
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def export(
         raise UsageError(f"{file}: the name must end in one of {', '.join(_WRITERS)}")
     if embeddings is not None and embeddings.suffix.lower() != ".npy":
         raise UsageError(f"--embeddings {embeddings}: the name must end in .npy")
-    for written in (file, embeddings):
-        if written is not None:
-            require_writable(written)
+    require_outputs(OutputFile("FILE", file), OutputFile("--embeddings", embeddings))
     library = open_library(index)
     table = _clips(library, where, with_embeddings=embeddings is not None)
     if embeddings is not None:

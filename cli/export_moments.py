@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli import console
-from cli.paths import require_writable
 from indexes.reasons import reason
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.times import format_interval
@@ -18,17 +17,12 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.searching.search import SearchResult
 
 
-def check_export(file: Path) -> None:
-    """Refuse a file that cannot be written to, before the search.
-
-    Raises:
-        UsageError: its name has no known ending, or it cannot be written.
-    """
+def check_format(file: Path) -> None:
+    """Refuse a file whose name has no known ending, before the search. Raises UsageError."""
     from jepa_retrieval.report.export import format_of
 
     try:
         format_of(file)
-        require_writable(file)
     except UsageError as error:
         raise UsageError(f"--export {error}") from None
 

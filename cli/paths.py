@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from indexes.reasons import NO_SUCH_FILE
+from indexes.reasons import NO_SUCH_FILE, reason
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.source_paths import is_ordinary
+from jepa_retrieval.source_paths import SHARD_SUFFIX, is_ordinary, is_remote, shard_of
 from jepa_retrieval.user_paths import exists, is_existing_file, link_target, user_path
 
 
@@ -36,13 +39,62 @@ def require_file(path: Path) -> Path:
     return path
 
 
-def require_writable(path: Path) -> Path:
-    """`path`, if a file can be written there. Checked before the work whose results it is to hold.
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file that a command is to write.
+
+    Attributes:
+        option: what names it, for errors, such as "--html".
+        path: None if it is not given.
+        endings: one of which its name must have; any if there are none.
+    """
+
+    option: str
+    path: Path | None
+    endings: tuple[str, ...] = ()
+
+
+def require_outputs(*outputs: OutputFile, inputs: Sequence[Path | None] = ()) -> None:
+    """Refuse files that cannot be written or whose writing would lose something. Checked before anything is opened.
+
+    Args:
+        outputs: all files that the command is to write.
+        inputs: the files that it reads, as far as they are given.
 
     Raises:
-        UsageError: its folder does not exist or cannot be written, or a folder or a read-only file is there. A
-            symbolic link is followed.
+        UsageError: two outputs are one file, an output is an input, or `require_writable` refuses it. The message
+            names the options.
     """
+    given = [(output, output.path) for output in outputs if output.path is not None]
+    for (first, a), (second, b) in itertools.combinations(given, 2):
+        if _is_one_file(a, b):
+            raise UsageError(f"{first.option} and {second.option} name the same file: {b}")
+    for output, path in given:
+        try:
+            if any(one is not None and _is_of(path, one) for one in inputs):
+                raise UsageError(f"{path}: the command reads this file, which would be replaced")
+            require_writable(path, endings=output.endings)
+        except UsageError as error:
+            raise UsageError(f"{output.option} {error}") from None
+
+
+def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
+    """`path`, if a file can be written there. Checked before the work whose results it is to hold.
+
+    A symbolic link is followed. Media, archives of them and files of indexes are not replaced; but a chart that this
+    program drew is, by another one.
+
+    Args:
+        path: where to.
+        endings: one of which the name must have; any if there are none.
+
+    Raises:
+        UsageError: the name has another ending; its folder does not exist or cannot be written; a folder, a read-only
+            file or one that is not replaced is there.
+    """
+    if endings and path.suffix.lower() not in endings:
+        named = [ending for ending in endings if ending != ".htm"]  # the short form of .html
+        raise UsageError(f"{path}: the name must end in {' or '.join(named)}")
     target = link_target(path)
     folder = target.parent
     if target.is_symlink():
@@ -53,7 +105,39 @@ def require_writable(path: Path) -> Path:
         raise UsageError(f"{path}: cannot be written: it is a folder")
     if not os.access(path if exists(path) else folder, os.W_OK):
         raise UsageError(f"{path}: cannot be written: permission denied")
+    if is_existing_file(path):
+        _require_replaceable(path, target, may_be_chart=".png" in endings)
     return path
+
+
+def _require_replaceable(path: Path, target: Path, *, may_be_chart: bool) -> None:
+    from jepa_retrieval.index_folder import holds_records
+    from jepa_retrieval.media.kinds import is_media_file
+    from jepa_retrieval.report.chart_files import is_chart
+
+    if any(map(holds_records, target.absolute().parents)):
+        raise UsageError(f"{path}: a file of an index is there, which is not replaced: name another file")
+    try:
+        is_kept = any(one.suffix == SHARD_SUFFIX or is_media_file(one) for one in (path, target))
+        if is_kept and not (may_be_chart and is_chart(target)):
+            raise UsageError(
+                f"{path}: a media file or an archive is there, which is not replaced: name another file"
+            )
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be replaced, as it cannot be read: {reason(error)}") from error
+
+
+def _is_of(output: Path, read: Path) -> bool:
+    """Whether an output is the file that is read, or the archive that this one lies in."""
+    source = shard_of(read) or read
+    return not is_remote(source) and exists(source) and _is_one_file(output, source)
+
+
+def _is_one_file(first: Path, second: Path) -> bool:
+    """Whether two paths lead to the same file, which may not exist yet. Pipes and devices are no such files."""
+    if exists(first) and exists(second):
+        return is_existing_file(first) and first.samefile(second)
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def parse_path_text(text: str) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from cli import console
 from cli.completion import one_of
-from cli.export_moments import check_export, summary, try_export
+from cli.export_moments import check_format, summary, try_export
 from cli.likelihood import notes_of_unlikely
 from cli.locate import open_libraries
 from cli.options import (
@@ -24,9 +24,10 @@ from cli.options import (
     text_option,
     top_option,
 )
-from cli.paths import parse_path_text, require_writable
+from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
+from cli.values import parse_interval
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.times import format_interval
@@ -95,7 +96,7 @@ def search(
     device: DeviceOption = "auto",
     html: Annotated[
         Path | None,
-        file_option("Also write the results as an HTML page with thumbnails."),
+        file_option("Also write the results as a page with thumbnails, to a .html file."),
     ] = None,
     export: Annotated[
         Path | None,
@@ -150,9 +151,12 @@ def search(
         raise UsageError("--json and --filepath-only cannot be used together")
     check_usage(text=text, image=image, video=video, plus=plus or [])
     if export is not None:
-        check_export(export)
-    if html is not None:
-        require_writable(html)
+        check_format(export)
+    require_outputs(
+        OutputFile("--export", export),
+        OutputFile("--html", html, (".html", ".htm")),
+        inputs=[image, None if video is None else parse_interval(video)[0]],
+    )
     library = open_libraries(index or [])
     query = build_query(
         library.has_file,

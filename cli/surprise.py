@@ -19,7 +19,7 @@ from cli.options import (
     file_option,
     top_option,
 )
-from cli.paths import parse_path, require_writable
+from cli.paths import OutputFile, parse_path, require_outputs
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_interval
@@ -46,7 +46,7 @@ def surprise(
     ] = 3.0,
     where: WhereOption = None,
     html: Annotated[
-        Path | None, file_option("Also write the curve and the moments of FILE as an HTML page.")
+        Path | None, file_option("Also write the curve and the moments of FILE as a page, to a .html file.")
     ] = None,
     model: MediaModelOption = None,
     device: DeviceOption = "auto",
@@ -77,8 +77,7 @@ def surprise(
         return
     if where is not None:
         raise UsageError("--where requires an index, not FILE")
-    if html is not None:
-        require_writable(html)
+    require_outputs(OutputFile("--html", html, (".html", ".htm")), inputs=[file, dynamics])
     found = _of_file(file, index, model, dynamics, top, min_z)
     if found.partial is not None:
         console.warning(f"{url_of(file)}: {found.partial}")

@@ -11,9 +11,9 @@ import typer
 from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, ModelOption, SentencesOption, file_option, text_option, voice_option
-from cli.paths import parse_path_text, require_writable
+from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.values import parse_time
-from cli.watch_output import Output, open_writers, summary
+from cli.watch_output import Output, SentenceFiles, summary
 from jepa_retrieval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -183,8 +183,14 @@ def watch(
     for name, value in (("--learn", learn), ("--scene", scene)):
         if value is not None and surprise is None:
             raise UsageError(f"{name} requires --surprise")
-    if scene is not None:
-        require_writable(scene)
+    require_outputs(
+        OutputFile("--scene", scene),
+        OutputFile("--srt", srt),
+        OutputFile("--vtt", vtt),
+        OutputFile("--csv", csv),
+        OutputFile("--timeline", timeline, (".png", ".html", ".htm")),
+        inputs=[Path(source), sentences, voice],
+    )
     from jepa_retrieval.media.streams.source import StreamSource
     from jepa_retrieval.tasks.watching.shifts import DEFAULT_THRESHOLD, ShiftOptions
     from jepa_retrieval.tasks.watching.watch import Watcher, WatchOptions
@@ -216,7 +222,7 @@ def watch(
         narrator=open_narrator(voice),
     )
     loaded, decoder = open_decoder(model, sentences)
-    with open_writers(srt, vtt, csv) as output.writers:
+    with SentenceFiles(srt=srt, vtt=vtt, csv=csv) as output.files:
         try:
             watcher = Watcher(origin, loaded, decoder, options)
             interrupted = _run(watcher, output)
@@ -276,9 +282,6 @@ def _command(text: str | None) -> AlertCommand | None:
 def _timeline(path: Path | None, title: str, threshold: float) -> Timeline | None:
     if path is None:
         return None
-    if path.suffix.lower() not in (".png", ".html", ".htm"):
-        raise UsageError(f"{path}: the name of a timeline must end in .png or .html")
-    require_writable(path)
     from jepa_retrieval.report.timeline import Timeline
 
     return Timeline(title, threshold=threshold)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,40 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.watching.watch import Described, WatchCounters, WatchEvent
 
 
+class SentenceFiles(contextlib.ExitStack):
+    """The files that sentences are written to as they are decoded.
+
+    They are opened with the first window: a source that gives none leaves what earlier runs wrote.
+    """
+
+    def __init__(self, *, srt: Path | None = None, vtt: Path | None = None, csv: Path | None = None) -> None:
+        super().__init__()
+        self._paths = {"srt": srt, "vtt": vtt, "csv": csv}
+        self._writers: list[SentenceWriter] | None = None
+
+    def open(self) -> list[SentenceWriter]:
+        """Begin the files, if they are not open yet. Raises OSError."""
+        if self._writers is None:
+            from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
+
+            kinds: dict[str, type[SrtWriter | VttWriter | CsvWriter]] = {
+                "srt": SrtWriter,
+                "vtt": VttWriter,
+                "csv": CsvWriter,
+            }
+            self._writers = [
+                self.enter_context(kinds[kind](path))
+                for kind, path in self._paths.items()
+                if path is not None
+            ]
+        return self._writers
+
+    def add(self, described: Described) -> None:
+        """Write one sentence to each. Raises OSError."""
+        for writer in self.open():
+            writer.add(described)
+
+
 @dataclass
 class Output:
     """Passes events on to everything that prints or writes them."""
@@ -31,7 +64,7 @@ class Output:
     timeline: Timeline | None
     narrator: Narrator | None = None
     sentences: SentenceLog = field(default_factory=SentenceLog)
-    writers: list[SentenceWriter] = field(default_factory=list)
+    files: SentenceFiles = field(default_factory=SentenceFiles)
     end: float = 0.0  # of the last sentence, seconds
 
     def take(self, event: WatchEvent) -> None:
@@ -43,6 +76,7 @@ class Output:
 
         match event:
             case Observed():
+                self.files.open()
                 if self.timeline is not None:
                     self.timeline.observe(event)
             case Described():
@@ -68,8 +102,7 @@ class Output:
             console.flush_results()
 
     def _describe(self, described: Described) -> None:
-        for writer in self.writers:  # before it is printed, so that the files have every printed sentence
-            writer.add(described)
+        self.files.add(described)  # before it is printed, so that they have every printed sentence
         if self.json:
             document = {
                 "start": described.start,
@@ -140,13 +173,3 @@ def summary(counters: WatchCounters) -> str:
         if number:
             parts.append(console.count(number, what))
     return "; ".join(parts) + "."
-
-
-@contextlib.contextmanager
-def open_writers(srt: Path | None, vtt: Path | None, csv: Path | None) -> Iterator[list[SentenceWriter]]:
-    """Open the files that sentences are written to as they are decoded."""
-    from jepa_retrieval.report.subtitles import CsvWriter, SrtWriter, VttWriter
-
-    with contextlib.ExitStack() as stack:
-        writers = ((srt, SrtWriter), (vtt, VttWriter), (csv, CsvWriter))
-        yield [stack.enter_context(writer(path)) for path, writer in writers if path is not None]

@@ -11,6 +11,7 @@ from indexes.errors import JepaError
 from indexes.manifest import read_manifest
 from indexes.milvus.address import is_address
 from indexes.reasons import NO_SUCH_FILE
+from indexes.tables import CLIPS
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.user_paths import absolute, exists
@@ -21,6 +22,11 @@ INDEX_NAME = ".jepa"
 def is_index(folder: Path) -> bool:
     """Whether this folder itself is an index."""
     return (folder / "manifest.json").is_file()
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether this folder is surely an index: other programs have a manifest.json, too."""
+    return is_index(folder) and (folder / CLIPS).is_dir()
 
 
 def existing_index(folder: Path | str) -> Path:

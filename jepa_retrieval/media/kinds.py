@@ -10,7 +10,13 @@ from typing import Literal
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.reasons import check_regular_file, os_reason
 from jepa_retrieval.media.sources.opening import open_binary
-from jepa_retrieval.media.suffixes import IMAGE_SUFFIXES, RAW_SUFFIXES, TYPESCRIPT_SUFFIXES
+from jepa_retrieval.media.suffixes import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    MEDIA_SUFFIXES,
+    RAW_SUFFIXES,
+    TYPESCRIPT_SUFFIXES,
+)
 
 Reader = Literal["picture", "raw", "video"]
 
@@ -57,6 +63,12 @@ _RAW_VIDEO = re.compile(
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 _AUDIO_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
+_SOUND = re.compile(
+    rb"ID3[\x02-\x04]|fLaC|OggS|RF64|riff\x2e\x91|caff\x00|\.snd\x00|FORM....AIF|#!AMR|wvpk|MAC \x96|TTA1|DSD "
+    rb"|\.ra\xfd|\x0bw|\x7f\xfe\x80\x01"
+    rb"|\xff[\xe2\xe3\xf0-\xf5\xf8-\xfd]",  # frames of MPEG audio and AAC
+    re.DOTALL,
+)
 _RAW_BRAND = b"crx "  # Canon CR3
 _FRAMED = re.compile(
     rb"(?s)\A(?:.{4})?\x47.{187}(?:.{4})?\x47"
@@ -112,6 +124,24 @@ def looks_like_media(path: str, size: int, mtime_ns: int) -> bool:
     if may_be_stream:
         return _TEXT.fullmatch(head) is None
     return _reader_by_content(head) is not None
+
+
+def is_media_file(path: Path) -> bool:
+    """Whether a file is a video, a picture or sound, by its name or else by its first bytes.
+
+    It is meant for files that must not be lost: what only may be media counts as such.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    head = _head(path)
+    if suffix in TYPESCRIPT_SUFFIXES:
+        return _TEXT.fullmatch(head) is None
+    if suffix in MEDIA_SUFFIXES or suffix in AUDIO_SUFFIXES:
+        return True
+    has_container = head[:4] == b"RIFF" or head[4:8] == b"ftyp"
+    return has_container or _reader_by_content(head) is not None or _SOUND.match(head) is not None
 
 
 def _head(path: Path) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.user_paths import user_path
+from jepa_retrieval.report.chart_files import save_chart
 from jepa_retrieval.visible import visible
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     try:
         # A label with dollar signs is no formula.
         with matplotlib.rc_context({"text.parse_math": False}):
-            _draw(evaluation).savefig(user_path(path), dpi=120)
+            save_chart(_draw(evaluation), path, dpi=120)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be written ({error})") from error
 

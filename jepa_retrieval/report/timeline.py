@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
+from jepa_retrieval.report.chart_files import save_chart
 from jepa_retrieval.text_files import write_page
 from jepa_retrieval.times import format_exact_interval, format_time, time_ticks
 from jepa_retrieval.user_paths import absolute
@@ -176,7 +177,7 @@ def write_png(timeline: Timeline, path: Path) -> None:
 
     # A file name or a sentence with dollar signs is no formula.
     with matplotlib.rc_context({"text.parse_math": False}):
-        _draw(timeline).savefig(path, dpi=100)
+        save_chart(_draw(timeline), path, dpi=100)
 
 
 def _draw(timeline: Timeline) -> Figure:

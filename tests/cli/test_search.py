@@ -250,12 +250,10 @@ def test_a_long_sentence_may_be_any_term(jepa: Jepa, library: Path) -> None:
 def test_a_page_that_cannot_be_written_is_refused_before_the_search(
     jepa: Jepa, library: Path, tmp_path: Path
 ) -> None:
-    done = jepa("search", "a cat", "--html", tmp_path / "no" / "page.html", "--index", library)
+    page = tmp_path / "no" / "page.html"
+    done = jepa("search", "a cat", "--html", page, "--index", library)
     assert (done.status, done.out) == (2, "")
-    assert (
-        done.err
-        == f"Error: {tmp_path}/no/page.html: cannot be written: {tmp_path}/no: no such file or folder\n"
-    )
+    assert done.err == f"Error: --html {page}: cannot be written: {page.parent}: no such file or folder\n"
 
 
 def test_results_are_not_lost_with_the_page(
