@@ -13,7 +13,6 @@ import typer
 from cli import console
 from cli.completion import one_of
 from cli.export_moments import check_format, summary, try_export
-from cli.likelihood import notes_of_unlikely
 from cli.locate import open_libraries
 from cli.options import (
     DeviceOption,
@@ -242,8 +241,7 @@ def print_moments(found: SearchResult, library: Library | Libraries, *, min_conf
         console.note(nothing_found(found, library, at_least=min_confidence))
     elif console.is_terminal(sys.stdout):
         _print_table(found, library)
-        for note in notes_of_unlikely([moment.confidence for moment in found.hits]):
-            console.note(note)
+        _print_verdict(found)
     else:
         for moment in found.hits:
             interval = format_interval(moment.start, moment.end)
@@ -251,6 +249,16 @@ def print_moments(found: SearchResult, library: Library | Libraries, *, min_conf
             offline = ["offline"] if moment.offline else []
             where = [f"index: {moment.index}"] if moment.index is not None else []
             console.row(moment.rank, f"{moment.score:.3f}", interval, moment.path, *words, *offline, *where)
+
+
+def _print_verdict(found: SearchResult) -> None:
+    from jepa_retrieval.tasks.searching.verdict import MIN_LIKELY
+
+    verdict = found.verdict
+    if verdict.doubt is not None:
+        console.note(verdict.doubt)
+    if verdict.rest is not None:
+        console.note(f"{verdict.rest} --min-confidence {MIN_LIKELY:g} hides such moments.")
 
 
 def nothing_found(found: SearchResult, library: Library | Libraries, *, at_least: float) -> str:

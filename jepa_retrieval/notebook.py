@@ -44,17 +44,21 @@ class NotebookView:
     def tiles(self) -> list[Tile]:
         """The results in order."""
 
+    def notes(self) -> list[str]:
+        """Sentences about them that stand above."""
+        return []
+
     def with_thumbnails(self, library: HasThumbnails) -> Self:
         """Show thumbnails of this library; returns the result itself."""
         object.__setattr__(self, "_library", library)
         return self
 
     def _repr_html_(self) -> str:
-        return render_tiles(self.tiles(), getattr(self, "_library", None))
+        return render_tiles(self.tiles(), getattr(self, "_library", None), notes=self.notes())
 
 
-def render_tiles(tiles: Sequence[Tile], library: HasThumbnails | None) -> str:
-    """Tiles as a piece of HTML with the pictures inside; without a library there are none."""
+def render_tiles(tiles: Sequence[Tile], library: HasThumbnails | None, *, notes: Sequence[str] = ()) -> str:
+    """Tiles as a piece of HTML, below the notes, with the pictures inside; without a library there are none."""
     cards = [
         {
             "name": tile.path,
@@ -66,4 +70,5 @@ def render_tiles(tiles: Sequence[Tile], library: HasThumbnails | None) -> str:
         }
         for tile in tiles[:MAX_TILES]
     ]
-    return templates().get_template("notebook.html").render(cards=cards, more=len(tiles) - len(cards))
+    template = templates().get_template("notebook.html")
+    return template.render(notes=notes, cards=cards, more=len(tiles) - len(cards))

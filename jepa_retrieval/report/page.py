@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.searching.search import Moment, SearchResult
+    from jepa_retrieval.tasks.searching.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,21 @@ class Card:
     picture: str | None  # data URI
     caption: str | None  # or what was said, in quotes
     offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One search as the page shows it."""
+
+    query: str
+    elapsed_ms: float
+    verdict: Verdict
+    cards: list[Card]
+
+    @property
+    def shown_first(self) -> int:
+        """How many cards stand above the sentence about the unlikely ones."""
+        return len(self.cards) if self.verdict.rest is None else self.verdict.likely
 
 
 def write_report(
@@ -65,13 +81,12 @@ def render_report(
     from jepa_retrieval.libraries import library_of
 
     sections = [
-        {
-            "query": result.query,
-            "elapsed_ms": result.elapsed_ms,
-            "cards": [
-                _card(moment, library_of(library, moment.index), page_folder) for moment in result.hits
-            ],
-        }
+        Section(
+            query=result.query,
+            elapsed_ms=result.elapsed_ms,
+            verdict=result.verdict,
+            cards=[_card(moment, library_of(library, moment.index), page_folder) for moment in result.hits],
+        )
         for result in results
     ]
     return (

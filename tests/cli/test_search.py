@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.search import print_moments
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
+from jepa_retrieval.tasks.searching.search import Moment, SearchResult
 from tests.cli.conftest import ODD_NAME, Golden, Jepa
 
 JEPA = [sys.executable, "-m", "cli.main"]
@@ -145,6 +147,21 @@ def test_on_a_terminal_hits_come_as_a_table(library: Path, colour: bool) -> None
     assert (cat.as_uri() in text) == colour  # the path is a link
     assert ("\x1b" in text) == colour
     assert r"cat\n[red]\x1b[31m\xff.png" in text
+
+
+def test_on_a_terminal_a_note_says_what_the_hits_are_worth(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, library: Path
+) -> None:
+    monkeypatch.setattr("cli.console.is_terminal", lambda stream: stream is sys.stdout)
+    hits = [
+        Moment(rank, 0.2, confidence, f"{rank}.png", "image", None, None, rank)
+        for rank, confidence in enumerate((0.3, 0.01, 0.0), start=1)
+    ]
+    print_moments(SearchResult("a submarine", "nano", 1.0, hits), Library.open(library))
+    assert capsys.readouterr().err.splitlines() == [
+        "Probably not in this library: the best moment has a confidence of 30%.",
+        "The last 2 of 3 have a confidence below 5%. --min-confidence 0.05 hides such moments.",
+    ]
 
 
 def test_terms_are_added_and_subtracted(jepa: Jepa, library: Path) -> None:

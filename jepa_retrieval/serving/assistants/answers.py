@@ -37,6 +37,7 @@ class FoundMoments(BaseModel):
     moments: list[FoundMoment]
     next_cursor: str | None
     warnings: list[str]
+    verdict: str | None = Field(description="A sentence, if what was looked for is probably not there.")
 
     @classmethod
     def of(cls, found: SearchResponse) -> FoundMoments:
@@ -45,7 +46,12 @@ class FoundMoments(BaseModel):
             FoundMoment(clip_id=hit.id, **hit.model_dump(include=set(FoundMoment.model_fields) - {"clip_id"}))
             for hit in found.data
         ]
-        return cls(moments=moments, next_cursor=found.next_cursor, warnings=found.warnings)
+        return cls(
+            moments=moments,
+            next_cursor=found.next_cursor,
+            warnings=found.warnings,
+            verdict=found.verdict,
+        )
 
 
 class AnsweredMoment(BaseModel):

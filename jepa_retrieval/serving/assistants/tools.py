@@ -29,8 +29,8 @@ from jepa_retrieval.serving.services import Services
 
 INSTRUCTIONS = """Search, question and look at the user's own videos and photographs.
 
-search_moments finds moments by what they show, and by what is said and written in them. Low confidences, say below
-0.3, mean that nothing of the kind is there. view_moment shows a picture of a moment: look before you describe one.
+search_moments finds moments by what they show, and by what is said and written in them. If it answers with a verdict,
+nothing of the kind is probably there. view_moment shows a picture of a moment: look before you describe one.
 read_transcript tells what is said. Files are named by media_id, clips by clip_id."""
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

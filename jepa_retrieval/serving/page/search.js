@@ -6,12 +6,10 @@ import { showFilterProblem } from "./filters.js";
 import { described, markSearched, query, remember, requestBody, requestTerms } from "./query.js";
 import { addHits, clearHits, shownHits } from "./results.js";
 
-const MIN_CONVINCING = 0.35; // a best hit that is less likely than this is called a poor one
-const MIN_LIKELY = 0.05; // hits after the last one that is this likely are folded away
 const MIN_SHOWN = 4; // hits that are shown however unlikely they are
 const REACH = 2000; // hits that the server pages through
 
-/** @import { Hit } from "./types" */
+/** @import { Hit, SearchResponse } from "./types" */
 
 const more = byId("more", HTMLElement);
 const fold = byId("fold", HTMLElement);
@@ -44,7 +42,7 @@ export async function search({ keep = false } = {}) {
   showFilterProblem("");
   if (!requestTerms().length) {
     clearHits();
-    showEmpty(null);
+    showVerdict(null);
     say("");
     await sayWhatIsThere();
     return;
@@ -84,12 +82,13 @@ async function load(first) {
       clearHits();
       unfolded = query.confidence > 0; // then the user has said what is likely enough
     }
-    const shown = unfolded ? answer.data.length : countLikely(answer.data, shownHits().length);
+    const likely = Math.max(answer.likely, MIN_SHOWN - shownHits().length);
+    const shown = unfolded ? answer.data.length : likely;
     addHits(answer.data.slice(0, shown));
     foldAway(answer.data.slice(shown));
     cursor = shownHits().length + folded.length < REACH ? answer.next_cursor : null;
     more.hidden = !cursor || folded.length > 0;
-    if (first) showEmpty(answer.data.length ? answer.data[0].confidence : 0, answer.data.length);
+    if (first) showVerdict(answer);
     const time = first ? ` in ${Math.round(answer.elapsed_ms)} ms` : "";
     const rest = folded.length ? "; less likely ones are folded away" : cursor ? "; more below" : "";
     const found = `${count(shownHits().length, "moment")}${time}${rest}.`;
@@ -100,7 +99,7 @@ async function load(first) {
     if (error instanceof ProblemError && error.isOfFilter) showFilterProblem(error.message);
     if (first) {
       clearHits();
-      showEmpty(null);
+      showVerdict(null);
     }
     sayProblem(error);
   } finally {
@@ -109,16 +108,6 @@ async function load(first) {
       byId("results", HTMLElement).removeAttribute("aria-busy");
     }
   }
-}
-
-/**
- * How many of further hits are shown: up to the last that is likely. Those without a confidence are.
- * @param {Hit[]} further
- * @param {number} before hits that are shown already
- */
-function countLikely(further, before) {
-  const last = further.findLastIndex(({ confidence }) => confidence === null || confidence >= MIN_LIKELY);
-  return Math.max(last + 1, MIN_SHOWN - before);
 }
 
 /** @param {Hit[]} hits that are not shown until they are asked for */
@@ -138,20 +127,16 @@ function unfold() {
 }
 
 /**
- * Say honestly that nothing was found, or that the best hit is a poor one.
- * @param {number | null} best confidence of the first hit
- * @param {number} [hits]
+ * Say that nothing was found, or what the server says of a poor best hit.
+ * @param {SearchResponse | null} answer null: nothing was asked
  */
-function showEmpty(best, hits = 0) {
+function showVerdict(answer) {
   const place = byId("verdict", HTMLElement);
   place.replaceChildren();
-  if (hits && (best === null || best >= MIN_CONVINCING)) return;
-  if (hits) {
-    place.append(
-      element("strong", {}, "Probably not in this library. "),
-      `The best of these has a confidence of ${percent(best)}. They are the nearest moments, not what you described.`,
-    );
-  } else if (best !== null) {
+  if (answer?.data.length) {
+    if (answer.verdict === null) return;
+    place.append(element("strong", {}, answer.verdict), " These are the nearest moments, not what you described.");
+  } else if (answer) {
     place.append(element("strong", {}, "Nothing found"), ` for ${described()}. `);
     const hints = [];
     if (query.confidence > 0) hints.push(`lower the confidence (${percent(query.confidence)})`);

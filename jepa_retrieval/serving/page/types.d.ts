@@ -40,6 +40,8 @@ export interface SearchResponse {
   index_version: string;
   elapsed_ms: number;
   warnings: string[];
+  verdict: string | null;
+  likely: number;
 }
 
 export interface MediaItem {

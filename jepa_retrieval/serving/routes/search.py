@@ -15,6 +15,7 @@ from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, Sear
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.searching.search import SearchOptions
 from jepa_retrieval.tasks.searching.several import merged
+from jepa_retrieval.tasks.searching.verdict import verdict_of
 
 router = APIRouter(tags=["search"])
 
@@ -51,6 +52,7 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         per_file=options.per_file,
     )
     page = ordered[skipped : skipped + body.top_k]
+    verdict = verdict_of([moment.confidence for _, moment in page])
     return SearchResponse(
         data=[
             hit(commit, moment, using.files, rank=rank)
@@ -62,4 +64,6 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         index_version=using.indexes.version(commits),
         elapsed_ms=round((time.perf_counter() - began) * 1000, 1),
         warnings=list(dict.fromkeys(warning for one in found for warning in one.warnings)),
+        verdict=None if skipped else verdict.doubt,
+        likely=verdict.likely,
     )

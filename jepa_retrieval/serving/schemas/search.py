@@ -141,6 +141,12 @@ class SearchResponse(BaseModel):
     )
     elapsed_ms: float
     warnings: list[str] = Field(description="Why the hits may mean little, one sentence each.")
+    verdict: str | None = Field(
+        description="On the first page: a sentence, if what was looked for is probably not there."
+    )
+    likely: int = Field(
+        description="How many of `data` there are up to the last likely one; the rest is probably something else."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -171,6 +177,8 @@ class SearchResponse(BaseModel):
                     "index_version": "5c1f0a9e.12",
                     "elapsed_ms": 8.1,
                     "warnings": [],
+                    "verdict": None,
+                    "likely": 1,
                 }
             ]
         }

@@ -34,6 +34,7 @@ from jepa_retrieval.tasks.searching.query import (
     VideoQuery,
     describe,
 )
+from jepa_retrieval.tasks.searching.verdict import Verdict, verdict_of
 
 __all__ = [
     "ImageQuery",
@@ -69,9 +70,18 @@ class SearchResult(NotebookView):
     hits: list[Moment]
     warnings: tuple[str, ...] = ()  # why the result may mean little, one sentence each
 
+    @property
+    def verdict(self) -> Verdict:
+        """What the hits are worth: whether what was looked for is probably not there."""
+        return verdict_of([hit.confidence for hit in self.hits])
+
     def tiles(self) -> list[Tile]:
         """As a notebook shows it."""
         return [Tile(hit.path, hit.start, hit.end, hit.clip_id, _lines(hit)) for hit in self.hits]
+
+    def notes(self) -> list[str]:
+        """What the hits are worth, where it has to be said."""
+        return [note for note in (self.verdict.doubt, self.verdict.rest) if note is not None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,6 +90,22 @@ def test_times_scores_and_confidence_are_shown(library: Any) -> None:
     assert "score 0.300" in text
 
 
+def test_the_page_says_what_the_moments_are_worth(library: Any) -> None:
+    def text(*confidences: float) -> str:
+        hits = [
+            Moment(rank, 0.2, confidence, f"{rank}.png", "image", None, None, rank)
+            for rank, confidence in enumerate(confidences, start=1)
+        ]
+        return Page(render_report([SearchResult("x", "nano", 1.0, hits)], library)).text
+
+    assert "Probably not in this library: the best moment has a confidence of 20%." in text(0.2, 0.1)
+    assert "Probably not" not in text(0.9, 0.1) and "below 5%" not in text(0.9, 0.1)
+    of_three = text(0.9, 0.02, 0.01)
+    likely, note, rest = of_three.partition("The last 2 of 3 have a confidence below 5%.")
+    assert note and "1.png" in likely and "2.png" in rest and "3.png" in rest
+    assert "2.png" not in likely and "1.png" not in rest
+
+
 @pytest.mark.parametrize("beside", [True, False])
 def test_links_lead_to_the_file_and_the_moment(library: Any, tmp_path: Path, beside: bool) -> None:
     file = (tmp_path if beside else tmp_path / "elsewhere") / "page.html"

@@ -73,6 +73,18 @@ def test_pages_continue_where_the_last_one_ended(client: httpx.Client) -> None:
     assert [hit["rank"] for hit in pages] == list(range(1, len(whole) + 1))
 
 
+def test_an_answer_says_whether_its_hits_are_likely(client: httpx.Client) -> None:
+    found = search(client, "a cat", top_k=50)
+    assert found["verdict"] is None
+    confidences = [hit["confidence"] for hit in found["data"]]
+    assert 0 < found["likely"] < len(confidences)
+    assert confidences[found["likely"] - 1] >= 0.05 > max(confidences[found["likely"] :])
+
+    absent = search(client, "a submarine under ice", top_k=2)
+    assert absent["verdict"].startswith("Probably not in this library: the best moment has a confidence of ")
+    assert search(client, "a submarine under ice", top_k=2, cursor=absent["next_cursor"])["verdict"] is None
+
+
 def test_a_cursor_of_another_query_is_refused(client: httpx.Client) -> None:
     cursor = search(client, "a picture", top_k=2)["next_cursor"]
 
