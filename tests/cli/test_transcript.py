@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Jepa
+from tests.media_factory import make_picture
 from tests.spoken import RATE, make_spoken_video
 
 pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
@@ -24,8 +25,8 @@ def told(tmp_path: Path) -> Path:
 def test_the_forms_of_a_transcript(jepa: Jepa, told: Path) -> None:
     assert jepa("transcript", told).out == "0:00 Fish & chips\n0:01 To go\n"
     srt, vtt = jepa("transcript", told, "--srt").out, jepa("transcript", told, "--vtt").out
-    assert srt.startswith("1\n00:00:00,500 --> 00:00:01,") and "\nFish & chips\n\n2\n" in srt
-    assert vtt.startswith("WEBVTT\n\n00:00:00.500 --> 00:00:01.") and "\nFish &amp; chips\n\n" in vtt
+    assert srt.startswith("1\n00:00:00,500 --> 00:00:01,500") and "\nFish & chips\n\n2\n" in srt
+    assert vtt.startswith("WEBVTT\n\n00:00:00.500 --> 00:00:01.500") and "\nFish &amp; chips\n\n" in vtt
     document = json.loads(jepa("transcript", told, "--json").out)
     assert document["source"] == "told.srt" and document["lines"][0]["words"][1]["text"] == "&"
     refused = jepa("transcript", told, "--srt", "--json")
@@ -55,6 +56,19 @@ def test_what_cannot_be_listened_to_is_named(jepa: Jepa, told: Path) -> None:
 def test_a_video_without_speech_says_so(jepa: Jepa, tmp_path: Path) -> None:
     done = jepa("transcript", make_spoken_video(tmp_path / "silent.mp4", None))
     assert done.out == "" and "Nothing is said" in done.err
+
+
+def test_subtitles_end_with_their_file(jepa: Jepa, told: Path) -> None:
+    told.with_suffix(".srt").write_text(SRT.replace("00:00:02,000", "50:00:00,000"))
+    done = jepa("transcript", told, "--srt")
+    assert done.status == 0 and "00:00:01,600 --> 00:00:02," in done.out
+    assert f"{told}: 1 line ends in its told.srt after the end of the file at 0:02" in done.err
+
+
+def test_a_still_picture_is_called_one(jepa: Jepa, tmp_path: Path) -> None:
+    done = jepa("transcript", make_picture(tmp_path / "a.png"))
+    assert (done.status, done.out) == (2, "")
+    assert done.err.strip().endswith("a.png: is a still picture: there is no sound in it")
 
 
 def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tmp_path: Path) -> None:

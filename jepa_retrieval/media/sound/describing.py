@@ -59,15 +59,30 @@ def describe_sound(path: Path, *, on_tick: Callable[[], None] | None = None) -> 
 class SoundTiming:
     """How long the sound of a file lasts, and its form."""
 
-    seconds: float | None  # that the header states; None if it does not
+    seconds: float  # to the end of its last packet, or as the header states
     sound: Sound
 
 
-def read_sound_timing(path: Path, *, on_tick: Callable[[], None] | None = None) -> SoundTiming:
-    """The same of a file with sound only; `on_tick` and errors as in `describe_sound`."""
+def read_sound_timing(path: Path, needed: float = 0.0, *, on_tick: Callable[[], None]) -> SoundTiming:
+    """The same of a file with sound only.
+
+    Args:
+        path: the file.
+        needed: seconds; where the header states less, or nothing, all packets are read.
+        on_tick: called for every packet.
+
+    Raises:
+        UnreadableMediaError: as in `read_sound_extent`.
+    """
     with open_container(path) as container:
         context = _sound_of(path, container).codec_context
-        return SoundTiming(_stated_seconds(container), Sound(context.sample_rate, context.channels))
+        sound = Sound(context.sample_rate, context.channels)
+        stated = _stated_seconds(container)
+    if stated is not None and needed <= stated:
+        return SoundTiming(stated, sound)
+    report = ReadReport()
+    read_sound_extent(path, report, on_tick=on_tick)
+    return SoundTiming(max(report.duration or 0.0, 0.0), sound)
 
 
 def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], None]) -> None:

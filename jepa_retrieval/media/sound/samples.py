@@ -15,7 +15,8 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, check_regular_file, library_reason
+from jepa_retrieval.media.kinds import reader_of
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, library_reason
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000  # of the samples, per second
 MAX_HOURS = 48
 """Sound that begins later in a file is not read."""
+
+STILL = "is a still picture: there is no sound in it"
 
 # Time stamps are rounded, to milliseconds in Matroska: within this, in seconds, sound goes on where it ended.
 _TOLERANCE = 0.05
@@ -50,10 +53,12 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         on_tick: called for every packet.
 
     Raises:
-        UnreadableMediaError: the file cannot be opened, nothing of its sound can be decoded, or it has nothing to see
-            and no sound.
+        UnreadableMediaError: the file cannot be opened, nothing of its sound can be decoded, it has nothing to see
+            and no sound, or it is a still picture.
     """
-    check_regular_file(path)
+    if (reader := reader_of(path)) != "video":
+        out.write_bytes(b"")
+        return _sound_of_picture(path, raw=reader == "raw")
     with open_container(path) as container, out.open("wb") as file:
         stream = first_sound(container)
         if stream is None:
@@ -77,6 +82,20 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         if not decoded and shown_stream(container) is None:
             raise UnreadableMediaError(path, HOLDS_NO_SOUND)
         return SoundReport(writer.end / SAMPLE_RATE, damaged)
+
+
+def _sound_of_picture(path: Path, *, raw: bool) -> SoundReport:
+    """That of an animated picture, which has none.
+
+    Raises:
+        UnreadableMediaError: it is a still picture, or cannot be read.
+    """
+    from jepa_retrieval.media.pictures.picture_file import PictureFile
+
+    with PictureFile(path, raw=raw) as picture:
+        if not picture.is_animated:
+            raise UnreadableMediaError(path, STILL)
+    return SoundReport(0.0)
 
 
 def _frames(stream: AudioStream, on_tick: Callable[[], None]) -> Iterator[AudioFrame | None]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DEFAULT_SECONDS = 3.0
-"""What a cue lasts that states no end, or one before its start."""
+"""What a cue lasts that states no end, or one at its start."""
 
 _BYTE_ORDER_MARKS = (  # the longer ones first: UTF-32 begins as UTF-16 does
     (codecs.BOM_UTF8, "utf-8"),
@@ -22,6 +22,7 @@ _BYTE_ORDER_MARKS = (  # the longer ones first: UTF-32 begins as UTF-16 does
 _WINDOWS_1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
 _MIN_NULLS = 0.3  # share of null bytes at even or odd places from which on text is UTF-16 without a mark
 
+_MAX_SIXTIETHS = 59  # minutes of an hour, seconds of a minute
 _TIME = r"([-−]?)(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-9]{1,6})(?:[.,]([0-9]{1,9}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _TIMES_LINE = re.compile(r"\s*[-−]?[0-9]\S{0,40}\s*-->")  # is meant to have times
@@ -71,15 +72,16 @@ def decode(content: bytes) -> Decoded:
     return Decoded(_without_nulls(content.decode("latin-1").translate(_WINDOWS_1252)), guessed="Windows-1252")
 
 
-def parse(text: str) -> tuple[tuple[Cue, ...], int]:
-    """The cues of a file in SubRip or WebVTT, in the order of time, and how many have no times that can be used.
+def parse(text: str) -> tuple[tuple[Cue, ...], tuple[int, ...]]:
+    """The cues of a file in SubRip or WebVTT, in the order of time, and the lines, from 1, with times of no use.
 
-    Cues without a text are left out. One that begins before time 0 begins there; the times of one that ends before it
-    cannot be used.
+    Cues without a text are left out. One that begins before time 0 begins there. Times are of no use if they cannot
+    be read, the end lies before 0 or before the start, or one has more than 59 minutes or seconds: WebVTT allows no
+    such times (https://www.w3.org/TR/webvtt1/#webvtt-cue-timings).
     """
     blocks_end_blank = is_webvtt(text)
     cues: list[Cue] = []
-    unusable = 0
+    unusable: list[int] = []
     times: tuple[float, float] | None = None
     said: list[str] = []
 
@@ -87,21 +89,21 @@ def parse(text: str) -> tuple[tuple[Cue, ...], int]:
         if times is not None and (words := plain(said)):
             cues.append(Cue(*times, words))
 
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         if _TIMES_LINE.match(line):
             # A number without a blank line before it belongs to the cue that begins here.
             if said and not blocks_end_blank and _NUMBER.fullmatch(said[-1]):
                 said.pop()
             finish()
             said, times = [], _times(line)
-            unusable += times is None
+            unusable += [number] if times is None else []
         elif blocks_end_blank and not line.strip():
             finish()
             said, times = [], None
         else:
             said.append(line)
     finish()
-    return tuple(sorted(cues, key=lambda cue: cue.start)), unusable
+    return tuple(sorted(cues, key=lambda cue: cue.start)), tuple(unusable)
 
 
 def is_webvtt(text: str) -> bool:
@@ -120,14 +122,17 @@ def _times(line: str) -> tuple[float, float] | None:
     if match is None:
         return None
     start, end = _seconds(match.groups()[:5]), _seconds(match.groups()[5:])
-    if end < 0.0:
+    if start is None or end is None or end < max(0.0, start):
         return None
     start = max(0.0, start)
     return start, end if end > start else start + DEFAULT_SECONDS
 
 
-def _seconds(groups: Sequence[str | None]) -> float:
+def _seconds(groups: Sequence[str | None]) -> float | None:
+    """A time in seconds; None for more than 59 minutes or seconds, which no clock shows."""
     sign, hours, minutes, seconds, fraction = groups
+    if int(minutes or 0) > _MAX_SIXTIETHS or int(seconds or 0) > _MAX_SIXTIETHS:
+        return None
     total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction or 0}")
     return -total if sign else total
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _PLAIN_CODECS = ("subrip", "webvtt", "text")  # their packets are texts
 _TEXT_CODECS = (*_PLAIN_CODECS, "ass", "ssa", "mov_text")  # others are pictures
 _COMMANDS = re.compile(r"\{[^{}]{0,200}\}")  # of SubStation Alpha
-_MAX_BYTES = (
-    1 << 24
-)  # of a file beside the video; where words begin in a text is stored as float32, exact up to here
+_MAX_NAMED = 3  # lines of a file
+# Of a file beside the video; where words begin in a text is stored as float32, exact up to here.
+_MAX_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,12 @@ def _read_sidecar(video: Path, sidecar: Path, language: str | None) -> Subtitles
     except OSError as error:
         raise unreadable(f"({os_reason(error)})") from error
     cues, unusable = subtitle_text.parse(decoded.text)
+    where = f"{_count(len(unusable), 'cue')} with times that cannot be used ({_lines(unusable)})"
+    if not cues and unusable:
+        raise unreadable(f"has only {where}")
     if not cues and not subtitle_text.is_webvtt(decoded.text):
         raise unreadable("has no cue in the format SubRip or WebVTT")
-    missing = [f"{_count(unusable, 'cue')} with times that cannot be used"] if unusable else []
+    missing = [where] if unusable else []
     missing += [f"{_count(decoded.replaced, 'damaged character')}"] if decoded.replaced else []
     return Subtitles(
         sidecar.name,
@@ -146,9 +149,9 @@ def _cues(container: InputContainer, stream: Any, on_tick: Callable[[], None]) -
             lost += 1
             continue
         start = max(0.0, float(packet.pts * packet.time_base) - origin)
-        seconds = float((packet.duration or 0) * packet.time_base) or DEFAULT_SECONDS
+        seconds = float((packet.duration or 0) * packet.time_base)
         if text:
-            cues.append(Cue(start, start + seconds, text))
+            cues.append(Cue(start, start + (seconds if seconds > 0 else DEFAULT_SECONDS), text))
     return tuple(sorted(cues, key=lambda cue: cue.start)), lost
 
 
@@ -164,6 +167,12 @@ def _decoded_text(packet: Any) -> str:
                 lines.append(rect.dialogue.decode("utf-8", "replace"))
     text = " ".join(lines).replace(r"\N", " ").replace(r"\n", " ").replace(r"\h", " ")
     return subtitle_text.plain([_COMMANDS.sub("", text)])
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """The first of these lines of a file."""
+    first = ", ".join(f"{number:,}" for number in numbers[:_MAX_NAMED])
+    return f"line{'' if len(numbers) == 1 else 's'} {first}{', ...' if len(numbers) > _MAX_NAMED else ''}"
 
 
 def _count(number: int, what: str) -> str:

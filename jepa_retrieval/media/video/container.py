@@ -205,13 +205,13 @@ class Video:
         return None if stamp is None else stamp * self.time_base - self.origin
 
     def seek(self, time: float) -> None:
-        """Go to a key frame at or before `time`, or to the beginning if there is none before."""
+        """Go to a key frame at or before `time`, or to the beginning if there is none before, or no stamps."""
         self._clock.restart()
         self._skip_until = None
-        if self.may_jump:  # no stamp says where in the file that is: packets before are read and dropped
+        if self.may_jump or self.is_unstamped:  # no stamp says where in the file that is
             with contextlib.suppress(av.error.FFmpegError):
                 self.container.seek(0, unsupported_byte_offset=True)
-            self._skip_until = time
+            self._skip_until = time if self.may_jump else None  # packets before are read and dropped
             return
         for margin in _SEEK_MARGINS:
             if self._seek(time - margin) and self._key_frame_by(time) and self._seek(time - margin):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -76,9 +77,8 @@ def cut_clip(path: Path, start: float, end: float, stem: Path, *, on_tick: Tick 
         with VideoFile(path) as file:
             interval = _Interval.of(file, start, end)
             copied = 0 if file.is_unstamped else _copyable(file, interval, tick)
-            if copied:
-                return _copy(file, interval, copied, stem, tick)
-            return _encode(file, interval, stem, tick)
+            clip = _copy(file, interval, copied, stem, tick) if copied else None
+            return clip or _encode(file, interval, stem, tick)
     except av.error.FFmpegError as error:
         raise UnreadableMediaError(path, library_reason(error)) from error
 
@@ -137,7 +137,8 @@ def _is_sound_key(file: VideoFile, packet: Packet) -> bool:
     return bool(frames) and frames[0].key_frame and not frames[0].is_corrupt
 
 
-def _copy(file: VideoFile, interval: _Interval, count: int, stem: Path, tick: Tick) -> CutClip:
+def _copy(file: VideoFile, interval: _Interval, count: int, stem: Path, tick: Tick) -> CutClip | None:
+    """The clip with the first `count` packets of the interval; None if no container here takes their codec."""
     codec = file.stream.codec_context.codec.canonical_name
     suffix = ".mp4" if codec in _MP4_VIDEO else ".mov" if codec in _MOV_VIDEO else ".mkv"
     target = stem.with_name(stem.name + suffix)
@@ -146,7 +147,10 @@ def _copy(file: VideoFile, interval: _Interval, count: int, stem: Path, tick: Ti
         lambda packet: not interval.holds(file.packet_time(packet) or 0.0), file.packets()
     )
     with av.open(str(target), "w") as out:
-        stream = out.add_stream_from_template(file.stream)
+        try:
+            stream = out.add_stream_from_template(file.stream)
+        except ValueError:
+            return None
         sound = ClipSound(out, file.path, file.origin, interval.start, interval.end, tick)
         first = None
         for packet in itertools.islice(packets, count):
@@ -194,14 +198,17 @@ def _shown(file: VideoFile, interval: _Interval, tick: Tick) -> Iterator[VideoFr
 
 
 def _frames(file: VideoFile, start: float, tick: Tick) -> Iterator[tuple[float, VideoFrame]]:
-    """Decoded frames from a key frame before `start` on, in order of time; damaged packets are skipped."""
-    file.seek(0.0 if file.is_unstamped else start)
+    """Decoded frames from a key frame before `start` on, in order of time.
+
+    Damaged packets are skipped, and so are frames that come too late, as where two recordings were joined.
+    """
+    file.seek(start)
     context = file.stream.codec_context
     context.flush_buffers()
-    unit = 1 / Fraction(file.frame_rate or 25).limit_denominator(
-        1001
-    )  # of a raw stream, whose frames are counted
+    # of a raw stream, whose frames are counted
+    unit = 1 / Fraction(file.frame_rate or 25).limit_denominator(1001)
     count = 0
+    last = -math.inf
     for packet in itertools.chain(file.packets(), [None]):
         tick()
         try:
@@ -213,5 +220,6 @@ def _frames(file: VideoFile, start: float, tick: Tick) -> Iterator[tuple[float, 
                 frame.time_base, frame.pts = unit, count
             time = float(count * unit) if file.is_unstamped else file.frame_time(frame)
             count += 1
-            if time is not None:
+            if time is not None and time > last:
+                last = time
                 yield time, frame

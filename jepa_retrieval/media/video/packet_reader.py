@@ -60,6 +60,11 @@ class PacketReader:
             file.seek(start)
 
     @property
+    def seen_end(self) -> float:
+        """Seconds up to the end of the last picture that was read."""
+        return self._seen_end
+
+    @property
     def reached(self) -> float:
         """Seconds that the video has, as far as is known."""
         return max(self._seen_end, self._file.duration or 0.0)

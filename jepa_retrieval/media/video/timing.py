@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -55,7 +55,7 @@ class VideoTiming:
             programs give such files a constant rate.
         is_constant: whether the frames lie on the grid of `rate`.
         first: when the first picture is shown, seconds of presentation time.
-        frames: how many there are; None if the header does not say how long they last.
+        frames: how many there are; None if the header does not say how long they last. See `with_end`.
         timecode: of the first frame, as recorded by the camera: "10:00:00:00", with ";" before the frames if it
             drops numbers; None if there is none.
         width: as shown, pixels.
@@ -71,6 +71,12 @@ class VideoTiming:
     width: int
     height: int
     sound: Sound | None
+
+    def with_end(self, picture_end: float | None) -> VideoTiming:
+        """The same with as many frames as begin before `picture_end`, seconds; unchanged for None or 0."""
+        if not picture_end:
+            return self
+        return replace(self, frames=max(1, round((picture_end - self.first) * float(self.rate))))
 
     def frame_range(self, start: float, end: float) -> tuple[int, int]:
         """The frames that begin in an interval, as first and last + 1; at least one.
@@ -108,9 +114,8 @@ def read_timing(path: Path, *, on_tick: Callable[[], None] | None = None) -> Vid
         else:
             rate, constant = rate_of(times, [rate for rate in rates if rate], tick=file.time_base)
         first = times[0] if times else 0.0
-        end = file.picture_end
-        frames = None if end is None else max(1, round((end - first) * float(rate)))
-    return VideoTiming(rate, constant, first, frames, timecode, shown.width, shown.height, sound)
+        timing = VideoTiming(rate, constant, first, None, timecode, shown.width, shown.height, sound)
+        return timing.with_end(file.picture_end)
 
 
 def rate_of(times: Sequence[float], stated: Sequence[Fraction], *, tick: float) -> tuple[Fraction, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from jepa_retrieval.errors import UnreadableMediaError
@@ -24,16 +25,18 @@ def write_zip(edit: Edit, out: Path) -> list[LeftOutMoment]:
     A clip is copied where its first frame is a key frame and none of it is stored outside it, and encoded as H.264
     elsewhere. Return moments whose file could not be read.
     """
-    left_out = []
+    left_out, table_rows = [], []
     with zipfile.ZipFile(out, "w") as archive, tempfile.TemporaryDirectory(dir=out.parent) as folder:
         for number, moment in enumerate(edit.moments, start=1):
             try:
                 _add(archive, moment, Path(folder), number)
+                table_rows.append(moment)
             except (UnreadableMediaError, FileNotFoundError, PermissionError) as error:
                 reason = error.reason if isinstance(error, UnreadableMediaError) else "cannot be read"
                 left_out.append(LeftOutMoment(moment.moment, reason))
+                table_rows.append(replace(moment, problem=reason))
         table = Path(folder) / _TABLE
-        write_csv(edit, table)
+        write_csv(replace(edit, moments=table_rows), table)
         archive.write(table, _TABLE, zipfile.ZIP_DEFLATED)
     return left_out
 

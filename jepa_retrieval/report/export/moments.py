@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.report.export.timecode import drops_frames, frames_of, is_drop
-from jepa_retrieval.times import check_interval
+from jepa_retrieval.times import check_interval, format_time
 
 if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
@@ -85,7 +85,7 @@ class PlacedMoment:
     """A moment with its file.
 
     Attributes:
-        moment: as asked for.
+        moment: as asked for; one that ends after its file ends with it.
         file: absolute path.
         timing: of a video; None for a photograph and audio, or if `problem` says why the file cannot be read.
         audio: of a file with sound only; else None.
@@ -94,6 +94,7 @@ class PlacedMoment:
         first: first frame, counted from the first picture of the file; 0 for a photograph.
         last: behind the last frame, likewise.
         problem: why the file cannot be read.
+        outside: why the moment is not in the file, which can be read.
     """
 
     moment: ExportMoment
@@ -105,6 +106,7 @@ class PlacedMoment:
     first: int = 0
     last: int = 0
     problem: str | None = None
+    outside: str | None = None
 
     @property
     def name(self) -> str:
@@ -171,17 +173,30 @@ def place(moments: Sequence[ExportMoment], library: Library | Libraries) -> list
     """Find the files of moments and read their timing, in a worker process; each file once."""
     from jepa_retrieval.libraries import library_of
 
-    known: dict[Path, VideoTiming | SoundTiming | MediaInfo | str] = {}
+    files = [library_of(library, moment.index).resolve(moment.path) for moment in moments]
+    needed: dict[Path, float] = {}
+    for moment, file in zip(moments, files, strict=True):
+        needed[file] = max(needed.get(file, 0.0), moment.start or 0.0, moment.end or 0.0)
+    known: dict[Path, _Found | str] = {}
     placed = []
-    for moment in moments:
-        file = library_of(library, moment.index).resolve(moment.path)
+    for moment, file in zip(moments, files, strict=True):
         if file not in known:
-            known[file] = _read(moment, file)
+            known[file] = _read(moment, file, needed[file])
         placed.append(_placed(moment, file, known[file]))
     return placed
 
 
-def _read(moment: ExportMoment, file: Path) -> VideoTiming | SoundTiming | MediaInfo | str:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read of a file."""
+
+    timing: VideoTiming | SoundTiming | MediaInfo
+    end: float | None  # seconds that a player shows it for; None for a photograph, or if it is not known
+
+
+def _read(moment: ExportMoment, file: Path, needed: float) -> _Found | str:
+    """The timing of a file, or why it cannot be read; a header that states less than `needed` is not believed."""
+    from jepa_retrieval.media.extent import read_extent
     from jepa_retrieval.media.probing import probe
     from jepa_retrieval.media.sound.describing import read_sound_timing
     from jepa_retrieval.media.video.timing import read_timing
@@ -189,22 +204,32 @@ def _read(moment: ExportMoment, file: Path) -> VideoTiming | SoundTiming | Media
 
     try:
         if moment.kind == "video":
-            return call_in_worker(read_timing, file)
+            extent = call_in_worker(read_extent, file, needed)
+            if extent.duration is None:
+                return "is a still picture now"
+            timing = call_in_worker(read_timing, file)
+            return _Found(timing.with_end(extent.picture_end), extent.duration or None)
         if moment.kind == "audio":
-            return call_in_worker(read_sound_timing, file)
-        return call_in_worker(probe, file)
+            sound = call_in_worker(read_sound_timing, file, needed)
+            return _Found(sound, sound.seconds or None)
+        return _Found(call_in_worker(probe, file), None)
     except UnreadableMediaError as error:
         return error.reason
 
 
-def _placed(
-    moment: ExportMoment, file: Path, found: VideoTiming | SoundTiming | MediaInfo | str
-) -> PlacedMoment:
+def _placed(moment: ExportMoment, file: Path, known: _Found | str) -> PlacedMoment:
     from jepa_retrieval.media.sound.describing import SoundTiming
     from jepa_retrieval.media.types import MediaInfo
 
-    if isinstance(found, str):
-        return PlacedMoment(moment, file, problem=found)
+    if isinstance(known, str):
+        return PlacedMoment(moment, file, problem=known)
+    found = known.timing
+    if known.end is not None and moment.start is not None:
+        if moment.start >= known.end:
+            outside = f"the file ends at {format_time(known.end, decimals=1)}"
+            return PlacedMoment(moment, file, outside=outside)
+        if moment.end is not None and moment.end > known.end:
+            moment = replace(moment, end=known.end)
     if isinstance(found, MediaInfo):
         return PlacedMoment(moment, file, width=found.width, height=found.height)
     if isinstance(found, SoundTiming):

@@ -78,7 +78,9 @@ def export_moments(
 
 
 def _problem(placed: PlacedMoment, chosen: ExportFormat) -> str | None:
-    """Why a format cannot hold a moment."""
+    """Why a moment is left out of a format."""
+    if placed.outside is not None:
+        return placed.outside
     if not chosen.needs_files:
         return None
     if placed.problem is None and not is_ordinary(placed.file):
@@ -124,5 +126,5 @@ def _named(target: Path) -> Iterator[None]:
 def _reasons(left_out: Sequence[LeftOutMoment]) -> str:
     if not left_out:
         return ": there are no moments"
-    named = [f"{item.moment.path}: {item.reason}" for item in left_out[:_MAX_NAMED]]
-    return f" ({'; '.join(named)}{'; ...' if len(left_out) > _MAX_NAMED else ''})"
+    named = list(dict.fromkeys(f"{item.moment.path}: {item.reason}" for item in left_out))
+    return f" ({'; '.join(named[:_MAX_NAMED])}{'; ...' if len(named) > _MAX_NAMED else ''})"

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.extent import read_end
 from jepa_retrieval.media.sound.samples import SoundReport, open_samples, read_samples
 from jepa_retrieval.media.sound.subtitles import Subtitles, find_subtitles
 from jepa_retrieval.media.workers.calls import call_in_worker
 from jepa_retrieval.models.speech import Recogniser
+from jepa_retrieval.tasks.encoding.subtitle_times import within_file
 from jepa_retrieval.tasks.encoding.transcript import NO_SOUND, Transcript, divide, line_of_text
 
 
@@ -85,7 +88,25 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def transcribe_file(path: Path, recogniser: Recogniser) -> tuple[Transcript, Heard]:
-    """The transcript of one file, and what it was made of, whose samples are deleted; errors as in `listen`."""
+    """The transcript of one file, and what it was made of, whose samples are deleted; errors as in `listen`.
+
+    Subtitles are kept within the file; `Heard.guessed` says so.
+    """
     with scratch_folder() as folder:
         heard = listen(path, folder / "sound")
-        return transcribe(heard, recogniser), replace(heard, samples=np.zeros(0, np.int16))
+        transcript = transcribe(heard, recogniser)
+        heard = replace(heard, samples=np.zeros(0, np.int16))
+    end = None if heard.subtitles is None else _end_of(path)
+    if heard.subtitles is None or end is None:
+        return transcript, heard
+    transcript, outside = within_file(transcript, end)
+    guessed = "; ".join(filter(None, (heard.subtitles.guessed, outside))) or None
+    return transcript, replace(heard, subtitles=replace(heard.subtitles, guessed=guessed))
+
+
+def _end_of(path: Path) -> float | None:
+    """Where a file ends, seconds; None if it cannot be read, as its subtitles may."""
+    try:
+        return call_in_worker(read_end, path)
+    except UnreadableMediaError:
+        return None

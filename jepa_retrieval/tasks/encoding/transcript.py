@@ -82,7 +82,7 @@ def _ends_before(line: Sequence[Word], word: Word) -> bool:
 def line_of_text(text: str, start: float, end: float) -> Line | None:
     """A line of which only the whole has times: those of its words follow from their lengths. None for no words."""
     parts = text.split()
-    total = sum(len(part) + 1 for part in parts)
+    total = len(" ".join(parts))
     words, at = [], 0
     for part in parts:
         first, last = (start + (end - start) * position / total for position in (at, at + len(part)))

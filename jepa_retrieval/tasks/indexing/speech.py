@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,15 @@ from indexes.text_patterns import quote_text
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.models.speech import PREFIX, Recogniser
 from jepa_retrieval.tasks.encoding.listening import Heard, listen, scratch_folder, transcribe
-from jepa_retrieval.tasks.encoding.transcript import Transcript, speech_of_clips
+from jepa_retrieval.tasks.encoding.subtitle_times import within_file
+from jepa_retrieval.tasks.encoding.transcript import speech_of_clips
 from jepa_retrieval.tasks.indexing.clip_texts import OnFile, files_with_clips, one_ahead
 from jepa_retrieval.tasks.indexing.failures import FileFailure
-from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
     from indexes import Index, IndexWriter
     from indexes.records import ClipHit
     from jepa_retrieval.tasks.encoding.media_root import MediaRoot
-
-
-MAX_LATE_SECONDS = 1.0  # after the end of a file that its subtitles may begin
 
 
 @dataclass(slots=True)
@@ -66,8 +63,9 @@ def add_speech(
             continue
         transcript = transcribe(heard, recogniser)
         if heard.subtitles is not None:
-            transcript, late = _without_late_lines(transcript, files[text])
-            report.guessed += [] if late is None else [FileFailure(text, late)]
+            end = max((clip.end or 0.0 for clip in files[text]), default=0.0)
+            transcript, outside = within_file(transcript, end)
+            report.guessed += [] if outside is None else [FileFailure(text, outside)]
         writer.put_speech(text, speech_of_clips(transcript, files[text]))
         report.files += 1
         if heard.missing is not None:
@@ -75,21 +73,6 @@ def add_speech(
         if heard.guessed is not None:
             report.guessed.append(FileFailure(text, heard.guessed))
     return report
-
-
-def _without_late_lines(transcript: Transcript, clips: Sequence[ClipHit]) -> tuple[Transcript, str | None]:
-    """Subtitles without what begins after the end of the file, and a sentence about it; None if there is nothing."""
-    end = max((clip.end or 0.0 for clip in clips), default=0.0)
-    lines = tuple(line for line in transcript.lines if line.start < end + MAX_LATE_SECONDS)
-    late = len(transcript.lines) - len(lines)
-    if not late:
-        return transcript, None
-    lines_begin = "1 line begins" if late == 1 else f"{late:,} lines begin"
-    reason = (
-        f"{lines_begin} in its {transcript.source} after the end of the file at {format_time(end)}, and "
-        f"{'was' if late == 1 else 'were'} left out: it may belong to another version"
-    )
-    return replace(transcript, lines=lines), reason
 
 
 def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> dict[str, list[ClipHit]]:

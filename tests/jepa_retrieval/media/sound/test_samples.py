@@ -8,6 +8,7 @@ import pytest
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.sound.samples import SAMPLE_RATE, SoundReport, open_samples, read_samples
 from jepa_retrieval.media.workers.calls import call_in_worker
+from tests.media_factory import make_animation, make_picture
 from tests.spoken import RATE, make_spoken_video
 
 
@@ -89,3 +90,23 @@ def test_a_stamp_far_in_the_future_takes_no_disk(tmp_path: Path) -> None:
     )
     _, samples = heard(path)
     assert len(samples) < 10 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.webp", "a.bmp"])
+def test_a_still_picture_is_called_one(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnreadableMediaError) as caught:
+        heard(make_picture(tmp_path / name))
+    assert caught.value.reason == "is a still picture: there is no sound in it"
+
+
+def test_a_damaged_picture_is_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    with pytest.raises(UnreadableMediaError) as caught:
+        heard(tmp_path / "a.png")
+    assert caught.value.reason == "is not a picture that can be read, or its header is damaged"
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
+def test_an_animated_picture_has_no_sound(tmp_path: Path, name: str) -> None:
+    report, samples = heard(make_animation(tmp_path / name, delays=(0.5, 0.5)))
+    assert report.seconds == 0.0 and not len(samples)

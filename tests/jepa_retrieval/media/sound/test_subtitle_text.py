@@ -35,8 +35,10 @@ def test_damage_in_unicode_is_counted_and_the_rest_kept() -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_decoded_and_parsed(content: bytes) -> None:
-    cues, unusable = parse(decode(content).text)
-    assert unusable >= 0 and all(0 <= cue.start < cue.end for cue in cues)
+    text = decode(content).text
+    cues, unusable = parse(text)
+    assert all("-->" in text.splitlines()[number - 1] for number in unusable)
+    assert all(0 <= cue.start < cue.end for cue in cues)
 
 
 @pytest.mark.parametrize(
@@ -47,19 +49,37 @@ def test_any_bytes_are_decoded_and_parsed(content: bytes) -> None:
         ("0:01:01.5-->0:01:02.5  X1:40 Y1:20", (61.5, 62.5)),
         ("01:05.000 --> 01:06.000 align:start", (65.0, 66.0)),
         ("-00:00:01,000 --> 00:00:02,000", (0.0, 2.0)),
-        ("00:00:05,000 --> 00:00:04,000", (5.0, 8.0)),
         ("00:00:05,000 --> 00:00:05,000", (5.0, 8.0)),
+        ("00:59:59,500 --> 100:00:00,000", (3599.5, 360_000.0)),
     ],
 )
 @pytest.mark.parametrize("head", ["", "WEBVTT\n\n"])
 def test_times_as_people_write_them(line: str, times: tuple[float, float], head: str) -> None:
-    assert parse(f"{head}1\n{line}\nHello\n") == ((Cue(*times, "Hello"),), 0)
+    assert parse(f"{head}1\n{line}\nHello\n") == ((Cue(*times, "Hello"),), ())
 
 
 def test_cues_whose_times_cannot_be_used_are_counted() -> None:
     broken = "00:00:xx,000 --> 00:00:02,000\nlost\n\n-00:00:09,000 --> -00:00:08,000\nearly\n\n"
     cues, unusable = parse(f"{broken}00:00:03,000 --> 00:00:04,000\nkept\n")
-    assert ([cue.text for cue in cues], unusable) == (["kept"], 2)
+    assert ([cue.text for cue in cues], unusable) == (["kept"], (1, 4))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "00:00:05,000 --> 00:00:04,999",
+        "-00:00:05,000 --> -00:00:04,000",
+        "00:00:00,000 --> 99:99:99,000",
+        "00:00:00,000 --> 00:00:60,000",
+        "00:60:00,000 --> 01:00:01,000",
+        "00:75.000 --> 01:20.000",
+    ],
+)
+@pytest.mark.parametrize("head", ["", "WEBVTT\n\n"])
+def test_times_that_no_clock_shows_or_that_run_backwards_are_counted(line: str, head: str) -> None:
+    good = "00:00:06,000 --> 00:00:07,000"
+    cues, unusable = parse(f"{head}1\n{line}\nHello\n\n2\n{good}\nagain\n")
+    assert (cues, unusable) == ((Cue(6.0, 7.0, "again"),), (4 if head else 2,))
 
 
 @pytest.mark.parametrize(

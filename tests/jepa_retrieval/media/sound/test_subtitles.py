@@ -81,7 +81,26 @@ def test_what_was_guessed_or_is_missing_is_told(film: Path) -> None:
     film.with_name("film.srt").write_text(f"00:00:x --> 00:00:01,000\nlost\n\n{SRT}")
     subtitles = found(film)
     assert subtitles is not None and subtitles.cues == CUES
-    assert subtitles.missing is not None and subtitles.missing.startswith("film.srt has 1 cue")
+    assert (
+        subtitles.missing == "film.srt has 1 cue with times that cannot be used (line 1); the rest was read"
+    )
+
+
+def test_a_cue_that_ends_before_its_start_is_left_out_and_named_by_its_line(film: Path) -> None:
+    backwards = "4\n00:00:09,000 --> 00:00:02,000\nlost\n"
+    film.with_name("film.srt").write_text(f"{SRT}\n{backwards}")
+    subtitles = found(film)
+    assert subtitles is not None and subtitles.cues == CUES
+    line = SRT.count("\n") + 3
+    assert (
+        subtitles.missing
+        == f"film.srt has 1 cue with times that cannot be used (line {line}); the rest was read"
+    )
+    film.with_name("film.srt").write_text("\n".join([backwards] * 5))
+    with pytest.raises(UnreadableMediaError) as caught:
+        found(film)
+    wanted = "film.srt has only 5 cues with times that cannot be used (lines 2, 6, 10, ...)"
+    assert caught.value.reason == f"its subtitles cannot be read: {wanted}"
 
 
 def with_tracks(path: Path, *tracks: tuple[str, str, str | None]) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.video.cutting import CutClip, cut_clip
-from tests.media_factory import make_video
+from tests.media_factory import BLUE, RED, join_recordings, make_animation, make_video
 
 FRAMES = 100
 BITS = 7
@@ -106,6 +106,28 @@ def test_a_picture_that_stands_still_is_the_one_on_screen(tmp_path: Path) -> Non
     video = make_video(tmp_path / "a.mp4", times=[0, 0.5, 1.0, 5.0, 5.5])
     assert cut(video, 2, 4).frames == 1
     assert cut(video, 0.5, 5.2).frames == 3
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (1.2, 2.4)])
+def test_a_raw_stream_is_cut_by_counting_its_frames(tmp_path: Path, start: float, end: float) -> None:
+    clip = cut(make_counting_video(tmp_path / "a.h264"), start, end)
+    assert (clip.copied, numbers(clip.file)) == (False, list(range(round(start * 25), round(end * 25))))
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.vob"])
+def test_recordings_are_cut_across_their_joint(tmp_path: Path, name: str) -> None:
+    video = join_recordings(tmp_path / name, scenes=[(RED, 0.0), (BLUE, 0.0)])
+    with av.open(str(cut(video, 1, 3).file)) as container:
+        frames = [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    times = [time for time, _ in frames]
+    # At the joint of a transport stream libav gives some frames the wrong time.
+    assert times == sorted(set(times)) and len(times) == pytest.approx(50, abs=3)
+    assert [int(picture[-1, -1].argmax()) for _, picture in (frames[0], frames[-1])] == [0, 2]
+
+
+def test_what_no_container_takes_is_encoded(tmp_path: Path) -> None:
+    clip = cut(make_animation(tmp_path / "a.png", delays=[0.5] * 6), 1, 2)
+    assert (clip.copied, clip.frames, clip.file.suffix) == (False, 2, ".mp4")
 
 
 def test_rotation_is_kept(tmp_path: Path) -> None:

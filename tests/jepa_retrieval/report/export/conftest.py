@@ -40,6 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> MadeLibrary:
     make_video(folder / "offset.ts", seconds=6, fps=25, gop=25, start_time=10)
     make_video(folder / "double.mp4", seconds=6, fps=float(NTSC * 2), gop=60)
     with_timecode(make_video(folder / "plain.mp4", seconds=6, fps=float(NTSC), gop=30), folder / "camera.mov")
+    make_video(folder / "long.mp4", times=[*range(0, 3730, 10), 3740])
     make_picture(folder / "photo.jpg")
     make_audio(folder / "talk.mp3", seconds=8.0)
     return MadeLibrary(MediaRoot(folder))

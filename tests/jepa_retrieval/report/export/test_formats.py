@@ -74,7 +74,7 @@ def test_an_edit_may_have_nothing_but_sound(library: Any, tmp_path: Path) -> Non
 
 
 def test_webvtt_has_a_cue_for_each_moment(library: Any, tmp_path: Path) -> None:
-    moments = [video("ntsc.mp4", 3725.5, 3730, "a <b> --> & c\n\nd"), video("ntsc.mp4", 1.25, 2)]
+    moments = [video("long.mp4", 3725.5, 3730, "a <b> --> & c\n\nd"), video("long.mp4", 1.25, 2)]
     report = export_moments(tmp_path / "a.vtt", [*moments, photo()], library, title="dogs")
     assert [item.reason for item in report.left_out] == ["WebVTT holds no photographs"]
     cues = webvtt.read(str(tmp_path / "a.vtt"))
@@ -83,7 +83,7 @@ def test_webvtt_has_a_cue_for_each_moment(library: Any, tmp_path: Path) -> None:
         ("01:02:05.500", "01:02:10.000"),
     ]
     assert [html.unescape(cue.text) for cue in cues] == ["dogs", "a <b> --> & c d"]
-    with pytest.raises(UsageError, match=r"these moments lie in 2: ntsc\.mp4, film\.mkv"):
+    with pytest.raises(UsageError, match=r"these moments lie in 2: long\.mp4, film\.mkv"):
         export_moments(tmp_path / "b.vtt", [moments[0], video("film.mkv", 0, 1)], library)
     assert not (tmp_path / "b.vtt").exists()
 
@@ -106,9 +106,10 @@ def test_zip_has_the_clips_and_photographs(library: Any, tmp_path: Path) -> None
     moments = [
         video("ntsc.mp4", 1, 3),
         video("film.mkv", 0.5, 2.5),
-        video(ODD, 3725, 3726),
+        video(ODD, 3, 4),
         photo(),
         video("offset.ts", 1, 2),
+        video("long.mp4", 3725, 3726),
     ]
     (tmp_path / "a.zip").write_text("what was there before")
     assert export_moments(tmp_path / "a.zip", moments, library).left_out == ()
@@ -119,9 +120,10 @@ def test_zip_has_the_clips_and_photographs(library: Any, tmp_path: Path) -> None
     assert names == [
         "001 ntsc 0-01.0.mp4",
         "002 film 0-00.5.mp4",
-        "003 _cat_ & _b__n100% #1_xff 1-02-05.0.mp4",
+        "003 _cat_ & _b__n100% #1_xff 0-03.0.mp4",
         "004 photo.jpg",
         "005 offset 0-01.0.mp4",
+        "006 long 1-02-05.0.mp4",
         "moments.csv",
     ]
     counts = []

@@ -87,6 +87,24 @@ def test_subtitles_after_the_end_of_a_file_are_left_out_and_told(library: Librar
     assert told is not None and [line.text for line in told.lines] == ["Good evening, everybody."]
 
 
+def test_subtitles_end_with_their_file(library: Library, tmp_path: Path) -> None:
+    far = "1\n00:00:01,000 --> 90:00:00,000\nGood evening, everybody.\n"
+    (tmp_path / "told.en.srt").write_text(far)
+    report = library.index(speech=True)
+    (warning,) = report.warnings
+    assert warning.path == "told.mp4" and warning.error.startswith(
+        "1 line ends in its told.en.srt after the end"
+    )
+    told = library.transcript("told.mp4")
+    assert told is not None
+    (line,) = told.lines
+    (media,) = library.records.media(paths=["told.mp4"], columns=["duration"]).to_pylist()
+    assert line.start == 1.0 and line.text == "Good evening, everybody."
+    assert line.end == pytest.approx(media["duration"], abs=0.3)
+    assert all(1.0 <= word.start < word.end <= media["duration"] + 1e-5 for word in line.words)
+    assert all(hit.end <= media["duration"] + 1e-5 for hit in library.records.search_speech("evening", k=5))
+
+
 def test_damaged_subtitles_are_named_and_tried_again(library: Library, tmp_path: Path) -> None:
     (tmp_path / "told.en.srt").write_bytes(bytes(range(256)) * 20)
     report = library.index(speech=True)
