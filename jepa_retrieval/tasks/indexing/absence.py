@@ -48,6 +48,7 @@ class LostFiles:
     unselected: list[str] = field(
         default_factory=list
     )  # on disk, but the options of the run do not select them
+    folders: list[str] = field(default_factory=list)  # folders today, as those that could not be read before
     absent: list[AbsentFolder] = field(default_factory=list)
     absent_files: list[str] = field(default_factory=list)  # in those folders
 
@@ -87,10 +88,12 @@ def sort_lost(
         path = media_root.to_path(text)
         if full.startswith(excluded):
             found.gone.append(text)
-        elif is_there(path):
-            found.unselected.append(text)
-        else:
+        elif not is_there(path):
             missing[text] = path
+        elif is_ordinary(path) and os.path.isdir(path):  # noqa: PTH112 (False where a link may not be followed)
+            found.folders.append(text)
+        else:
+            found.unselected.append(text)
     there = [media_root.full(text) + "/" for text in (*held, *found.unselected)]
     places = [(root, False) for root in roots] + [(media_root.to_path(text), True) for text in mounts]
     for place, is_mount in places:

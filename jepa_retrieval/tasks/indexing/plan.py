@@ -27,6 +27,7 @@ class Plan:
     moved: dict[str, tuple[str, FoundFile]] = field(default_factory=dict)  # new path: (old path, file)
     touched: dict[str, FoundFile] = field(default_factory=dict)  # new modification time, same content
     gone: list[str] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)  # failures of folders that can be read now
     absent: list[AbsentFolder] = field(default_factory=list)
     unselected: list[str] = field(
         default_factory=list
@@ -92,12 +93,14 @@ def make_plan(
         media_root=media_root,
     )  # fmt: skip
     plan.gone += sorted_out.gone
+    for text in sorted_out.folders:  # a file that was indexed is deleted where there is a folder now
+        (plan.gone if known[text].is_indexed else plan.cleared).append(text)
     if prune:
         plan.gone += sorted_out.absent_files + sorted_out.unselected
     else:
         plan.absent, plan.unselected = sorted_out.absent, sorted_out.unselected
     plan.mounts = [media_root.to_text(path) for path in found.mounts]
-    left = set(known) - present - set(plan.gone) - {old for old, _ in plan.moved.values()}
+    left = set(known) - present - {*plan.gone, *plan.cleared} - {old for old, _ in plan.moved.values()}
     plan.mounts += _mounts_of(left, set(mounts) - set(plan.mounts), media_root)
     return plan
 

@@ -107,7 +107,7 @@ class IndexUpdate:
             if index.manifest.media_root not in (None, str(self.media_root.folder)):
                 writer.move_media_root(str(self.media_root.folder))
             write_mounts(index.folder, index.manifest, plan.mounts)
-            writer.remove(plan.gone)
+            writer.remove([*plan.gone, *plan.cleared])
             for text, (old, found) in plan.moved.items():
                 writer.move(old, text, mtime_ns=found.mtime_ns)
             for text, found in plan.touched.items():
@@ -240,7 +240,7 @@ class IndexUpdate:
     def _present_elsewhere(self, old: Index) -> list[Path]:
         """Files of an index that a scan of the roots may not find, and that are there to be embedded again."""
         plan = self.plan(old, embed_all=True)
-        deleted = set(plan.gone)
+        deleted = {*plan.gone, *plan.cleared}
         known = [text for text in old.known_files() if text not in deleted]
         damaged = tuple(
             self.media_root.prefix(problem.path) for problem in plan.problems if is_source(problem.path)

@@ -124,3 +124,22 @@ def test_a_file_that_vanishes_before_it_is_hashed_is_left_to_the_decoder(folder:
     found._found = iter(listed)
     made = make_plan(found, known, roots=[folder], media_root=MediaRoot(folder))
     assert (sorted(made.embed), sorted(made.touched)) == (["a.jpg"], ["b.jpg", "sub/c.mp4"])
+
+
+def test_a_folder_that_can_be_read_again_is_no_failure_any_more(folder: Path) -> None:
+    known = records(folder)
+    del known["sub/c.mp4"]
+    known["sub"] = MediaRecord("sub", size=0, mtime_ns=0, state="failed", error="permission denied")
+    for options in ({}, {"retry_failed": True}, {"prune": True}, {"embed_all": True}):
+        made = plan(folder, known, **options)
+        assert (made.cleared, made.gone, made.unselected) == (["sub"], [], [])
+        assert "sub/c.mp4" in made.embed
+    assert plan(folder, known, "a.jpg").cleared == []  # the run did not look at it
+
+
+def test_a_file_is_deleted_where_there_is_a_folder_now(folder: Path) -> None:
+    known = records(folder)
+    (folder / "a.jpg").unlink()
+    (folder / "a.jpg").mkdir()
+    made = plan(folder, known)
+    assert (made.gone, made.cleared, made.unselected) == (["a.jpg"], [], [])
