@@ -69,6 +69,28 @@ def test_a_line_whose_words_the_model_does_not_know_is_no_title() -> None:
     assert titles(said("zqa zqb zqc zqd zqe zqf zqg zqh zqi"), (0.0, 10.0)) == [None]
 
 
+def written(*lines: str, begin: float = 0.0) -> list[TimedText]:
+    return [TimedText(line, begin + n, begin + n + 0.9, "written") for n, line in enumerate(lines)]
+
+
+def test_short_words_that_text_recognition_makes_of_patterns_are_no_title() -> None:
+    line = "hello boat the secret word of it is rhubarb"
+    junk = written("boat ik", "S m", "ap ik S m", begin=1.0)
+    assert titles([*said(line), *junk], (0.0, 10.0)) == [(line, "said")]
+    few = said("the word is rhubarb")  # nor do they help others over the minimum
+    assert titles([*few, *junk], (0.0, 10.0)) == [None]
+    assert titles(written("boat of it is or no if we do"), (0.0, 10.0)) == [None]
+
+
+def test_of_lines_that_are_as_good_one_that_is_said_is_the_title() -> None:
+    spoken, slide = "a boat on a long river", "the boat on some long river boat"
+    both = [*written(slide), *said(spoken, begin=1.0)]
+    assert titles(both, (0.0, 10.0)) == [(spoken, "said")]
+    heading = "soup boat boat boat boat"  # says more than the said line of the same chapter
+    lines = [*written(heading, f"{heading} soup"), *said("the the the day", begin=3.0)]
+    assert titles(lines, (0.0, 10.0)) == [(f"{heading} soup", "written")]
+
+
 @pytest.mark.parametrize("line", ["boat " * 40, "b" * 100 + " and more words than one or two or three"])
 def test_long_lines_are_cut_between_words_or_within_one_that_is_too_long(line: str) -> None:
     ((title, _),) = titles([TimedText(line, 0.0, 5.0, "written")], (0.0, 10.0))  # type: ignore[misc]
