@@ -61,8 +61,8 @@ class Problem:
 def find_problems(snapshot: Snapshot) -> list[Problem]:
     """Check the tables, the embeddings and the files for vector search."""
     problems = [
-        *_unreadable(MEDIA, lambda: snapshot.media_table),
-        *_unreadable(CLIPS, lambda: snapshot.clips_table),
+        *_unreadable(snapshot.folder, MEDIA, lambda: snapshot.media_table),
+        *_unreadable(snapshot.folder, CLIPS, lambda: snapshot.clips_table),
     ]
     if problems:
         return problems
@@ -118,15 +118,18 @@ def _derived(snapshot: Snapshot) -> list[Problem]:
     return []
 
 
-def _unreadable(name: str, table: Callable[[], lance.LanceDataset]) -> Iterator[Problem]:
+def _unreadable(folder: Path, name: str, table: Callable[[], lance.LanceDataset]) -> Iterator[Problem]:
+    again = f"delete {folder} and run `jepa index` again"  # what does not open cannot be locked for a rebuild
     try:
-        for _ in table().to_batches(batch_size=256):
+        opened = table()
+        again = REBUILD
+        for _ in opened.to_batches(batch_size=256):
             pass
     except BaseException as error:
         if not isinstance(error, IndexStoreError) and not is_file_failure(error):
             raise
         yield Problem(
-            "damaged table", f"{name} cannot be read: {reason(error)}", f"restore a backup, or {REBUILD}"
+            "damaged table", f"{name} cannot be read: {reason(error)}", f"restore a backup, or {again}"
         )
 
 

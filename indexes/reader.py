@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from indexes.errors import IndexFormatError
 from indexes.manifest import Manifest, read_manifest
-from indexes.reasons import is_file_failure, reason
+from indexes.reasons import damage, is_file_failure
 from indexes.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SnapshotReader:
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> IndexFormatError:
-        return IndexFormatError(f"{self.folder} is damaged ({reason(error)}): run `jepa verify`")
+        return IndexFormatError(damage(self.folder, error))
 
 
 def _content(manifest: Manifest) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
 
 NO_SUCH_FILE = "no such file or folder"  # the one wording for it in the whole project
 
@@ -40,3 +41,8 @@ def reason(error: BaseException) -> str:
     while _PREFIX.match(text):
         text = _PREFIX.sub("", text, count=1)
     return text.rstrip(". ")
+
+
+def damage(folder: Path, error: BaseException) -> str:
+    """The sentence about an index in which files are missing or damaged, with the command that knows a remedy."""
+    return f"{folder} is damaged ({reason(error)}): run `jepa verify`"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
 from indexes.manifest import Manifest
-from indexes.reasons import is_file_failure, reason
+from indexes.reasons import damage, is_file_failure, reason
 from indexes.untrusted import check_no_links, check_plain_name
 
 if TYPE_CHECKING:
@@ -239,13 +239,20 @@ def _text_index(column: str) -> str:
 
 
 class Tables:
-    """Both tables, open for writing."""
+    """Both tables, open for writing.
+
+    Raises:
+        IndexFormatError: one is missing or damaged.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         from indexes.schema import MEDIA_SCHEMA
 
-        self.media = Table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
-        self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
+        try:
+            self.media = Table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
+            self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
+        except IndexFormatError as error:
+            raise IndexFormatError(damage(folder, error)) from error
 
     def versions(self) -> dict[str, int]:
         """The fields of a `Commit` that name the current versions."""

@@ -61,7 +61,7 @@ class IndexWriter:
         self._failed = False
         self._left_out: LeftOut | None = None
         try:
-            with self._writing("open it for writing"):
+            with self._writing("open the index for writing"):
                 self._manifest = read_manifest(self._folder)
                 self._commit = self._manifest.commit
                 self._next_media_id = self._commit.next_media_id

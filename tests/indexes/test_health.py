@@ -9,7 +9,7 @@ import lance
 import numpy as np
 import pytest
 
-from indexes import ClipRecord, Index, MediaRecord, SearchSettings
+from indexes import ClipRecord, Index, IndexFormatError, MediaRecord, SearchSettings
 from indexes.files import bytes_below
 from indexes.health import manifest_problem
 
@@ -108,6 +108,12 @@ def test_damaged_tables_are_reported(full, table, damage):
     (problem,) = full.verify()
     assert problem.what == "damaged table"
     assert table in problem.detail
+    # A rebuild cannot lock such an index.
+    assert f"delete {full.folder} and run `jepa index` again" in problem.remedy
+    with pytest.raises(
+        IndexFormatError, match=rf"{full.folder} is damaged \({table} .*\): run `jepa verify`"
+    ):
+        full.writer()
     assert ".rs:" not in problem.detail
 
 
