@@ -4,6 +4,8 @@ It lives on the lowest floor so that every floor can share the root. Messages ar
 path or option at fault; the command line prints them as they are.
 """
 
+from collections.abc import Sequence
+
 
 class JepaError(Exception):
     """Root of all errors that this project raises on purpose."""
@@ -42,4 +44,15 @@ class IndexWriteError(IndexStoreError):
 
 
 class FilterError(IndexStoreError):
-    """A `where` expression is not valid."""
+    """A `where` expression is not valid.
+
+    Attributes:
+        fault: what is wrong with it.
+        columns: names that it may use; the message lists them.
+    """
+
+    def __init__(self, fault: str, columns: Sequence[str] = ()) -> None:
+        listed = f"; columns are {', '.join(columns)} (text in 'single quotes')" if columns else ""
+        super().__init__(fault + listed)
+        self.fault = fault
+        self.columns = tuple(columns)

@@ -70,10 +70,7 @@ def filter_error(where: str, said: str, columns: Sequence[str]) -> FilterError:
     """The sentence for a filter that is not valid, with the available columns."""
     shown = where if len(where) <= MAX_SHOWN else where[:MAX_SHOWN] + "..."
     said = said if len(said) <= 2 * MAX_SHOWN else said[: 2 * MAX_SHOWN] + "..."
-    return FilterError(
-        f"the filter {shown!r} is not valid: {said}; columns are {', '.join(columns)} "
-        "(text in 'single quotes')"
-    )
+    return FilterError(f"the filter {shown!r} is not valid: {said}", columns)
 
 
 def is_in(column: str, values: Sequence[int | str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from indexes.errors import IndexStoreError
+from indexes.errors import FilterError, IndexStoreError
 from jepa_retrieval.arguments import as_paths
 from jepa_retrieval.errors import JepaError, UnreadableMediaError, UsageError
 from jepa_retrieval.index_folder import existing_place, index_names, require_distinct
@@ -171,8 +171,7 @@ class Libraries:
         failed += [(member, answer) for member, answer in answered if isinstance(answer, JepaError)]
         unanswered = [*self.unanswered, *(Unanswered(str(m.index.folder), str(e)) for m, e in failed)]
         if not found:
-            sentences = {str(error) for _, error in failed}
-            raise failed[0][1] if len(sentences) == 1 else _none_answers(unanswered)
+            raise _same_error([error for _, error in failed]) or _none_answers(unanswered)
         moments = merged(
             [(member, result.hits) for member, result in found],
             file_of=lambda member, moment: member.media_root.full(moment.path),
@@ -281,6 +280,16 @@ def _with_words(member: _Member, seen: SeenMoments | JepaError, best: float) -> 
     if isinstance(seen, JepaError):
         return seen
     return _answer(lambda: seen.result(seen_elsewhere=best).with_thumbnails(member.library))
+
+
+def _same_error(errors: Sequence[JepaError]) -> JepaError | None:
+    """The error of all indexes, if it is the same; of a filter, with the columns that any of them has."""
+    if len({str(error) for error in errors}) == 1:
+        return errors[0]
+    faults = [error for error in errors if isinstance(error, FilterError)]
+    if len(faults) < len(errors) or len({error.fault for error in faults}) > 1:
+        return None
+    return FilterError(faults[0].fault, list(dict.fromkeys(name for e in faults for name in e.columns)))
 
 
 def _none_answers(unanswered: Sequence[Unanswered]) -> IndexStoreError:

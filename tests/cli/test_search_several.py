@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from indexes import FilterError
 from jepa_retrieval import Libraries, Query, UsageError
 from jepa_retrieval.library import Library
 from tests.cli.conftest import Jepa
@@ -174,3 +175,18 @@ def test_paths_pages_and_exports_are_of_the_right_folder(
     only = ("--where", "path like '%chelsea.png'")
     paths = jepa("search", "a cat", "--index", library, "--index", other, *only, "-f").out.splitlines()
     assert set(paths) == {str(other / "chelsea.png"), str(library / "photos" / "chelsea.png")}
+
+
+def test_what_is_wrong_with_a_filter_is_said_once(tmp_path: Path) -> None:
+    both = {}
+    for name, columns in (("plain", {}), ("captioned", {"captions": True})):
+        folder = tmp_path / name
+        folder.mkdir()
+        both[name] = Library.create(folder)
+        with both[name].records.writer() as writer:
+            if columns:
+                writer.keep_captions()
+    with pytest.raises(FilterError) as caught:
+        Libraries(both).search("a cat", where="colour = 'red'")
+    assert str(caught.value).count("columns are") == 1
+    assert "there is no column 'colour'" in str(caught.value) and ", caption " in str(caught.value)
