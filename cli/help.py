@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -27,12 +28,22 @@ class HelpfulCommand(TyperCommand):
     """A command with this project's help."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse a second --index where there can be one only: click would forget the first without a word."""
-        once = [p for p in self.params if "--index" in p.opts and not getattr(p, "multiple", False)]
-        if once and not ctx.resilient_parsing:
-            given = [p for p in self.make_parser(ctx).parse_args(args=list(args))[2] if p is once[0]]
-            if len(given) > 1:
+        """Refuse what click would take or explain badly.
+
+        Of two --index where there can be one only, it would forget the first without a word; of NaN it would say that
+        it is below the least value; of a folder behind a command that takes no arguments, only that it is unexpected.
+        """
+        if not ctx.resilient_parsing:
+            values, extra, given = self.make_parser(ctx).parse_args(args=list(args))
+            if extra and any("--index" in p.opts for p in self.params):
+                hint = f"to name an index, write {ctx.command_path} --index {shlex.quote(extra[0])}"
+                raise UsageError(f"'{extra[0]}': this command takes no such argument; {hint}")
+            if sum("--index" in p.opts and not getattr(p, "multiple", False) for p in given) > 1:
                 raise UsageError("--index can be given only once here: this command works on one index")
+            for p in given:
+                limited = (getattr(p, "min", None), getattr(p, "max", None)) != (None, None)
+                if limited and str(values.get(p.name)).strip().lstrip("+-").lower() == "nan":
+                    raise UsageError(f"{p.opts[0]} must be a number, not '{values[p.name]}'")
         rest: list[str] = super().parse_args(ctx, args)
         return rest
 

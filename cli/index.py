@@ -27,6 +27,7 @@ from cli.paths import parse_path
 from cli.progress import indexing_progress
 from cli.values import parse_sampling
 from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.source_paths import url_of
 
 if TYPE_CHECKING:
     from jepa_retrieval.library import Library
@@ -172,7 +173,8 @@ def index(
     """Make folders of videos and images searchable. Later runs process only what has changed.
 
     Files that cannot be read, or only in part, are listed; the exit status is then 1. Later runs only count them,
-    until they change, and end with 0. If nothing can be read, no new index is created, and the exit status is 2.
+    until they change, and end with 0. If nothing is found or nothing can be read, no new index is created, and the
+    exit status is 2; with --follow it is created and waits for files.
 
     A run can be interrupted at any time: finished files are kept, and the next run continues from there. Deleted
     files are removed from the index; files on a missing disk, and files that the options no longer select, are kept
@@ -244,7 +246,7 @@ def index(
         raise typer.Exit(130) from None
     if not run.keeps(report):
         target.delete_if_empty(library)
-        raise UsageError("nothing could be read, so no index was created")
+        raise run.without_content(report)
     incomplete = report.failed or report.partial or report.absent or report.unheard or report.unread
     raise typer.Exit(1 if incomplete else 0)
 
@@ -257,11 +259,17 @@ class _Run:
     options: dict[str, Any]
     json: bool
     follow: bool
-    keeps_index: bool = True  # also if nothing could be read
+    keeps_index: bool = True  # also if nothing was stored
 
     def keeps(self, report: IndexReport) -> bool:
         """Whether the index stays after this run."""
-        return self.keeps_index or bool(report.indexed) or not report.failed
+        return self.keeps_index or bool(report.indexed)
+
+    def without_content(self, report: IndexReport) -> UsageError:
+        """The error for a run after which no index stays."""
+        places = ", ".join(map(url_of, self.paths))
+        nothing = "nothing could be read" if report.failed else f"no videos or images found in {places}"
+        return UsageError(f"{nothing}, so no index was created")
 
     def scan_options(self, library: Library) -> dict[str, Any]:
         """The options that select files."""

@@ -65,7 +65,7 @@ def print_report(
     _print_warnings(report)
     _print_kept(report)
     _print_left_out(report, listed=stored is not None)
-    if _found_nothing(report):
+    if _found_nothing(report) and stored is not None:  # else the error says so
         console.note("No videos or images found.")
     if json:
         console.result_json(_summary(report), one_line=one_line)

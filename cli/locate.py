@@ -181,8 +181,14 @@ class Target:
 
     def delete_if_empty(self, library: Library) -> None:
         """Delete a new index in which nothing was stored; a folder that was there before stays."""
+        from jepa_retrieval.stores.stored_index import StoredIndex
+
         library.records.refresh()
-        if library.records.count_clips() == 0:
+        if library.records.count_clips():
+            return
+        if isinstance(library.records, StoredIndex):
+            library.records.mirror.delete()
+        else:
             shutil.rmtree(library.folder)
             if self.folder_existed:
                 self.folder.mkdir()

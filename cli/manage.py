@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,12 +34,16 @@ def remove(
         typer.Argument(metavar="PATH", parser=parse_path_text, help="Files, folders or glob patterns."),
     ],
     index: IndexOption = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove every file of the index without confirmation.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Remove files and folders from an index. The media files themselves are not touched.
 
     Patterns are matched against paths as 'jepa search' prints them. Paths that are not in the index are listed; the
-    exit status is then 1, or 2 if none of the paths is in the index.
+    exit status is then 1, or 2 if none of the paths is in the index. If folders or patterns hold every file of the
+    index, a confirmation on a terminal is needed, or --yes.
 
     \b
     Examples:
@@ -52,6 +58,8 @@ def remove(
     for path in [] if nothing else unknown:
         console.warning(f"{path}: not in the index")
     matched = sorted(set().union(*matches.values()))
+    if matched and len(matched) == len(known) and not yes:
+        _confirm(matches, library)
     removed = 0 if nothing else library.remove([library.resolve(text) for text in matched])
     if json:
         console.result_json({"removed": removed, **({"not_in_index": unknown} if unknown else {})})
@@ -61,6 +69,31 @@ def remove(
         console.result(f"Removed {console.count(removed, 'file')} from the index.")
     if unknown:
         raise typer.Exit(1)
+
+
+def _confirm(matches: Mapping[str, Collection[str]], library: Library) -> None:
+    """Ask whether to remove every file of an index, unless each is named.
+
+    Raises:
+        UsageError: the user says no, or cannot be asked.
+    """
+    wide = [path for path, found in matches.items() if found and not _names_one(path, found)]
+    if not wide:
+        return
+    files = console.count(len(set().union(*matches.values())), "file")
+    every = f"{', '.join(wide)}: this would remove everything from the index {library.place} ({files})"
+    if not sys.stdin.isatty():
+        raise UsageError(f"{every}; nothing was removed: give --yes to remove it all")
+    if console.answer(f"{every}. Remove it all? [y/N] ").lower() not in ("y", "yes"):
+        raise UsageError("nothing was removed")
+
+
+def _names_one(path: str, found: Iterable[str]) -> bool:
+    """Whether a path is that of a single file, not of a folder or a pattern that holds it."""
+    from jepa_retrieval.tasks.encoding.media_root import same_name
+
+    names = [same_name(PurePath(text).name) for text in found]
+    return names == [same_name(PurePath(path).name)]
 
 
 def _matching(path: str, known: Iterable[str], library: Library) -> set[str]:

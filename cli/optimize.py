@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,6 @@ from indexes.vectors.gpu.kinds import GPU_KINDS
 from indexes.vectors.kinds import KINDS
 from indexes.vectors.search_settings import SearchDevice
 from jepa_retrieval.errors import UsageError
-
-if TYPE_CHECKING:
-    from indexes import SearchSettings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -84,10 +81,9 @@ def optimize(
       jepa optimize --memory 4GB
       jepa optimize --memory any --recall 0.995
     """
+    changes = _changes(memory, recall, kind, device, gpu_kind)
     library = open_library(index)
-    maintenance = library.records.maintenance
-    settings = _search_settings(maintenance.search_settings, memory, recall, kind)
-    settings = _gpu_settings(settings, device, gpu_kind)
+    settings = replace(library.records.maintenance.search_settings, **changes)
     before = library.status()
     library.optimize(settings)
     after = library.status()
@@ -113,27 +109,30 @@ def optimize(
         console.result(f"Search: {search_line(after)}.")
 
 
-def _gpu_settings(stored: SearchSettings, device: SearchDevice | None, kind: str | None) -> SearchSettings:
-    """The stored search settings, with the given options for GPUs in their place."""
-    if kind is not None and kind != "auto" and kind not in GPU_KINDS:
-        raise UsageError(f"--gpu-kind: there is no kind {kind!r}: use {', '.join(GPU_KINDS)} or auto")
-    if device is not None:
-        stored = replace(stored, device=device)
-    return stored if kind is None else replace(stored, gpu_kind=None if kind == "auto" else kind)
+def _changes(
+    memory: str | None,
+    recall: float | None,
+    kind: str | None,
+    device: SearchDevice | None,
+    gpu_kind: str | None,
+) -> dict[str, Any]:
+    """The given options as fields of `SearchSettings`.
 
-
-def _search_settings(
-    stored: SearchSettings, memory: str | None, recall: float | None, kind: str | None
-) -> SearchSettings:
-    """The stored search settings, with the given options in their place."""
+    Raises:
+        UsageError: a value is not allowed.
+    """
     if recall is not None and not 0 < recall <= 1:
         raise UsageError(f"--recall must be above 0 and at most 1, not {recall}")
     if kind is not None and kind != "auto" and kind not in KINDS:
         raise UsageError(f"--kind must be auto or one of {', '.join(KINDS)}, not '{kind}'")
-    if memory is not None:
-        stored = replace(stored, memory=None if memory == "any" else parse_size(memory))
-    if recall is not None:
-        stored = replace(stored, recall=recall)
-    if kind is not None:
-        stored = replace(stored, kind=None if kind == "auto" else kind)
-    return stored
+    if gpu_kind is not None and gpu_kind != "auto" and gpu_kind not in GPU_KINDS:
+        raise UsageError(f"--gpu-kind must be auto or one of {', '.join(GPU_KINDS)}, not '{gpu_kind}'")
+    size = None if memory is None or memory == "any" else parse_size(memory)
+    given: dict[str, tuple[object, Any]] = {
+        "memory": (memory, size),
+        "recall": (recall, recall),
+        "kind": (kind, None if kind == "auto" else kind),
+        "device": (device, device),
+        "gpu_kind": (gpu_kind, None if gpu_kind == "auto" else gpu_kind),
+    }
+    return {name: value for name, (option, value) in given.items() if option is not None}

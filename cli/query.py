@@ -27,11 +27,16 @@ def check_usage(
     image: Path | None,
     video: str | None,
     plus: Sequence[str],
+    others: Sequence[str],
 ) -> None:
     """Check the parts of a query that need no open library.
 
+    Args:
+        others: values of --minus and --not-like.
+
     Raises:
-        UsageError: none or several of TEXT, --image and --video; an empty text; an interval ending before its start.
+        UsageError: none or several of TEXT, --image and --video; an empty text; an interval ending before its start;
+            a weight that is not allowed.
     """
     given = bool(text) + (image is not None) + (video is not None)
     if given > 1 or not (given or plus):
@@ -40,6 +45,9 @@ def check_usage(
         _of_text(" ".join(text))
     if video is not None:
         parse_interval(video)
+    for value in (*plus, *others):
+        if not is_existing_file(value):
+            parse_weighted(value)
 
 
 def build_query(

@@ -27,7 +27,7 @@ from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from cli.values import parse_interval
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.times import format_interval
 
@@ -148,7 +148,10 @@ def search(
         raise UsageError("--null requires --filepath-only")
     if json and filepath_only:
         raise UsageError("--json and --filepath-only cannot be used together")
-    check_usage(text=text, image=image, video=video, plus=plus or [])
+    check_usage(
+        text=text, image=image, video=video, plus=plus or [], others=[*(minus or []), *(not_like or [])]
+    )
+    senses = None if within is None else _senses(within)
     if export is not None:
         check_format(export)
     require_outputs(
@@ -172,7 +175,7 @@ def search(
         where=where,
         per_file=per_file or filepath_only,
         min_confidence=min_confidence,
-        within=None if within is None else _senses(within),
+        within=senses,
         prompt=prompt,
     )
     unanswered: tuple[Unanswered, ...] = getattr(found, "unanswered", ())
@@ -186,15 +189,24 @@ def search(
         _print_paths(found, library, null=null, min_confidence=min_confidence)
     else:
         print_moments(found, library, min_confidence=min_confidence)
-    if html is not None:
-        from jepa_retrieval.report import write_report
-
-        write_report(html, [found], library)
-        console.note(f"Wrote {html}")
-    if failure is not None:
-        console.error(failure)
-    if unanswered or failure is not None or (exported is not None and exported.left_out):
+    failures = [failure, None if html is None else _try_html(html, found, library)]
+    failed = [one for one in failures if one is not None]
+    for one in failed:
+        console.error(one)
+    if unanswered or failed or (exported is not None and exported.left_out):
         raise typer.Exit(1)
+
+
+def _try_html(file: Path, found: SearchResult, library: Library | Libraries) -> str | None:
+    """Write the page; why it failed, if it did: what was found is printed all the same."""
+    from jepa_retrieval.report import write_report
+
+    try:
+        write_report(file, [found], library)
+    except JepaError as error:
+        return f"{file} was not written: {error}"
+    console.note(f"Wrote {file}")
+    return None
 
 
 def _senses(text: str) -> list[str]:

@@ -15,7 +15,10 @@ from jepa_retrieval.user_paths import user_path
 MAX_SECONDS = 10 * 366 * 86400  # ten years: more is a mistake, and far more is no finite number
 
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d*)?)", re.ASCII)
-_WEIGHTED = re.compile(r"(?P<weight>[-+]?(?:\d+(?:\.\d*)?|\.\d+)):(?P<rest>.*)", re.ASCII | re.DOTALL)
+_WEIGHTED = re.compile(
+    r"(?P<weight>[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)):(?P<rest>.*)",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
 _SIZE = re.compile(
     r"(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>[kMGT]?)(?P<binary>i?)B?", re.ASCII | re.IGNORECASE
 )
@@ -43,6 +46,17 @@ def parse_time(text: str) -> float:
         raise UsageError(
             f"'{console.shortened(text, 100)}' is not a time in a video: it is longer than ten years"
         )
+    return seconds
+
+
+def parse_duration(text: str, option: str) -> float:
+    """As `parse_time`, for an option that needs more than 0 seconds; its errors name the option."""
+    try:
+        seconds = parse_time(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
+    if not seconds > 0:
+        raise UsageError(f"{option} must be longer than 0 seconds, not '{text}'")
     return seconds
 
 
@@ -79,7 +93,11 @@ def parse_interval(text: str) -> tuple[Path, float | None, float | None]:
 
 
 def parse_weighted(text: str) -> tuple[float, str]:
-    """The weight and the text of `2:dog`; the weight is 1 if there is none."""
+    """The weight and the text of `2:dog`; the weight is 1 if there is none.
+
+    Raises:
+        UsageError: the weight is not above 0, or not finite, or too large.
+    """
     weighted = _WEIGHTED.fullmatch(text)
     if weighted is None:
         return 1.0, text

@@ -12,7 +12,7 @@ from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, ModelOption, SentencesOption, file_option, text_option, voice_option
 from cli.paths import OutputFile, parse_path_text, require_outputs
-from cli.values import parse_time
+from cli.values import parse_duration
 from cli.watch_output import Output, SentenceFiles, summary
 from jepa_retrieval.errors import UsageError
 
@@ -210,7 +210,7 @@ def watch(
         alert_confidence=alert_at,
         surprise=_surprises(surprise, learn, scene),
         pictures=timeline is not None,
-        seconds=None if duration is None else parse_time(duration),
+        seconds=None if duration is None else parse_duration(duration, "--for"),
         live=live,
         timeout=timeout,
         give_up=math.inf if give_up is None else give_up,
@@ -270,7 +270,8 @@ def _surprises(min_z: float | None, learn: str | None, scene: Path | None) -> Su
         return None
     from jepa_retrieval.tasks.watching.surprises import DEFAULT_LEARN, SurpriseOptions
 
-    return SurpriseOptions(min_z, DEFAULT_LEARN if learn is None else parse_time(learn), scene)
+    seconds = DEFAULT_LEARN if learn is None else parse_duration(learn, "--learn")
+    return SurpriseOptions(min_z, seconds, scene)
 
 
 def _command(text: str | None) -> AlertCommand | None:

@@ -119,6 +119,20 @@ class IndexMirror:
             with self._errors(IndexWriteError, "cannot write to"), self._alone():
                 self._push()
 
+    def delete(self) -> None:
+        """Delete the index in the store, unless another machine has committed to it since, and its copy here.
+
+        Raises:
+            IndexLockedError: another process is writing.
+            IndexWriteError: the store refuses, or does not answer.
+        """
+        with self._errors(IndexWriteError, "cannot write to"), store_lock(self._store):
+            tag = self._tag()
+            if tag is not None and tag == self._read_state().tag:
+                files = self._committed()
+                self._store.delete([COMMIT, *(file.key for file in files.values())])
+        shutil.rmtree(self._cache, ignore_errors=True)
+
     def _copy(self, state: _State, tag: str) -> bool:
         """Copy the files that differ. Returns False if another commit came meanwhile."""
         files = self._committed()

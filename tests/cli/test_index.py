@@ -109,7 +109,7 @@ def test_an_index_of_its_own(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_named_as_index_gets_it_inside(jepa: Jepa, photos: Path) -> None:
-    assert jepa("index", photos, "--index", photos, "--exclude", "*.png").status == 0
+    assert jepa("index", photos, "--index", photos, "--exclude", "coffee*").status == 0
     assert (photos / ".jepa" / "manifest.json").is_file()
 
 
@@ -323,6 +323,17 @@ def test_no_index_stays_where_nothing_could_be_read(jepa: Jepa, tmp_path: Path, 
     assert jepa("index", tmp_path / "a.jpg", broken[0], "--index", index).status == 1
     assert jepa("index", broken[1], "--index", index).status == 1  # an index that is not new stays
     assert (index / "manifest.json").is_file()
+
+
+def test_no_index_stays_where_nothing_was_found(jepa: Jepa, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    done = jepa("index", tmp_path)
+    assert done.status == 2
+    assert f"Error: no videos or images found in {tmp_path}, so no index was created" in done.err
+    assert "unknown kind (1)" in done.err and "'jepa status" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    Library.create(tmp_path)
+    assert jepa("index", tmp_path).status == 0  # an index that is not new stays
 
 
 @pytest.mark.parametrize("error", [UsageError("no such option"), RuntimeError("a fault of the program")])

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from cli import doctor
+from cli import console, doctor
+from indexes import IndexFormatError
 from indexes.vectors import plan
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.encoding.reference_texts import neutral_texts
@@ -67,6 +68,58 @@ def test_remove_names_what_is_not_there(jepa: Jepa, own: Path) -> None:
     nothing = jepa("remove", "no/such", "--index", own, "--json")
     assert (nothing.status, json.loads(nothing.out)) == (2, {"removed": 0, "not_in_index": ["no/such"]})
     assert "the exit status is then 1, or 2 if none" in " ".join(jepa("remove", "--help").out.split())
+
+
+def test_what_would_remove_every_file_needs_a_confirmation(
+    jepa: Jepa, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = sorted(Library.open(own).records.known_files())
+    for everything in ("/", str(own), str(own.parent), "*", "."):
+        monkeypatch.chdir(own)
+        done = jepa("remove", everything, "--index", own)
+        assert (done.status, done.out) == (2, "")
+        assert done.err.startswith(f"Error: {everything}: this would remove everything from the index {own}")
+        assert "give --yes" in done.err
+    assert "--yes" in jepa("remove", own / "photos", own / "videos", "--index", own).err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(console, "answer", lambda question: "n")
+    assert jepa("remove", own, "--index", own).err == "Error: nothing was removed\n"
+    assert sorted(Library.open(own).records.known_files()) == known
+    monkeypatch.setattr(console, "answer", lambda question: "y")
+    assert jepa("remove", own / "photos", "--index", own).status == 0
+    rest = len(Library.open(own).records.known_files())
+    assert json.loads(jepa("remove", own, "--index", own, "--yes", "--json").out) == {"removed": rest}
+
+
+def test_the_only_file_of_an_index_needs_no_confirmation(jepa: Jepa, own: Path) -> None:
+    Library.open(own).remove([own / "videos"])
+    known = sorted(Library.open(own).records.known_files())
+    assert jepa("remove", *known[1:], "--index", own).status == 0
+    assert jepa("remove", own / "photos", "--index", own).status == 2
+    assert jepa("remove", known[0], "--index", own).status == 0
+
+
+def test_a_damaged_table_is_named_by_index_and_does_not_hide_what_was_found(
+    jepa: Jepa, own: Path, tmp_path: Path
+) -> None:
+    data = next((own / ".jepa" / "clips.lance" / "data").iterdir())
+    data.write_bytes(data.read_bytes()[:100])
+    done = jepa("index", own)
+    assert done.status == 2 and f"{own / '.jepa'} is damaged" in done.err and "run `jepa verify`" in done.err
+    assert "delete" in jepa("verify", "--index", own).out
+
+
+def test_a_page_that_cannot_be_written_is_one_error_below_the_moments(
+    jepa: Jepa, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise IndexFormatError("own is damaged: run `jepa verify`")
+
+    monkeypatch.setattr("jepa_retrieval.report.write_report", damaged)
+    page = tmp_path / "page.html"
+    done = jepa("search", "a cat", "--index", own, "--html", page)
+    assert done.status == 1 and len(done.out.splitlines()) > 1
+    assert done.err.splitlines()[-1] == f"Error: {page} was not written: own is damaged: run `jepa verify`"
 
 
 def test_verify_finds_nothing_wrong_and_then_a_lost_table(jepa: Jepa, own: Path) -> None:

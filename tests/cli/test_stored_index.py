@@ -53,6 +53,14 @@ def test_an_index_in_a_store_is_made_searched_and_changed(jepa: Jepa, s3: S3Serv
     assert served.commit.clips == 2
 
 
+def test_no_index_stays_in_a_store_where_nothing_was_found(jepa: Jepa, s3: S3Server, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    done = jepa("index", tmp_path / "photos", "--index", URL)
+    assert done.status == 2 and "so no index was created" in done.err
+    assert s3.client.list_objects_v2(Bucket="media", Prefix="indexes/")["KeyCount"] == 0
+    assert jepa("status", "--index", URL).err == f"Error: no index at {URL}: it has no commit.json\n"
+
+
 def test_a_store_without_permission_is_told_in_one_sentence(jepa: Jepa, s3: S3Server, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

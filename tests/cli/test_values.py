@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.values import (
+    parse_duration,
     parse_interval,
     parse_sampling,
     parse_size,
@@ -93,10 +94,27 @@ def test_other_samplings_are_refused_with_what_is_allowed(text: str) -> None:
         (".5: a dog", (0.5, "a dog")),
         ("1:30 pm", (1.0, "30 pm")),
         ("dog: a puppy", (1.0, "dog: a puppy")),
+        ("1e2:dog", (100.0, "dog")),
+        ("note:cat", (1.0, "note:cat")),
+        ("nancy:cat", (1.0, "nancy:cat")),
+        ("info: cat", (1.0, "info: cat")),
     ],
 )
 def test_weights(text: str, expected: tuple[float, str]) -> None:
     assert parse_weighted(text) == expected
+
+
+@pytest.mark.parametrize("weight", ["nan", "NaN", "-nan", "inf", "-inf", "Infinity", "1e999", "1e4", "0e3"])
+def test_a_weight_that_is_not_finite_or_too_large_is_refused(weight: str) -> None:
+    with pytest.raises(UsageError, match="above 0 and at most 1000"):
+        parse_weighted(f"{weight}:cat")
+
+
+def test_a_duration_is_above_0_and_its_errors_name_the_option() -> None:
+    assert parse_duration("1:30", "--for") == 90
+    for text in ("0", "0:00", "nan", "soon"):
+        with pytest.raises(UsageError, match=rf"^--for.*'{text}'"):
+            parse_duration(text, "--for")
 
 
 def test_a_weight_of_nothing_is_refused() -> None:

@@ -105,6 +105,17 @@ def join_words(
     return moments[: options.top]
 
 
+def unclosed_quotes(index: Index, query: Query, within: Sequence[str] | None) -> list[str]:
+    """A warning for each text of a query whose last quote is not closed, where words are looked for at all."""
+    if not any(sense in _FINDERS for sense in senses_of(index, query, within)):
+        return []
+    return [
+        f"a quotation mark is not closed in {term.source!r}: the words after it are not looked for word for word"
+        for term in query.terms
+        if isinstance(term.source, str) and term.source.count('"') % 2
+    ]
+
+
 def best_confidence(moments: Sequence[Moment]) -> float:
     """The highest of those that are known; 0 if none is."""
     return max((moment.confidence or 0.0 for moment in moments), default=0.0)

@@ -80,9 +80,15 @@ class Query:
 
     @classmethod
     def text(cls, text: str) -> Query:
-        """What a sentence says."""
-        if not as_text("the search text", text).strip():
-            raise UsageError("the search text is empty")
+        """What a sentence says.
+
+        Raises:
+            UsageError: it is empty, or nothing but quotation marks.
+        """
+        if not as_text("the search text", text).replace('"', " ").strip():
+            raise UsageError(
+                "there is nothing between the quotes" if '"' in text else "the search text is empty"
+            )
         return cls((Term(text),))
 
     @classmethod

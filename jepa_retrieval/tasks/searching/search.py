@@ -15,7 +15,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
-from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words
+from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words, unclosed_quotes
 from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
@@ -126,7 +126,8 @@ class SeenMoments:
         hits = with_captions(ranked(moments), self.index)
         hits = [replace(hit, offline=True) if self.is_offline(hit.path) else hit for hit in hits]
         elapsed = (time.perf_counter() - self.began) * 1000
-        warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings)
+        unclosed = unclosed_quotes(self.index, self.query, self.options.within)
+        warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings, *unclosed)
         return SearchResult(str(self.query), self.index.manifest.model, elapsed, hits, warnings)
 
 

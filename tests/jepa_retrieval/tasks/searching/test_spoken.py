@@ -121,6 +121,15 @@ def test_where_speech_cannot_be_searched_the_error_says_why(library: Library, tm
         Library.create(tmp_path / "other").search("a", within=["said"])
 
 
+def test_a_quote_that_is_not_closed_is_a_warning_where_words_are_looked_for(library: Library) -> None:
+    (warning,) = library.search('"fly to the moon', within=["said"]).warnings
+    assert "is not closed" in warning and "fly to the moon" in warning
+    assert library.search('"fly to the moon"').warnings == ()
+    assert library.search('a 12" record', within=["seen"]).warnings == ()
+    with pytest.raises(UsageError, match="nothing between the quotes"):
+        library.search('""')
+
+
 def test_words_of_a_query() -> None:
     wanted = Wanted.of('the Dog "at the Café" "" runs')
     assert (wanted.words, wanted.phrases) == (("dog", "runs"), (("at", "the", "cafe"),))
