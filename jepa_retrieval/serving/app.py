@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.staticfiles import StaticFiles
 
@@ -19,6 +19,7 @@ from jepa_retrieval.serving.assistants.tools import build_server
 from jepa_retrieval.serving.head import HeadAsGet
 from jepa_retrieval.serving.metrics import Counted
 from jepa_retrieval.serving.openapi import describe
+from jepa_retrieval.serving.parameters import refuse_unknown_parameters
 from jepa_retrieval.serving.problems import ProblemError, add_problem_handlers
 from jepa_retrieval.serving.routes import (
     docs,
@@ -86,6 +87,7 @@ def create_app(services: Services) -> FastAPI:
         title="jepa-retrieval",
         version=version("jepa-retrieval"),
         lifespan=lifespan,
+        dependencies=[Depends(refuse_unknown_parameters)],
         docs_url=None,  # FastAPI's own loads scripts from other hosts
         redoc_url=None,
     )

@@ -56,9 +56,11 @@ def open_readable(path: Path) -> OpenedFile:
         return _RemoteFile(whole, place) if is_remote(whole) else _LocalFile(whole, place)
     except UsageError as error:  # a package for the store is missing
         raise ProblemError(503, str(error)) from None
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise ProblemError(404, "the file is not there any more") from None
     except OSError as error:
+        if is_remote(path):
+            raise ProblemError(503, f"the file's store: {os_reason(error)}") from None
         raise ProblemError(404, f"the file cannot be read: {os_reason(error)}") from None
 
 

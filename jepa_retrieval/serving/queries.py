@@ -38,10 +38,13 @@ class QueryReader:
         """One search for each commit.
 
         Raises:
+            UsageError: a text is blank, or nothing but quotation marks.
             ProblemError: a term names what is not there, or its picture is no data URL.
             UnreadableMediaError: a picture or a file cannot be decoded.
         """
         if all(term.text is not None for term in terms):
+            for term in terms:
+                Query.text(term.text or "")  # refuses what says nothing
             query = Query(tuple(QueryTerm(term.text or "", term.weight) for term in terms))
             return [Asked(commit, query, options) for commit in commits]
         return await anyio.to_thread.run_sync(partial(self._read, terms, commits, options))

@@ -44,8 +44,7 @@ async def list_media(
     same = [filter, state, index]
     commits = using.indexes.commits(None if index is None else [index])
     after = read_cursor(cursor, same) - 1
-    where = _condition(filter, state)
-    items = await anyio.to_thread.run_sync(partial(_page, commits, after, limit + 1, where, using))
+    items = await anyio.to_thread.run_sync(partial(_page, commits, after, limit + 1, filter, state, using))
     more = len(items) > limit
     items = items[:limit]
     return MediaPage(
@@ -122,15 +121,8 @@ async def moment_picture(media_id: int, time: float, using: Services) -> bytes:
     return b"".join(pieces)
 
 
-def _condition(where: str | None, state: str | None) -> str | None:
-    wanted = None if state is None else f"state = {quote_text(state)}"
-    if where is None or wanted is None:
-        return where or wanted
-    return f"({where}) and {wanted}"
-
-
 def _page(
-    commits: list[Commit], after: int, count: int, where: str | None, using: Services
+    commits: list[Commit], after: int, count: int, where: str | None, state: str | None, using: Services
 ) -> list[MediaItem]:
     """The next `count` files that pass, of those whose number is greater than `after`."""
     found: list[MediaItem] = []
@@ -138,15 +130,22 @@ def _page(
     for commit in commits:
         if commit.number < first or len(found) == count:
             continue
-        passing = (
-            None
-            if where is None
-            else set(commit.index.media(where=where, columns=["path"])["path"].to_pylist())
-        )
+        passing = _passing(commit, where, state)
         files = commit.files.after(inner if commit.number == first else -1)
         paths = (path for _, path in files if passing is None or path in passing)
         found += _items(commit, list(itertools.islice(paths, count - len(found))), using)
     return found
+
+
+def _passing(commit: Commit, where: str | None, state: str | None) -> set[str] | None:
+    """The files that pass a filter and are in a state; None for all."""
+    conditions = (where, None if state is None else f"state = {quote_text(state)}")
+    passing = [
+        set(commit.index.media(where=condition, columns=["path"])["path"].to_pylist())
+        for condition in conditions
+        if condition is not None
+    ]
+    return set.intersection(*passing) if passing else None
 
 
 def _items(commit: Commit, paths: list[str], using: Services) -> list[MediaItem]:

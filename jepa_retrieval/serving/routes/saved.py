@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Header, Path
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.problems import responses
+from jepa_retrieval.serving.saved import check_filter
 from jepa_retrieval.serving.schemas.saved import (
     AlertPage,
     SavedSearch,
@@ -18,7 +20,9 @@ from jepa_retrieval.serving.schemas.saved import (
     SavedSearchRequest,
     Streams,
 )
+from jepa_retrieval.serving.schemas.search import terms_of
 from jepa_retrieval.serving.services import Using
+from jepa_retrieval.tasks.searching.search import SearchOptions
 
 router = APIRouter(tags=["saved searches"])
 
@@ -35,9 +39,16 @@ async def list_saved(using: Using) -> SavedSearches:
     return SavedSearches(data=using.saved.all())
 
 
-@router.post("/v1/saved-searches", status_code=201, responses=responses(408, 413))
+@router.post("/v1/saved-searches", status_code=201, responses=responses(404, 408, 413))
 async def save_search(body: SavedSearchRequest, using: Using) -> SavedSearch:
-    """Keep a search; with `alert`, it is run over everything new that is indexed while the server runs."""
+    """Keep a search; with `alert`, it is run over everything new that is indexed while the server runs.
+
+    What no search takes is refused as a search refuses it.
+    """
+    commits = using.indexes.commits(body.indexes)
+    await using.queries.read(terms_of(body.query), commits, SearchOptions())
+    if body.filter is not None:
+        await anyio.to_thread.run_sync(check_filter, body.filter, commits)
     return using.saved.add(body)
 
 

@@ -34,12 +34,16 @@ def test_media_are_listed_page_by_page(client: httpx.Client) -> None:
 def test_media_can_be_filtered_and_failures_say_why(client: httpx.Client) -> None:
     failed = client.get("/v1/media", params={"state": "failed"}).json()["data"]
     videos = client.get("/v1/media", params={"filter": "kind = 'video' and duration > 5"}).json()["data"]
-    wrong = client.get("/v1/media", params={"filter": "length > 5"})
+    both = client.get("/v1/media", params={"state": "failed", "filter": "size < 0 or path like 'd%'"}).json()
+    wrong = client.get("/v1/media", params={"filter": "length > 5", "state": "ok"})
+    halves = client.get("/v1/media", params={"filter": "true) or (true", "state": "failed"})
 
     assert [item["path"] for item in failed] == ["damaged.mp4"]
     assert "damaged" in failed[0]["error"]
     assert [item["path"] for item in videos] == ["bikes.mp4"]
-    assert wrong.status_code == 422
+    assert [item["path"] for item in both["data"]] == ["damaged.mp4"]
+    assert wrong.status_code == halves.status_code == 422
+    assert wrong.json()["detail"].startswith("the filter 'length > 5' is not valid")
 
 
 def test_clips_cover_a_video(server: Running) -> None:

@@ -1,5 +1,6 @@
 """Files in an object store, through real HTTP: sent and shown by ranges of bytes, as far as that is allowed."""
 
+import errno
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from PIL import Image
 from indexes import ClipRecord, MediaRecord
 from jepa_retrieval.library import Library
 from jepa_retrieval.media.sources import remote
+from jepa_retrieval.serving.opened_files import open_readable
+from jepa_retrieval.serving.problems import ProblemError
 from jepa_retrieval.serving.settings import ServeSettings
 from jepa_retrieval.source_paths import path_of
 from tests.jepa_retrieval.serving.conftest import Running, serving
@@ -101,3 +104,19 @@ def test_what_the_store_does_not_give_is_reported_without_credentials(server: Ru
     assert closed.json()["detail"] == "the file's store: permission denied"
     for answer in (gone, closed, server.client.get("/v1/media")):
         assert "of-the-test" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OSError(errno.EHOSTUNREACH, "does not answer"), 503), (FileNotFoundError(errno.ENOENT, "gone"), 404)],
+)
+def test_a_store_that_falls_silent_after_a_file_was_found_is_no_missing_file(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, status: int
+) -> None:
+    def describe(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(remote, "describe", describe)
+    with pytest.raises(ProblemError) as caught:
+        open_readable(path_of("s3://media/films/a.mp4"))
+    assert caught.value.status == status

@@ -90,6 +90,28 @@ def test_no_field_is_left_out_silently(server: Running, path: str, body: dict[st
     assert answer.status_code == 422 and said in answer.text, answer.text
 
 
+@pytest.mark.parametrize(
+    ("address", "name", "said"),
+    [
+        ("/v1/duplicates?limit=x", "limit", "there is no such parameter; parameters are threshold, index"),
+        ("/v1/media?limit=1&indexes=a", "indexes", "limit, filter, state, index, cursor"),
+        ("/v1/media?limit=1&limit=2", "limit", "it is given twice"),
+        ("/v1/media/0?limit=1", "limit", "this address takes none"),
+        ("/v1/media/0/preview?begin=1", "begin", "start, end, height, sound"),
+        ("/v1/saved-searches?q=1", "q", "this address takes none"),
+        ("/v1/alerts/events?after=1", "after", "this address takes none"),
+        ("/healthz?x", "x", "this address takes none"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_have_is_refused_by_name(
+    server: Running, address: str, name: str, said: str
+) -> None:
+    answer = server.client.get(address)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{name}: ") and said in answer.json()["detail"]
+    assert [error["pointer"] for error in answer.json()["errors"]] == [name]
+
+
 def test_a_photograph_has_no_times_to_export(server: Running) -> None:
     moment = {"media_id": server.media()["chelsea.png"]["id"], "start": 1.0, "end": 2.0}
     answer = server.client.post("/v1/export", json={"format": "csv", "moments": [moment]})

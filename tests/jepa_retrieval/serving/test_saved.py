@@ -47,6 +47,25 @@ def test_a_damaged_file_of_searches_is_a_problem_and_is_kept(library: Path, tmp_
     assert (tmp_path / "saved-searches.json").read_text() == "[{]"
 
 
+def test_what_no_search_takes_is_not_saved(library: Path, tmp_path: Path) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"filter": "no such column > 1"},
+        {"filter": "size >"},
+        {"indexes": ["none"]},
+        {"query": '""'},
+        {"query": [{"text": "a cat"}, {"text": " "}]},
+        {"query": [{"image_url": "data:image/png;base64,AAAA"}]},
+    ]
+    with serving(ServeSettings(indexes=[library], port=0, data_folder=tmp_path)) as running:
+        for fields in wrong:
+            saved = running.client.post("/v1/saved-searches", json=CATS | fields)
+            searched = running.client.post("/v1/search", json={"query": "a cat"} | fields)
+            assert saved.status_code == searched.status_code == 422
+            assert saved.json()["detail"] == searched.json()["detail"]
+        kept = running.client.post("/v1/saved-searches", json=CATS | {"filter": "duration > 60"})
+        assert (kept.status_code, len(running.client.get("/v1/saved-searches").json()["data"])) == (201, 1)
+
+
 def test_what_is_new_and_fits_is_an_alert(tmp_path: Path) -> None:
     folder = tmp_path / "media"
     folder.mkdir()
