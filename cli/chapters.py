@@ -11,9 +11,10 @@ import typer
 
 from cli import console
 from cli.decoders import open_decoder, open_narrator
+from cli.locate import known_near
 from cli.options import DeviceOption, JsonOption, ModelOption, SentencesOption, voice_option
 from cli.paths import parse_path
-from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_time
 
@@ -81,7 +82,9 @@ def chapters(
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
     report = ReadReport()
-    words = _words(file) if json or senses != {"seen"} else []
+    words = []
+    if json or senses != {"seen"}:
+        words = known_near(file, lambda library: library.words(file), "what is said and written") or []
     found = find_chapters(
         file,
         loaded,
@@ -128,20 +131,6 @@ def _senses(text: str) -> set[str]:
     if not senses <= set(_SENSES) or "seen" not in senses:
         raise UsageError(f"--in must be seen, with said or written or both after a comma, not {text!r}")
     return senses
-
-
-def _words(file: Path) -> list[TimedText]:
-    """What is said and written in a file, as far as an index near it or here knows."""
-    from jepa_retrieval.library import Library, find_index
-
-    folders = (find_index(folder) for folder in (Path.cwd(), file.absolute().parent))
-    try:
-        for folder in dict.fromkeys(folder for folder in folders if folder is not None):
-            if found := Library.open(folder).words(file):
-                return found
-    except JepaError as error:  # of an index that chapters do not need
-        console.warning(f"what is said and written is left out: {error}")
-    return []
 
 
 def _first_said(words: Sequence[TimedText], start: float, end: float) -> dict[str, str]:

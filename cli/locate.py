@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cli import console
 from cli.fetching import chosen_model, model_name
 from indexes import IndexNotFoundError, IndexWriteError
 from indexes.reasons import NO_SUCH_FILE
-from jepa_retrieval.errors import UsageError
+from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import existing_index, find_index, is_index
 from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.user_paths import absolute, exists
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
     from jepa_retrieval.models.parts import Model
+
+Known = TypeVar("Known")
 
 
 def open_library(given: Path | str | None) -> Library:
@@ -83,6 +85,36 @@ def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[
             "give one of the two"
         )
     return load_model(chosen_model(model)), None
+
+
+def known_near(
+    file: Path, ask: Callable[[Library], Known | None], what: str, *, index: Path | None = None
+) -> Known | None:
+    """What the nearest index at or above the working directory knows of a file, else the one nearest to the file.
+
+    One that cannot be read is named in a warning, and the other is asked.
+
+    Args:
+        file: the file.
+        ask: what the index knows of it; what is not true is nothing.
+        what: the name of that, for warnings.
+        index: given by --index or $JEPA_INDEX: only this one is asked.
+
+    Raises:
+        JepaError: the given index cannot be read.
+    """
+    from jepa_retrieval.library import Library
+
+    if index is not None:
+        return ask(Library.open(index))
+    near = (find_index(folder) for folder in (Path.cwd(), absolute(file).parent))
+    for folder in dict.fromkeys(found for found in near if found is not None):
+        try:
+            if known := ask(Library.open(folder)):
+                return known
+        except JepaError as error:
+            console.warning(f"{what} is left out, as far as the index {folder} knows it: {error}")
+    return None
 
 
 def index_folder(given: Path | None) -> Path:

@@ -9,6 +9,7 @@ import typer
 
 from cli import console
 from cli.fetching import fetch_speech_model
+from cli.locate import known_near
 from cli.options import DeviceOption, IndexOption, JsonOption
 from cli.paths import parse_path, require_file
 from jepa_retrieval.errors import UsageError
@@ -57,8 +58,9 @@ def transcript(
     """
     if srt + vtt + json > 1:
         raise UsageError("--srt, --vtt and --json cannot be used together")
-    found = None if speech_model is not None else stored_transcript_of(file, index)
-    missing = None
+    found = missing = None
+    if speech_model is None:
+        found = known_near(file, lambda library: library.transcript(file), "what is said", index=index)
     if found is None:
         found, missing = _recognised(file, speech_model)
     if json:
@@ -101,19 +103,6 @@ def _document(file: Path, found: Transcript) -> dict[str, object]:
             for line in found.lines
         ],
     }
-
-
-def stored_transcript_of(file: Path, index: Path | None) -> Transcript | None:
-    """What an index knows of what is said in a file: that one, or one near the file; None if none does."""
-    from jepa_retrieval.library import Library, find_index
-
-    near = (Path.cwd(), file.absolute().parent)
-    folders = [index] if index is not None else [find_index(folder) for folder in near]
-    for folder in dict.fromkeys(folder for folder in folders if folder is not None):
-        found = Library.open(folder).transcript(file)
-        if found is not None:
-            return found
-    return None
 
 
 def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str | None]:

@@ -43,6 +43,21 @@ def test_speech_is_indexed_and_then_read_from_the_index(jepa: Jepa, told: Path) 
     assert "spoken" not in summary
 
 
+def test_a_damaged_index_is_named_and_the_other_one_asked(
+    jepa: Jepa, told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert jepa("index", told.parent, "--speech").status == 0
+    told.with_suffix(".srt").unlink()
+    damaged = tmp_path / "elsewhere" / ".jepa"
+    damaged.mkdir(parents=True)
+    (damaged / "manifest.json").write_text("{")
+    monkeypatch.chdir(damaged.parent)
+    done = jepa("transcript", told)
+    assert done.status == 0 and "Fish & chips" in done.out
+    assert f"Warning: what is said is left out, as far as the index {damaged} knows it: " in done.err
+    assert jepa("transcript", told, "--index", damaged).status == 2
+
+
 def test_what_cannot_be_listened_to_is_named(jepa: Jepa, told: Path) -> None:
     (told.parent / "told.srt").write_bytes(b"\x00\xff" * 100)
     done = jepa("index", told.parent, "--speech")

@@ -61,8 +61,11 @@ async function download(format) {
   element("a", { href: url, download: `moments.${format}` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
   const left = leftOut(response.headers.get("x-jepa-left-out"));
-  const written = `${count(hits.length - left.length, "moment")} exported as moments.${format}.`;
-  say([written, ...left.map((item) => `Left out: ${item.path}: ${item.reason}.`)].join(" "), { problem: left.length > 0 });
+  const missing = Number(response.headers.get("x-jepa-left-out-count") ?? 0);
+  const written = `${count(hits.length - missing, "moment")} exported as moments.${format}.`;
+  const named = left.map((item) => `Left out: ${item.path}: ${item.reason}.`);
+  const rest = missing > left.length ? [`${missing - left.length} more left out.`] : [];
+  say([written, ...named, ...rest].join(" "), { problem: missing > 0 });
 }
 
 /**

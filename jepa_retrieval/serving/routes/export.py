@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
-from jepa_retrieval.report.export import FORMATS, ExportMoment, ExportReport, export_moments
+from jepa_retrieval.report.export import FORMATS, ExportMoment, ExportReport, LeftOutMoment, export_moments
 from jepa_retrieval.serving.problems import ProblemError, responses
 from jepa_retrieval.serving.queries import file_of
 from jepa_retrieval.serving.schemas.export import ChosenMoment, ExportRequest
@@ -22,6 +23,7 @@ from jepa_retrieval.serving.services import Services, Using
 router = APIRouter(tags=["export"])
 
 LEFT_OUT = "x-jepa-left-out"
+LEFT_OUT_COUNT = "x-jepa-left-out-count"
 _MAX_LEFT_OUT = 4000  # characters of the header
 _FILES = {
     kind.media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
@@ -35,7 +37,8 @@ _FILES = {
     responses={
         **responses(404, 408, 413),
         200: {
-            "description": f"The file. `{LEFT_OUT}` says as JSON which moments it does not hold, and why.",
+            "description": f"The file. `{LEFT_OUT_COUNT}` says how many moments it does not hold, and `{LEFT_OUT}` "
+            "as JSON which ones, and why: the first of them, if it would be too long.",
             "content": _FILES,
         },
     },
@@ -49,13 +52,23 @@ async def post_export(body: ExportRequest, using: Using) -> Response:
     kind = FORMATS[body.format]
     headers = {"content-disposition": f'attachment; filename="moments.{kind.name}"'}
     if report.left_out:
-        headers[LEFT_OUT] = json.dumps(
-            [
-                {"path": item.moment.path, "start": item.moment.start, "reason": item.reason}
-                for item in report.left_out
-            ]
-        )[:_MAX_LEFT_OUT]
+        headers[LEFT_OUT] = _as_json(report.left_out)
+        headers[LEFT_OUT_COUNT] = str(len(report.left_out))
     return Response(content, media_type=kind.media_type, headers=headers)
+
+
+def _as_json(left_out: Sequence[LeftOutMoment]) -> str:
+    """The first moments that are left out, as many as a header holds."""
+    items: list[str] = []
+    length = 2  # of the brackets
+    for item in left_out:
+        row = {"path": item.moment.path, "start": item.moment.start, "reason": item.reason}
+        text = json.dumps(row)
+        length += len(text) + 2
+        if length > _MAX_LEFT_OUT:
+            break
+        items.append(text)
+    return f"[{', '.join(items)}]"
 
 
 def _export(body: ExportRequest, using: Services) -> tuple[bytes, ExportReport]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -134,3 +135,14 @@ def test_every_format_is_exported(server: Running) -> None:
         answer = server.client.post("/v1/export", json={"format": form, "moments": [moment]})
         assert answer.status_code == 200, answer.text
         assert "bikes" in answer.text or "bicycles" in answer.text
+
+
+def test_what_is_left_out_of_an_export_is_counted_and_the_first_are_named(server: Running) -> None:
+    media = server.media()
+    moments = [{"media_id": media["bikes.mp4"]["id"], "start": 0.0, "end": 1.0}]
+    moments += [{"media_id": media["coffee.png"]["id"]}] * 300
+    answer = server.client.post("/v1/export", json={"format": "edl", "moments": moments})
+    assert answer.headers["x-jepa-left-out-count"] == "300"
+    named = json.loads(answer.headers["x-jepa-left-out"])
+    assert 10 < len(named) < 300
+    assert {(row["path"], row["reason"]) for row in named} == {("coffee.png", "an EDL holds no photographs")}
