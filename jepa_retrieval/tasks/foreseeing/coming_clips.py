@@ -10,7 +10,7 @@ from jepa_retrieval.models.runtime.dynamics import MAX_STEP, DynamicsModel
 from jepa_retrieval.tasks.searching.moments import Candidate, merge
 
 POOL = 256  # clips that are ranked, for each of the two embeddings
-OVERFETCH = 2  # clips that are fetched for each one asked for: some are joined
+OVERFETCH = 2  # clips that are taken at first for each one asked for: some are joined
 
 
 def coming_clips(
@@ -25,7 +25,8 @@ def coming_clips(
     """The clips that most likely show what comes, likeliest first; their scores are cosines with what was foreseen.
 
     The clips nearest to the last window or to what was foreseen are ranked by their states. Without tokens in the
-    index, or a ranking in the dynamics, they stay in the order of their scores.
+    index, or a ranking in the dynamics, they stay in the order of their scores. Neighbours of a file with similar
+    scores are joined.
 
     Args:
         index: where to look.
@@ -33,13 +34,17 @@ def coming_clips(
         dynamics: whose ranking is used.
         embeddings: of the last window and of what was foreseen, float32 [2, E], unit length.
         seconds: the horizon; the ranking looks at most `MAX_STEP` ahead.
-        top: maximum number of clips. Without a ranking, neighbouring clips with similar scores are joined first.
+        top: maximum number of clips, joined ones counting as one.
     """
     near = index.search(embeddings, k=POOL + OVERFETCH * top)
     ranked = _ranked(index, near, seen, dynamics, embeddings[1], seconds)
-    if ranked is None:
-        return [_joined(candidate) for candidate in merge(near[1][: OVERFETCH * top], top=top)]
-    return ranked[:top]
+    clips = near[1] if ranked is None else ranked
+    taken = OVERFETCH * top
+    joined = merge(clips[:taken], top=top)
+    while len(joined) < top and taken < len(clips):
+        taken *= 2
+        joined = merge(clips[:taken], top=top)
+    return [_joined(candidate) for candidate in joined]
 
 
 def _joined(candidate: Candidate) -> ClipHit:

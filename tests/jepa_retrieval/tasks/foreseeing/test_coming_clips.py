@@ -36,3 +36,5 @@ def test_the_ranking_decides_where_there_is_one(
         return
     assert [one.path for one in found] == ["cats.mp4", "both.mp4"]
     assert found[1].score == pytest.approx(float(unit("dog", "cat") @ dog), abs=1e-3)
+    every = coming_clips(index, seen, dynamics, embeddings, 2.0, top=4)
+    assert [(one.path, one.end) for one in every] == [("cats.mp4", 2.0), ("both.mp4", 2.0), ("dogs.mp4", 4.0)]
