@@ -119,10 +119,11 @@ def _derived(snapshot: Snapshot) -> list[Problem]:
 
 
 def _unreadable(folder: Path, name: str, table: Callable[[], lance.LanceDataset]) -> Iterator[Problem]:
-    again = f"delete {folder} and run `jepa index` again"  # what does not open cannot be locked for a rebuild
+    again = f"delete {folder} and run `jepa index` again"
     try:
         opened = table()
-        again = REBUILD
+        if name == CLIPS:  # a rebuild opens both tables, and reads the other one
+            again = REBUILD
         for _ in opened.to_batches(batch_size=256):
             pass
     except BaseException as error:

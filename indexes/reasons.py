@@ -43,6 +43,11 @@ def reason(error: BaseException) -> str:
     return text.rstrip(". ")
 
 
+def is_refused_by_system(error: BaseException) -> bool:
+    """Whether a failure has the number of a system error, such as that of a full disk: files are not damaged then."""
+    return getattr(error, "errno", None) is not None or "(os error " in str(error)
+
+
 def damage(folder: Path, error: BaseException) -> str:
     """The sentence about an index in which files are missing or damaged, with the command that knows a remedy."""
     return f"{folder} is damaged ({reason(error)}): run `jepa verify`"

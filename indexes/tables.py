@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexes.arrays import check_filled
 from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
 from indexes.manifest import Manifest
@@ -253,6 +254,23 @@ class Tables:
             self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
         except IndexFormatError as error:
             raise IndexFormatError(damage(folder, error)) from error
+
+        self._folder = folder
+
+    def media_ids(self) -> dict[str, int]:
+        """The number of each file, by its stored path.
+
+        Raises:
+            IndexFormatError: the table is damaged.
+        """
+        try:
+            files = self.media.rows("true", ["path", "media_id"])
+            check_filled(files, "path", "media_id")
+            return dict(zip(files["path"].to_pylist(), files["media_id"].to_pylist(), strict=True))
+        except BaseException as error:
+            if not isinstance(error, IndexFormatError) and not is_file_failure(error):
+                raise
+            raise IndexFormatError(damage(self._folder, error)) from error
 
     def versions(self) -> dict[str, int]:
         """The fields of a `Commit` that name the current versions."""

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexes import left_out
-from indexes.arrays import check_filled
 from indexes.errors import IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile
@@ -25,7 +24,7 @@ from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, w
 from indexes.manifest import with_audio as manifest_with_audio
 from indexes.manifest import with_text as manifest_with_text
 from indexes.pending import PendingChanges
-from indexes.reasons import is_file_failure, reason
+from indexes.reasons import is_file_failure, is_refused_by_system, reason
 from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
 from indexes.rows import FileRows, file_rows
 from indexes.schema import CAPTION, SEARCHED, TEXT_COLUMNS, speech_columns, writing_columns
@@ -50,6 +49,7 @@ class IndexWriter:
 
     Raises:
         IndexLockedError: another writer is at work.
+        IndexFormatError: a table is damaged.
         IndexWriteError: the folder cannot be written.
     """
 
@@ -70,11 +70,7 @@ class IndexWriter:
                 # A rollback makes new versions with the old content: readers and later writers should use them.
                 self._publish(self._commit.number)
                 left_out.settle(self._folder, self._manifest)
-                files = self._tables.media.rows("true", ["path", "media_id"])
-                check_filled(files, "path", "media_id")
-                self._known: dict[str, int] = dict(
-                    zip(files["path"].to_pylist(), files["media_id"].to_pylist(), strict=True)
-                )
+                self._known: dict[str, int] = self._tables.media_ids()
         except BaseException:
             self._lock.release()
             raise
@@ -394,4 +390,5 @@ class IndexWriter:
             self._failed = True  # changes that were made in part must not be repeated
             if not is_file_failure(error):
                 raise
-            raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}") from error
+            hint = "" if is_refused_by_system(error) else "; `jepa verify` says whether the index is damaged"
+            raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}{hint}") from error

@@ -9,7 +9,7 @@ import lance
 import numpy as np
 import pytest
 
-from indexes import ClipRecord, Index, IndexFormatError, MediaRecord, SearchSettings
+from indexes import ClipRecord, Index, IndexFormatError, IndexWriteError, MediaRecord, SearchSettings
 from indexes.files import bytes_below
 from indexes.health import manifest_problem
 
@@ -115,6 +115,36 @@ def test_damaged_tables_are_reported(full, table, damage):
     ):
         full.writer()
     assert ".rs:" not in problem.detail
+
+
+def damage_pages(folder):
+    """Overwrite values at the begin of a table's file, whose description at its end stays."""
+    path = max((folder / "data").iterdir(), key=lambda file: file.stat().st_size)
+    content = path.read_bytes()
+    path.write_bytes(bytes(byte ^ 0xFF for byte in content[:500]) + content[500:])
+
+
+@pytest.mark.parametrize(
+    ("table", "remedy"),
+    [("media.lance", "index and run `jepa index` again"), ("clips.lance", "--rebuild")],
+)
+def test_damaged_pages_of_a_table_have_a_remedy_that_works(full, put, table, remedy):
+    damage_pages(full.folder / table)
+    (problem,) = full.verify()
+    assert table in problem.detail and remedy in problem.remedy
+    if table == "media.lance":
+        with pytest.raises(IndexFormatError, match=rf"{full.folder} is damaged .*: run `jepa verify`"):
+            full.writer()
+    else:
+        with full.writer():  # which is what a rebuild needs
+            pass
+
+
+def test_a_write_that_fails_for_damage_says_what_to_run(full):
+    damage_pages(full.folder / "clips.lance")
+    match = "`jepa verify` says whether the index is damaged"
+    with pytest.raises(IndexWriteError, match=match), full.writer() as writer:
+        writer.remove(["1.mp4"])
 
 
 def test_records_that_contradict_each_other_are_reported(full):
