@@ -20,6 +20,7 @@ from jepa_retrieval.media.sound.data_chunk import data_chunk
 from jepa_retrieval.media.types import MediaInfo, ReadReport
 from jepa_retrieval.media.video.cut_off import is_cut_off
 from jepa_retrieval.media.video.origin import clock_origin, stated_length
+from jepa_retrieval.media.video.sound_clock import sound_packets
 from jepa_retrieval.media.video.timing import Sound
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
@@ -112,7 +113,7 @@ def _last_end(container: InputContainer, stream: AudioStream, on_tick: Callable[
     base = float(stream.time_base or 0)
     origin = clock_origin(container, None)
     end = 0.0
-    for packet in container.demux(stream):
+    for packet in sound_packets(container, stream):
         on_tick()
         if packet.pts is not None and packet.size:
             end = max(end, (packet.pts + (packet.duration or 0)) * base - origin)

@@ -18,11 +18,13 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
 from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, library_reason
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
+from jepa_retrieval.media.video.sound_clock import sound_packets
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
+    from av.container import InputContainer
 
 SAMPLE_RATE = 16_000  # of the samples, per second
 MAX_HOURS = 48
@@ -66,7 +68,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
         writer = _Writer(file, origin=clock_origin(container, shown_stream(container)))
         damaged = decoded = 0
         try:
-            for frame in _frames(stream, on_tick):
+            for frame in _frames(container, stream, on_tick):
                 if frame is None:
                     damaged += 1
                     continue
@@ -98,9 +100,11 @@ def _sound_of_picture(path: Path, *, raw: bool) -> SoundReport:
     return SoundReport(0.0)
 
 
-def _frames(stream: AudioStream, on_tick: Callable[[], None]) -> Iterator[AudioFrame | None]:
+def _frames(
+    container: InputContainer, stream: AudioStream, on_tick: Callable[[], None]
+) -> Iterator[AudioFrame | None]:
     """What is decoded, and None for each packet that cannot be."""
-    for packet in stream.container.demux(stream):  # type: ignore[attr-defined]
+    for packet in sound_packets(container, stream):
         on_tick()
         try:
             yield from stream.codec_context.decode(packet if packet.size else None)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import av
 from av.audio.resampler import AudioResampler
 
+from jepa_retrieval.media.video.packet_clock import stamps_may_jump
+from jepa_retrieval.media.video.sound_clock import sound_packets
 from jepa_retrieval.media.video.video_file import first_sound, open_container
 
 if TYPE_CHECKING:
@@ -91,12 +93,13 @@ class ClipSound:
     def _read(self, source: AudioStream) -> Iterator[tuple[float, Packet]]:
         """Packets from shortly before the start on, with their time in seconds."""
         base = float(source.time_base or 0)
-        position = int((self._start + self._origin - 1.0) / base)
-        try:
-            self._container.seek(position, stream=source, backward=True)
-        except av.error.FFmpegError:
-            self._container.seek(0)
-        for packet in self._container.demux(source):
+        if not stamps_may_jump(self._container):  # else no stamp says where in the file that is
+            try:
+                position = int((self._start + self._origin - 1.0) / base)
+                self._container.seek(position, stream=source, backward=True)
+            except av.error.FFmpegError:
+                self._container.seek(0)
+        for packet in sound_packets(self._container, source):
             self._on_tick()
             if packet.pts is None or not packet.size:
                 continue

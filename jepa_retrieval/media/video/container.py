@@ -17,7 +17,7 @@ from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION, MAX_PIXELS, MAX_UNDECIDED_BYTES, size_problem
 from jepa_retrieval.media.reasons import NO_FRAME, NO_VIDEO, ONLY_SOUND
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream, stated_length
-from jepa_retrieval.media.video.packet_clock import PacketClock
+from jepa_retrieval.media.video.packet_clock import PacketClock, stamps_may_jump
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -30,7 +30,6 @@ _MAX_FRAME_RATE = 1000.0  # what lies above is a clock's tick that libav took fo
 _MAX_STATED_RATE = 300.0  # of a raw stream; what lies above is the unit of a clock
 _DEFAULT_FRAME_RATE = 25.0
 _UNSTAMPED_FORMATS = ("h264", "hevc", "vvc", "obu")
-_STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
 _OWN_DURATIONS = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # formats; libav gives the streams of others one duration
 _MIN_DURATION = 1e-3  # seconds; less is a guess from a single stamp
 _MIN_SOUND_LONGER = 1.0  # seconds; sound that ends a little later than the pictures is usual
@@ -86,7 +85,7 @@ class Video:
         self.time_base = float(stream.time_base or 0) or 1.0 / av.time_base
         self.origin = clock_origin(self.container, stream)
         self.corrects_clock = True
-        self.may_jump = bool(self.container.format.flags & _STAMPS_MAY_JUMP)  # whether stamps may begin anew
+        self.may_jump = stamps_may_jump(self.container)
         self._skip_until: float | None = None
         self._clock = PacketClock(
             time_base=self.time_base, frame_step=self.frame_step, jumps_forward=self.may_jump

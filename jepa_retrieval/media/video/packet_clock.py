@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
 # ffmpeg's own limit (-dts_delta_threshold) for formats whose stamps may jump.
 JUMP_SECONDS = 10.0
 # A frame that is at most this much older than the last one is late, not a clock that was set back.
 LATE_SECONDS = 1.0
+
+_STAMPS_MAY_JUMP = 0x0200  # libav's AVFMT_TS_DISCONT
+
+
+def stamps_may_jump(container: InputContainer) -> bool:
+    """Whether stamps may begin anew in the format of an open file."""
+    return bool(container.format.flags & _STAMPS_MAY_JUMP)
 
 
 class PacketClock:
