@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RATE = Fraction(25)  # frames per second of an edit of photographs only
 STILL_SECONDS = 5  # that an edit shows a photograph
+UNCOUNTED = "is an animated picture, of a kind whose frames cannot be counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ def _read(moment: ExportMoment, file: Path, needed: float) -> _Found | str:
     """The timing of a file, or why it cannot be read; a header that states less than `needed` is not believed."""
     from jepa_retrieval.media.extent import read_extent
     from jepa_retrieval.media.probing import probe
+    from jepa_retrieval.media.reasons import NOT_MEDIA
     from jepa_retrieval.media.sound.describing import read_sound_timing
     from jepa_retrieval.media.video.timing import read_timing
     from jepa_retrieval.media.workers.calls import call_in_worker
@@ -207,7 +209,10 @@ def _read(moment: ExportMoment, file: Path, needed: float) -> _Found | str:
             extent = call_in_worker(read_extent, file, needed)
             if extent.duration is None:
                 return "is a still picture now"
-            timing = call_in_worker(read_timing, file)
+            try:
+                timing = call_in_worker(read_timing, file)
+            except UnreadableMediaError as error:
+                return UNCOUNTED if error.reason == NOT_MEDIA else error.reason
             return _Found(timing.with_end(extent.picture_end), extent.duration or None)
         if moment.kind == "audio":
             sound = call_in_worker(read_sound_timing, file, needed)

@@ -13,7 +13,15 @@ import pytest
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.export import FORMATS, ExportMoment, export_moments
 from tests.jepa_retrieval.report.export.conftest import video
-from tests.media_factory import BLUE, RED, join_recordings, make_audio, make_picture, make_video
+from tests.media_factory import (
+    BLUE,
+    RED,
+    join_recordings,
+    make_animation,
+    make_audio,
+    make_picture,
+    make_video,
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,16 @@ def test_a_video_that_became_a_picture_is_left_out(tmp_path: Path) -> None:
     make_picture(tmp_path / "a.png")
     (row,) = rows([video("a.png", 0, 1)], tmp_path)
     assert row["problem"] == "is a still picture now"
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_animated_pictures_are_counted_or_named(tmp_path: Path, name: str) -> None:
+    make_animation(tmp_path / name, delays=[0.5] * 6)
+    (row,) = rows([video(name, 1, 2)], tmp_path)
+    if name == "a.webp" and row["problem"]:  # whether libav reads these depends on its version
+        assert row["problem"] == "is an animated picture, of a kind whose frames cannot be counted"
+    else:
+        assert (row["first_frame"], row["last_frame"], row["frame_rate"]) == ("2", "4", "2")
 
 
 def test_a_header_that_states_too_little_is_not_believed(tmp_path: Path) -> None:
