@@ -40,6 +40,9 @@ def publish(
       jepa publish --to milvus+http://milvus.example.org:19530#holidays
       jepa publish --to milvus+file:clips.db --index ~/Videos
     """
+    from indexes.milvus.address import MilvusAddress
+
+    MilvusAddress.parse(to)  # refuses what is none, before an index is looked for
     library = open_library(index)
     report = library.publish(to)
     if json:

@@ -36,6 +36,7 @@ from tests.cli.conftest import Jepa
         (["serve", "videos"], "write jepa serve --index videos"),
         (["optimize", "--kind", "bogus"], "--kind must be auto or one of"),
         (["optimize", "--gpu-kind", "bogus"], "--gpu-kind must be auto or one of"),
+        (["publish", "--to", "bogus"], "'bogus' is no address of a published index"),
         (["optimize", "--memory", "much"], "'much' is not a size"),
         (["search", "x", "--top", "0"], "--top"),
         (["search", "x", "--top", "many"], "--top"),
