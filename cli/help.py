@@ -35,7 +35,8 @@ class HelpfulCommand(TyperCommand):
         """
         if not ctx.resilient_parsing:
             values, extra, given = self.make_parser(ctx).parse_args(args=list(args))
-            if extra and any("--index" in p.opts for p in self.params):
+            takes_none = all(p.param_type_name == "option" for p in self.params)
+            if extra and takes_none and any("--index" in p.opts for p in self.params):
                 hint = f"to name an index, write {ctx.command_path} --index {shlex.quote(extra[0])}"
                 raise UsageError(f"'{extra[0]}': this command takes no such argument; {hint}")
             if sum("--index" in p.opts and not getattr(p, "multiple", False) for p in given) > 1:

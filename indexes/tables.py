@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexes.arrays import check_filled
 from indexes.errors import IndexFormatError
 from indexes.files import files_below, sync_new_files
 from indexes.manifest import Manifest
@@ -263,6 +262,8 @@ class Tables:
         Raises:
             IndexFormatError: the table is damaged.
         """
+        from indexes.arrays import check_filled  # imports numpy, which no help needs
+
         try:
             files = self.media.rows("true", ["path", "media_id"])
             check_filled(files, "path", "media_id")

@@ -33,6 +33,7 @@ from tests.cli.conftest import Jepa
         (["status", "my videos"], "write jepa status --index 'my videos'"),
         (["verify", "videos", "--json"], "write jepa verify --index videos"),
         (["dedupe", "videos"], "write jepa dedupe --index videos"),
+        (["surprise", "a.mp4", "b.mp4"], "unexpected extra argument(s) (b.mp4). See 'jepa surprise --help'"),
         (["serve", "videos"], "write jepa serve --index videos"),
         (["optimize", "--kind", "bogus"], "--kind must be auto or one of"),
         (["optimize", "--gpu-kind", "bogus"], "--gpu-kind must be auto or one of"),
