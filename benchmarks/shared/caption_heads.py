@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ SMOOTHING = 0.1
 LEARNING_RATE = 1e-3
 REWRITTEN_WEIGHT = 0.5
 ENCODED_AT_ONCE = 864
+Rewrite = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,16 @@ def chosen_wrong(text: str, rules: WrongCaptions) -> str | None:
 
 
 @torch.no_grad()
-def see(learner: Learner, source: Source, config: TokensConfig, *, seed: int) -> Tensor:
-    """Ŝ_Y of all views, as the Predictor in training sees them, float16 [pictures, views, E] without hubness."""
+def see(
+    learner: Learner, source: Source, config: TokensConfig, *, seed: int, views: int | None = None
+) -> Tensor:
+    """Ŝ_Y of all views, as the Predictor in training sees them, float16 [pictures, views, E] without hubness.
+
+    `views`: of the first ones only.
+    """
     predictor = learner.model.predictor
     assert isinstance(predictor, Predictor)
-    tokens = picture_tokens(learner, source, config)
+    tokens = picture_tokens(learner, source, config)[:, :views]
     torch.manual_seed(seed)
     predictor.train()
     parts = []
@@ -85,8 +91,11 @@ def see(learner: Learner, source: Source, config: TokensConfig, *, seed: int) ->
     return torch.cat(parts).view(*tokens.shape[:2], -1)
 
 
-def batches(seen: Sequence[Seen], rules: WrongCaptions, texts: Texts, *, seed: int) -> Iterator[Batch]:
-    """Without end; each source is read in a new order every epoch."""
+def batches(seen: Sequence[Seen], wrong_of: Rewrite, other_of: Rewrite, *, seed: int) -> Iterator[Batch]:
+    """Without end; each source is read in a new order every epoch.
+
+    `wrong_of` makes a wrong caption of a right one, `other_of` puts it into other words; None where they cannot.
+    """
     random = np.random.default_rng(seed)
 
     def order(count: int) -> Iterator[int]:
@@ -105,9 +114,8 @@ def batches(seen: Sequence[Seen], rules: WrongCaptions, texts: Texts, *, seed: i
                 order_of_texts = random.permutation(len(example.targets))
                 first, second = (example.targets[order_of_texts[n % len(order_of_texts)]] for n in (0, 1))
                 batch.captions.append((first, second))
-                wrong = chosen_wrong(first, rules)
-                if wrong in texts.rows and wrong is not None:
-                    if (other := rewritten(first)) in texts.rows and other is not None:
+                if (wrong := wrong_of(first)) is not None:
+                    if (other := other_of(first)) is not None:
                         batch.other.append((len(batch.wrong), other))
                     batch.wrong.append((len(batch.captions) - 1, wrong))
         yield Batch(torch.cat(pictures).float(), batch.captions, batch.wrong, batch.other)
@@ -125,7 +133,14 @@ def train(
         optimizer, max_lr=LEARNING_RATE, total_steps=steps + 1, pct_start=0.1
     )
     head.train()
-    for _, batch in zip(range(steps), batches(seen, rules, texts, seed=seed), strict=False):
+
+    def known(found: str | None) -> str | None:
+        return found if found in texts.rows else None
+
+    learnt_from = batches(
+        seen, lambda text: known(chosen_wrong(text, rules)), lambda text: known(rewritten(text)), seed=seed
+    )
+    for _, batch in zip(range(steps), learnt_from, strict=False):
         optimizer.zero_grad(set_to_none=True)
         loss_of(model, batch, texts).backward()
         optimizer.step()

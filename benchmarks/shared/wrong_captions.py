@@ -62,7 +62,8 @@ _RELATIONS = _both_ways(
     "wearing": "carrying",
 }
 _RELATION = re.compile(rf"\b({'|'.join(sorted(_RELATIONS, key=len, reverse=True))})\b")
-_ATTRIBUTES = frozenset([*COLOURS, *_OPPOSITES, *NUMBERS, "one"])
+ATTRIBUTES = frozenset([*COLOURS, *_OPPOSITES, *NUMBERS, "one"])
+_SYMMETRIC = frozenset(["and", "or", "near", "beside", "next to"])
 _WORD = re.compile(r"[a-z]+")
 
 
@@ -161,12 +162,14 @@ def _is_verb(word: str) -> bool:
 
 def _exchange_things(words: Words, random: np.random.Generator) -> Words | None:
     """Two noun phrases, without their determiners, in each other's place."""
+    # "A man and a woman" are the same two in the other order.
     phrases = noun_phrases(words)
     pairs = [
         (first, second)
         for row, first in enumerate(phrases)
         for second in phrases[row + 1 :]
         if words[slice(*first)] != words[slice(*second)]
+        and " ".join(words[first[1] : second[0] - 1]) not in _SYMMETRIC
     ]
     if not pairs:
         return None
@@ -175,7 +178,7 @@ def _exchange_things(words: Words, random: np.random.Generator) -> Words | None:
 
 
 def _exchange_attributes(words: Words, random: np.random.Generator) -> Words | None:
-    places = [place for place, word in enumerate(words) if word in _ATTRIBUTES]
+    places = [place for place, word in enumerate(words) if word in ATTRIBUTES]
     # "A black and white dog" is the same dog in the other order.
     pairs = [
         (a, b)
@@ -191,7 +194,7 @@ def _exchange_attributes(words: Words, random: np.random.Generator) -> Words | N
 
 
 def _replace_attribute(words: Words, random: np.random.Generator) -> Words | None:
-    places = [place for place, word in enumerate(words) if word in _ATTRIBUTES]
+    places = [place for place, word in enumerate(words) if word in ATTRIBUTES]
     if not places:
         return None
     place = places[int(random.integers(len(places)))]

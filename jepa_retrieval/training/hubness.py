@@ -35,19 +35,31 @@ def fit_hubness(model: VLJEPA, recipe: TrainConfig) -> None:
     source = read_source(recipe.sources[0])
     described = [read_source(part) for part in recipe.sources[1:] if part.format == "captions"]
     size = model.config.embedding_size - 1
-    captions = functional.normalize(
-        _captions(learner, [source, *described], recipe)[:, :size], dim=-1
-    ).numpy()
+    captions = functional.normalize(_captions(learner, [source, *described], recipe)[:, :size], dim=-1)
+    fit_correction(model, captions, _pictures(learner, source, recipe)[:, :size])
+
+
+@torch.no_grad()
+def fit_correction(model: VLJEPA, captions: Tensor, pictures: Tensor) -> None:
+    """Fit the correction of a model that has one.
+
+    Args:
+        model: it changes in place.
+        captions: S_Y without the dimension of the correction, float [C, E - 1], unit length.
+        pictures: Ŝ_Y without it, float [P, E - 1].
+    """
+    predictor = model.predictor
+    assert isinstance(predictor, Predictor) and predictor.hubness is not None
     clusters = faiss.Kmeans(
-        size, len(predictor.hubness.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
+        captions.shape[1], len(predictor.hubness.bank), niter=CLUSTER_STEPS, seed=0, min_points_per_centroid=1
     )
-    clusters.train(captions)
-    captions_of = np.bincount(clusters.index.search(captions, 1)[1][:, 0], minlength=clusters.k)
+    clusters.train(captions.numpy())
+    captions_of = np.bincount(clusters.index.search(captions.numpy(), 1)[1][:, 0], minlength=clusters.k)
     predictor.hubness.fit(
         torch.from_numpy(clusters.centroids),
         # An empty cluster gets almost no weight.
         torch.from_numpy(np.maximum(captions_of, 1e-3) / len(captions)).float(),
-        _pictures(learner, source, recipe)[:, :size],
+        pictures,
         # The loss's temperature is for cosines without the dimension's share.
         temperature=model.config.temperature / math.sqrt(1 - predictor.hubness.share),
     )

@@ -39,6 +39,11 @@ def test_a_black_and_white_dog_stays_one_in_the_other_order() -> None:
     assert "attributes exchanged" not in RULES.of("a black and white dog")
 
 
+@pytest.mark.parametrize("caption", ["a man and a woman", "a boy next to a dog", "a cat near the tree"])
+def test_things_that_are_together_stay_so_in_the_other_order(caption: str) -> None:
+    assert "things exchanged" not in RULES.of(caption)
+
+
 def test_verbs_and_things_are_replaced_by_those_of_other_captions() -> None:
     found = RULES.of("a boy is climbing")
     assert found["another verb"].split()[-1] in {"throwing", "chasing"}  # "painting" is a thing as often
