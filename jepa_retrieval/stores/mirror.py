@@ -194,12 +194,11 @@ class IndexMirror:
             # If this process is killed just after the commit, the next one deletes what only the one before names.
             state.sent += {file.key for file in before.values()}.difference(keys.values(), state.sent)
             self._write_json(state)
-            self._store.write_if(COMMIT, commit_bytes(files), tag=state.tag)
+            tag = self._store.write_if(COMMIT, commit_bytes(files), tag=state.tag)
         except (FileExistsError, FileNotFoundError):
             raise IndexWriteError(
                 f"another process has written to {self.url} meanwhile: run the command again"
             ) from None
-        tag = self._tag() or ""
         self._write_state(tag, keys, state.sent)
         # Nothing else: an object that is unknown here may be one that another writer is about to commit.
         self._store.delete(set(state.sent).difference(keys.values()))

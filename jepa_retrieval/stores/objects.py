@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jepa_retrieval.errors import UsageError
-from jepa_retrieval.media.sources.remote import RemoteFile, file_system, look, patiently
+from jepa_retrieval.media.sources.remote import RemoteFile, file_system, look
+from jepa_retrieval.media.sources.store_requests import patiently
 from jepa_retrieval.source_paths import url_of
-
-_WRITABLE = "s3://"  # others do not replace an object on the condition that it is a known one
+from jepa_retrieval.stores.conditions import conditional_write
 
 
 class StoreFolder:
@@ -65,7 +65,7 @@ class StoreFolder:
         """Copy a file of this machine to the store."""
         patiently(lambda: self._system.put_file(os.fspath(source), f"{self._name}/{name}"))
 
-    def write_if(self, name: str, data: bytes, *, tag: str) -> None:
+    def write_if(self, name: str, data: bytes, *, tag: str) -> str:
         """Write a small object if the store's is the one that has `tag`; if that is empty, if there is none.
 
         Args:
@@ -73,20 +73,21 @@ class StoreFolder:
             data: nobody else writes the same.
             tag: as of `find`.
 
+        Returns:
+            The new tag.
+
         Raises:
             FileExistsError: it is another one.
             UsageError: the store cannot do that.
         """
-        if not self.url.startswith(_WRITABLE):
-            raise UsageError(
-                f"{self.url}: an index can be written to {_WRITABLE} only; elsewhere it can be read"
-            )
-        condition = {"IfMatch": f'"{tag}"'} if tag else {"mode": "create"}
+        write = conditional_write(self.url)
         try:
-            patiently(lambda: self._system.pipe_file(f"{self._name}/{name}", data, **condition))
+            return patiently(lambda: write(self._system, f"{self._name}/{name}", data, tag))
         except FileExistsError:
-            if self.read(name) != data:  # else an earlier attempt got through, and its answer was lost
+            found = self.find(name)
+            if found is None or self.read(name) != data:
                 raise
+            return found.tag  # an earlier attempt got through, and its answer was lost
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; those that are gone are no error."""

@@ -35,9 +35,7 @@ def store_lock(folder: StoreFolder) -> Iterator[None]:
         OSError: the store refuses, or does not answer.
     """
     note = json.dumps({**_myself(), "id": uuid.uuid4().hex}).encode()
-    _take(folder, note)
-    mine = folder.find(LOCK_NAME)
-    tag = mine.tag if mine is not None else ""
+    tag = _take(folder, note)
     ended = threading.Event()
     renewing = threading.Thread(target=_renew, args=(folder, note, tag, ended), daemon=True)
     renewing.start()
@@ -47,27 +45,25 @@ def store_lock(folder: StoreFolder) -> Iterator[None]:
         ended.set()
         renewing.join()
         with contextlib.suppress(OSError):  # it will count as left behind
-            held = folder.find(LOCK_NAME)
-            if held is not None and held.tag == tag:
+            if folder.read(LOCK_NAME) == note:
                 folder.delete([LOCK_NAME])
 
 
-def _take(folder: StoreFolder, note: bytes) -> None:
-    """Write the lock where there is none, or in place of one that was left behind, and of no other."""
+def _take(folder: StoreFolder, note: bytes) -> str:
+    """Write the lock where there is none, or in place of one that was left behind, and of no other; its tag."""
     for _ in range(2):  # the lock that was found may be gone by now
         lock = folder.find(LOCK_NAME)
         if lock is not None and not _is_abandoned(folder, lock):
             break
         with contextlib.suppress(FileExistsError, FileNotFoundError):
-            folder.write_if(LOCK_NAME, note, tag="" if lock is None else lock.tag)
-            return
+            return folder.write_if(LOCK_NAME, note, tag="" if lock is None else lock.tag)
     raise _locked(folder)
 
 
 def _renew(folder: StoreFolder, note: bytes, tag: str, ended: threading.Event) -> None:
     while not ended.wait(RENEWED_SECONDS):
         with contextlib.suppress(OSError):  # such as that another process has taken the lock over
-            folder.write_if(LOCK_NAME, note, tag=tag)  # the same content has the same tag
+            tag = folder.write_if(LOCK_NAME, note, tag=tag)
 
 
 def _is_abandoned(folder: StoreFolder, lock: RemoteFile) -> bool:

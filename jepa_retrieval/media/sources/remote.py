@@ -10,30 +10,24 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.sources.seeking import SeekableFile
+from jepa_retrieval.media.sources.store_requests import VARIABLES, patiently
 from jepa_retrieval.source_paths import url_of
 
-T = TypeVar("T")
-
-_ATTEMPTS = 6
-_FIRST_DELAY = 0.2  # seconds; doubled with each attempt
-_MAX_WAIT = 60.0  # seconds after which a request that fails is not repeated; one alone may take minutes
 _BLOCK = 2**16  # bytes of a request where the file is read here and there
 _MAX_BLOCKS = 128  # of one request where it is read on and on
 _KEPT_BLOCKS = 256  # of all files
 _MERGED_GAP = 2**15  # bytes between two ranges for which a second request takes longer than reading them
 _RECENT_SECONDS = 2.0  # for which what a store says of a file is not asked for again
-_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError, UsageError)
-_NO_SUCH_FILE = (404, 410)  # HTTP
-_FORBIDDEN = (401, 403)
 _TAGS = (
+    "generation",  # of gs://, where the ETag also changes with what is noted of a file
     "ETag",
     "etag",
     "md5Hash",
@@ -44,13 +38,6 @@ _TAGS = (
     "last_modified",
     "mtime",
 )
-_VARIABLES = {  # that hold credentials
-    "s3": "$AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or $AWS_PROFILE",
-    "gs": "$GOOGLE_APPLICATION_CREDENTIALS",
-    "az": "$AZURE_STORAGE_CONNECTION_STRING, or $AZURE_STORAGE_ACCOUNT_NAME and $AZURE_STORAGE_ACCOUNT_KEY",
-    "hf": "$HF_TOKEN",
-}
-_STORES = {"botocore": "s3", "google": "gs", "azure": "az"}  # by the library that looks for credentials
 _TIMES = ("LastModified", "last_modified", "mtime", "updated")
 
 
@@ -61,7 +48,7 @@ class RemoteFile:
     path: Path
     size: int  # bytes
     mtime_ns: int  # 0 if the store does not say
-    tag: str  # another one if the content is another: the ETag, or the time; "" if the store says neither
+    tag: str  # another one if the content is another: generation, ETag or time; "" if the store says none
 
 
 _recent: dict[Path, tuple[float, RemoteFile]] = {}
@@ -268,7 +255,7 @@ def file_system(path: Path) -> tuple[Any, str]:
     except ValueError as error:  # of adlfs without an account; its words may hold what was given for one
         raise UsageError(
             f"{scheme}:// cannot be used without credentials in the environment"
-            + (f" (set {_VARIABLES[scheme]})" if scheme in _VARIABLES else "")
+            + (f" (set {VARIABLES[scheme]})" if scheme in VARIABLES else "")
         ) from error
     return system, name
 
@@ -283,71 +270,6 @@ def _forget_other_environments(scheme: str) -> None:
         _environments[scheme] = environment
     if before not in (None, environment):
         fsspec.get_filesystem_class(scheme).clear_instance_cache()
-
-
-def patiently(request: Callable[[], T]) -> T:
-    """Ask a store, again and again if it fails; what it answers with is an OSError without addresses or headers."""
-    began = time.monotonic()
-    for attempt in range(_ATTEMPTS):
-        try:
-            return request()
-        except Exception as raised:  # stores raise errors of their own libraries
-            error = _cause(raised)
-            if (final := _final(error)) is not None:
-                raise final from None
-            if attempt == _ATTEMPTS - 1 or time.monotonic() - began > _MAX_WAIT:
-                raise OSError(errno.EHOSTUNREACH, _no_answer(error)) from None
-        time.sleep(_FIRST_DELAY * 2**attempt)
-    raise AssertionError  # the last attempt returns or raises
-
-
-def _cause(error: Exception) -> Exception:
-    """The error itself; where fsspec calls every failure of a web server a FileNotFoundError, that failure."""
-    cause = error.__cause__
-    of_web = isinstance(cause, TimeoutError) or type(cause).__module__.startswith("aiohttp")
-    hidden = isinstance(error, FileNotFoundError) and of_web and isinstance(cause, Exception)
-    return cause if hidden else error  # type: ignore[return-value]
-
-
-def _final(error: Exception) -> Exception | None:
-    """The error to raise if asking again would not help; None if it may."""
-    status = getattr(error, "status", None)
-    if isinstance(error, FileNotFoundError) or status in _NO_SUCH_FILE:
-        return FileNotFoundError(errno.ENOENT, "no such file or folder")
-    if isinstance(error, PermissionError) or status in _FORBIDDEN:
-        return PermissionError(errno.EACCES, "permission denied")
-    if isinstance(error, FileExistsError) or _is_refused_condition(error):
-        return FileExistsError(errno.EEXIST, "is there already, or has changed")
-    if isinstance(error, _FINAL):
-        return error
-    return _without_credentials(error)
-
-
-def _without_credentials(error: Exception) -> OSError | None:
-    """The error of a store to which no credentials were given, with the variables that hold them; else None."""
-    name = type(error).__name__
-    if not any(word in name for word in ("Credentials", "NoAuth", "ProfileNotFound")):
-        return None
-    library = type(error).__module__.partition(".")[0]
-    variables = _VARIABLES.get(_STORES.get(library, ""))
-    hint = "" if variables is None else f" (set {variables})"
-    # Not EACCES, whose usual words would say less.
-    return OSError(errno.EHOSTUNREACH, f"there are no credentials for it in the environment{hint}")
-
-
-def _is_refused_condition(error: Exception) -> bool:
-    """Whether a store refused to write because the file is not as the request says."""
-    answer = getattr(error.__cause__, "response", None) or {}
-    return isinstance(answer, dict) and answer.get("Error", {}).get("Code") == "PreconditionFailed"
-
-
-def _no_answer(error: Exception) -> str:
-    """Why a store gives no answer; without addresses or headers."""
-    if isinstance(status := getattr(error, "status", None), int):
-        return f"the server answers with an error ({status})"
-    if isinstance(error, OSError) or "Connect" in type(error).__name__:
-        return "cannot be reached: its server does not answer, or does not exist"
-    return f"the store does not answer ({type(error).__name__})"
 
 
 def _file(path: Path, found: dict[str, Any]) -> RemoteFile:

@@ -16,7 +16,7 @@ import pytest
 from indexes import Index
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import content_hash
-from jepa_retrieval.media.sources import manifest, remote
+from jepa_retrieval.media.sources import manifest, remote, store_requests
 from jepa_retrieval.source_paths import path_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.indexing.health import find_problems
@@ -234,7 +234,7 @@ def test_a_web_server_that_fails_is_asked_again_and_one_that_is_down_is_told(
     media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("aiohttp")
-    monkeypatch.setattr(remote, "_FIRST_DELAY", 0.001)
+    monkeypatch.setattr(store_requests, "_FIRST_DELAY", 0.001)
     failures = {"a.png": 2 * 3, "down.png": 10**6}  # fsspec sends HEAD, then GET
 
     class FailingHandler(QuietHandler):
