@@ -53,7 +53,10 @@ def compile_filter(where: str, columns: Sequence[str]) -> str:
         FilterSyntaxError: it is not in the language.
     """
     try:
-        return _Compiler(columns).expression(parse(where))
+        tree = parse(where)
+        if isinstance(bare(tree), exp.Null):
+            raise FilterSyntaxError("NULL is neither true nor false")
+        return _Compiler(columns).expression(tree)
     except RecursionError:
         raise FilterSyntaxError("it is nested too deeply") from None
 

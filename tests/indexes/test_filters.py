@@ -50,6 +50,7 @@ def test_only_matching_clips_are_found(library, vector, where, paths):
         ("duration >", "not valid: an operand is missing at '>'; columns are"),
         ("duration > 'abc'", "abc"),
         ("path", "boolean"),
+        ("(null)", "NULL is neither true nor false"),
         ("path like 'unfinished", "a quote or comment is not closed"),
         ("duration > 5; drop table clips", "more than one expression is not supported"),
         ("path in (select path from media)", "not supported"),
