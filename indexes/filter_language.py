@@ -174,8 +174,11 @@ class _Compiler:
         value = self.expression(node.this)
         two_forms = [m.this for m in members if is_text(m) and has_two_forms(m.this)]
         self._terms -= len(members)  # a list is one term: long ones are fine
-        listed = f"{value} in ({', '.join(self.expression(member) for member in members)})"
-        return " or ".join([listed, *(self._equals(value, text) for text in two_forms)])
+        # The engine takes "x in (1, null) and x not in (1, null)" for false; it is null unless x is 1.
+        values = [member for member in members if not isinstance(member, exp.Null)]
+        listed = [f"{value} in ({', '.join(map(self.expression, values))})"] if values else []
+        listed += ["null"] if len(values) < len(members) else []
+        return " or ".join([*listed, *(self._equals(value, text) for text in two_forms)])
 
     def _between(self, node: exp.Between) -> str:
         if node.args.get("symmetric"):

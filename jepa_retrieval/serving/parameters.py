@@ -14,11 +14,13 @@ from fastapi.routing import APIRoute
 async def refuse_unknown_parameters(request: Request) -> None:
     """A dependency of every route of an app. No route has a parameter that can be given more than once.
 
+    Only the routes of the API are strict: who asks for health may add what keeps caches away.
+
     Raises:
         RequestValidationError: a parameter is unknown, or given twice.
     """
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute) or not request.query_params:
+    if not isinstance(route, APIRoute) or not route.path.startswith("/v1/") or not request.query_params:
         return
     known = list(dict.fromkeys(_names(route.dependant)))
     allowed = f"parameters are {', '.join(known)}" if known else "this address takes none"

@@ -33,6 +33,8 @@ def library(index, put, vector):
         ("clip_id = 0", ["2024/a's.mp4"]),
         ("width = 1920", ["2024/b.mp4"] * 3 + ["old/c.jpg"]),
         ("false", []),
+        ("path not in ('old/c.jpg', null)", []),
+        ("not (path in ('old/c.jpg', null) and path not in ('old/c.jpg', null))", ["old/c.jpg"]),
     ],
 )
 def test_only_matching_clips_are_found(library, vector, where, paths):

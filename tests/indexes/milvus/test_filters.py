@@ -114,6 +114,7 @@ def test_the_same_clips_pass_or_the_filter_is_refused_by_name(
         "kind = 'video' and path like '%/file 1%'",
         "path like '%Été%'",
         "path not in ('2024/file 01.mp4', null)",
+        "not (path in ('2024/file 01.mp4', null) and path not in ('2024/file 01.mp4', null))",
         "mtime >= '2023-12-01'",
         "size > 1200 and size <= 3000",
         "starts_with(path, '2024')",
