@@ -1,4 +1,7 @@
-"""Moments as a CSV table (RFC 4180), with seconds, frame numbers and timecode."""
+"""Moments as a CSV table (RFC 4180), with seconds, frame numbers and timecode.
+
+Frame numbers are inclusive, as people count them; `end_timecode` is that of the frame behind the last, as in an EDL.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ COLUMNS = (
     "start",
     "end",
     "first_frame",
-    "last_frame",  # behind the last, as in every range here
+    "last_frame",  # which still belongs to the moment
     "frame_rate",
     "start_timecode",
     "end_timecode",
@@ -60,7 +63,7 @@ def _frames(placed: PlacedMoment) -> dict[str, object]:
     drop = placed.drops_numbers
     return {
         "first_frame": placed.first,
-        "last_frame": placed.last,
+        "last_frame": placed.last - 1,
         "frame_rate": rate_text(timing.rate),
         "start_timecode": timecode(placed.source_offset + placed.first, timing.rate, drop=drop),
         "end_timecode": timecode(placed.source_offset + placed.last, timing.rate, drop=drop),

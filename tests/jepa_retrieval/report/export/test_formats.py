@@ -96,7 +96,7 @@ def test_csv_has_a_row_for_each_moment_readable_or_not(library: Any, tmp_path: P
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
         first, second, third = csv.DictReader(file)
     assert (first["path"], first["label"], first["frame_rate"]) == (ODD, 'a "cat", asleep', "29.97")
-    assert (int(first["first_frame"]), int(first["last_frame"])) == frames_inside(NTSC, 1, 2)
+    assert (int(first["first_frame"]), int(first["last_frame"]) + 1) == frames_inside(NTSC, 1, 2)
     assert (first["score"], first["confidence"], first["problem"]) == ("0.500000", "0.2500", "")
     assert second["start"] == second["first_frame"] == second["problem"] == ""
     assert (third["first_frame"], third["problem"]) == ("", "no such file or folder")
