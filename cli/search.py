@@ -128,7 +128,9 @@ def search(
     indexed files are compared by their stored embeddings, without decoding. On an index with speech or writing, a
     text is also looked for there, by its words and by its meaning (marked "≈" or "in other words"); text in "double
     quotes" has to be said or written word for word. Several indexes are searched as one: hits are merged by
-    confidence and name their index; an index that does not answer is named, with status 1.
+    confidence and name their index; an index that does not answer is named, with status 1. With
+    --json, 'verdict' is a sentence if what was looked for is probably not there, else null, and 'likely' the number
+    of hits up to the last likely one.
 
     \b
     Examples:
@@ -226,6 +228,7 @@ def _document(found: SearchResult) -> dict[str, Any]:
     document = asdict(found)
     document["elapsed_ms"] = round(found.elapsed_ms, 1)
     several = "indexes" in document
+    document["verdict"], document["likely"] = found.verdict.doubt, found.verdict.likely
     if not found.warnings:
         del document["warnings"]
     for hit in document["hits"]:

@@ -6,12 +6,11 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from indexes import FilterError
 from indexes.files import write_atomically
 from indexes.schema import utc_time
 from jepa_retrieval.errors import JepaError
@@ -92,24 +91,6 @@ class SavedSearchStore:
         except OSError as error:
             raise ProblemError(503, f"saved searches cannot be written: {error.strerror}") from None
         self._searches = searches
-
-
-def check_filter(where: str, commits: Sequence[Commit]) -> None:
-    """Refuse a filter that none of the indexes takes, as a search does.
-
-    Raises:
-        FilterError: what is wrong with it.
-    """
-    refused: FilterError | None = None
-    for commit in commits:
-        try:
-            next(commit.index.iter_clips(where=where, columns=["clip_id"], batch_size=1), None)
-        except FilterError as error:
-            refused = error
-        else:
-            return
-    if refused is not None:
-        raise refused
 
 
 class AlertWatcher:

@@ -34,6 +34,14 @@ def test_hits_as_json(jepa: Jepa, library: Path, golden: Golden) -> None:
     assert (hit["path"], hit["clip_id"]) == (expected.path, expected.clip_id)
 
 
+def test_json_says_what_the_hits_are_worth(jepa: Jepa, library: Path) -> None:
+    for text in ("a rocket launch", "an income tax return"):
+        verdict = Library.open(library).search(text).verdict
+        document = json.loads(jepa("search", text, "--index", library, "--json").out)
+        assert (document["verdict"], document["likely"]) == (verdict.doubt, verdict.likely)
+    assert verdict.doubt is not None and verdict.likely < verdict.moments
+
+
 def test_moments_of_videos_have_times(jepa: Jepa, library: Path) -> None:
     done = jepa("search", "bicycles in a street", "--index", library, "--where", "kind = 'video'", "--json")
     hits = json.loads(done.out)["hits"]

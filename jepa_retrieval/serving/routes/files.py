@@ -19,6 +19,7 @@ from jepa_retrieval.serving.ranges import FileStream
 from jepa_retrieval.serving.routes.media import MediaId
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Using
+from jepa_retrieval.times import check_interval
 
 router = APIRouter(tags=["files"], prefix="/v1/media")
 
@@ -71,9 +72,8 @@ async def get_preview(
     sound: bool = True,
 ) -> Response:
     """The file in a form that every browser shows, made while it is watched."""
-    if end is not None and end <= start:
-        raise ProblemError(422, "end must be after start")
     commit, path = file_of(using.indexes, media_id)
+    check_interval(path, start, end)
     real = await anyio.to_thread.run_sync(using.files.readable, commit, path)
     row = await anyio.to_thread.run_sync(_row, commit, path)
     if row["duration"] is not None and start >= row["duration"]:

@@ -21,6 +21,7 @@ from jepa_retrieval.serving.schemas.media import Clip, Clips, MediaItem, MediaPa
 from jepa_retrieval.serving.served import Commit
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.encoding.transcript import stored_transcript
+from jepa_retrieval.times import check_interval
 
 router = APIRouter(tags=["media"], prefix="/v1/media")
 
@@ -79,6 +80,7 @@ async def get_transcript(
 ) -> Transcript:
     """What is said in a file, or in an interval of it, if the index knows."""
     commit, path = file_of(using.indexes, media_id)
+    check_interval(path, start, end)
     return await anyio.to_thread.run_sync(_transcript, commit, path, start, end)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import APIRouter, Header, Path
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from jepa_retrieval.serving.alerts import Alerts
 from jepa_retrieval.serving.problems import responses
-from jepa_retrieval.serving.saved import check_filter
 from jepa_retrieval.serving.schemas.saved import (
     AlertPage,
     SavedSearch,
@@ -43,12 +41,13 @@ async def list_saved(using: Using) -> SavedSearches:
 async def save_search(body: SavedSearchRequest, using: Using) -> SavedSearch:
     """Keep a search; with `alert`, it is run over everything new that is indexed while the server runs.
 
-    What no search takes is refused as a search refuses it.
+    It is run once before: what no search takes is refused as a search refuses it.
     """
-    commits = using.indexes.commits(body.indexes)
-    await using.queries.read(terms_of(body.query), commits, SearchOptions())
-    if body.filter is not None:
-        await anyio.to_thread.run_sync(check_filter, body.filter, commits)
+    options = SearchOptions(
+        top=1, where=body.filter, per_file=body.group_by == "file", min_confidence=body.min_confidence
+    )
+    asked = await using.queries.read(terms_of(body.query), using.indexes.commits(body.indexes), options)
+    await using.searcher.search(asked)
     return using.saved.add(body)
 
 

@@ -55,6 +55,7 @@ def test_what_no_search_takes_is_not_saved(library: Path, tmp_path: Path) -> Non
         {"query": '""'},
         {"query": [{"text": "a cat"}, {"text": " "}]},
         {"query": [{"image_url": "data:image/png;base64,AAAA"}]},
+        {"query": [{"text": "dog"}, {"text": "dog", "weight": -1}]},
     ]
     with serving(ServeSettings(indexes=[library], port=0, data_folder=tmp_path)) as running:
         for fields in wrong:

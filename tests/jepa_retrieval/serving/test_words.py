@@ -56,6 +56,12 @@ def test_the_transcript_of_a_file_is_answered_and_goes_with_answers(words: Runni
     assert said["lines"] == [{"start": 0.5, "end": 1.5, "text": "good evening"}]
     later = words.client.get(f"/v1/media/{files['bikes.mp4']['id']}/transcript", params={"start": 5})
     assert later.json()["lines"] == []
+    for what in ("transcript", "preview"):
+        backwards = words.client.get(
+            f"/v1/media/{files['bikes.mp4']['id']}/{what}", params={"start": 5, "end": 2}
+        )
+        assert backwards.status_code == 422
+        assert backwards.json()["detail"] == "bikes.mp4: the interval from 5 to 2 s ends before it starts"
     assert words.client.get(f"/v1/media/{files['coffee.png']['id']}/transcript").status_code == 404
     asked = {"question": "Is there a bicycle?", "per": "file"}
     items = words.client.post("/v1/ask", json=asked).json()["data"]
