@@ -15,8 +15,10 @@ from cli.paths import parse_path, require_file
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_time
+from jepa_retrieval.user_paths import exists
 
 if TYPE_CHECKING:
+    from jepa_retrieval.library import Library
     from jepa_retrieval.tasks.encoding.transcript import Transcript
 
 
@@ -58,9 +60,11 @@ def transcript(
     """
     if srt + vtt + json > 1:
         raise UsageError("--srt, --vtt and --json cannot be used together")
-    found = missing = None
+    found: Transcript | None = None
+    missing: str | None = None
     if speech_model is None:
-        found = known_near(file, lambda library: library.transcript(file), "what is said", index=index)
+        known = known_near(file, lambda library: _known(library, file), "what is said", index=index)
+        found, missing = known or (None, None)
     if found is None:
         found, missing = _recognised(file, speech_model)
     if json:
@@ -103,6 +107,17 @@ def _document(file: Path, found: Transcript) -> dict[str, object]:
             for line in found.lines
         ],
     }
+
+
+def _known(library: Library, file: Path) -> tuple[Transcript, str | None] | None:
+    """What an index knows, and what of the subtitles that it comes from cannot be used, if they are still there."""
+    from jepa_retrieval.media.sound.subtitles import missing_of_sidecar
+
+    found = library.transcript(file)
+    if found is None:
+        return None
+    path = file if exists(file) else library.media_root.to_path(str(file))
+    return found, missing_of_sidecar(path, found.source)
 
 
 def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str | None]:

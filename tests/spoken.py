@@ -102,3 +102,24 @@ def _add_sound(file, track, samples, begin: float, gap: tuple[float, float] | No
             done += frame.samples
             file.mux(track.encode(frame))
     file.mux(track.encode(None))
+
+
+def with_tracks(path: Path, *tracks: tuple[str, str, str | None]) -> Path:
+    """Add tracks of subtitles to a Matroska file: disposition, text, language."""
+    with av.open(str(path), "w") as out:
+        sources = []
+        for number, (disposition, text, language) in enumerate(tracks):
+            srt = path.with_name(f"{number}.track")
+            srt.write_text(text)
+            source = av.open(str(srt), format="srt")
+            stream = out.add_stream_from_template(source.streams.subtitles[0])
+            stream.disposition = getattr(av.stream.Disposition, disposition)
+            if language:
+                stream.metadata["language"] = language
+            sources.append((source, stream))
+        for source, stream in sources:
+            for packet in source.demux():
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+    return path

@@ -1,6 +1,9 @@
 """`jepa transcript`, and `jepa index --speech` as the command line reports it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Jepa
 from tests.media_factory import make_picture
-from tests.spoken import RATE, make_spoken_video
+from tests.spoken import RATE, make_spoken_video, with_tracks
 
 pytest.importorskip("faster_whisper", reason="the extra 'speech' is not installed")
 
@@ -91,6 +94,9 @@ def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tm
     done = jepa("transcript", told)
     assert done.status == 1 and "Fish & chips" in done.out
     assert f"{told}: told.srt has 1 cue" in done.err
+    assert jepa("index", told.parent, "--speech").status == 1
+    for known in (jepa("transcript", told), jepa("transcript", "told.mp4", "--index", told.parent / ".jepa")):
+        assert known.status == 1 and "Fish & chips" in known.out and "told.srt has 1 cue" in known.err
     noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
     damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
     content = bytearray(damaged.read_bytes())
@@ -102,9 +108,9 @@ def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tm
 
 
 def test_a_video_is_indexed_although_its_subtitles_cannot_be_read(jepa: Jepa, told: Path) -> None:
-    told.with_suffix(".srt").write_bytes(b"")
+    told.with_suffix(".srt").write_bytes(b"Hello\n")
     done = jepa("index", told.parent, "--speech")
-    assert done.status == 1 and "told.mp4: its subtitles cannot be read: told.srt is empty" in done.err
+    assert done.status == 1 and "told.mp4: its subtitles cannot be read: told.srt has no cue" in done.err
     assert "Indexed 1 file" in done.out
     told.with_suffix(".srt").write_bytes(SRT.replace("&", "é").encode("cp1252"))
     done = jepa("index", told.parent)
@@ -116,3 +122,20 @@ def test_no_speech_and_a_model_for_it_contradict_each_other(jepa: Jepa, told: Pa
     done = jepa("index", told.parent, "--no-speech", "--speech-model", "whisper:tiny.en")
     assert done.status == 2 and "--no-speech and --speech-model" in done.err
     assert not (told.parent / ".jepa").exists()
+
+
+def test_subtitles_are_written_beside_the_video_by_redirection(tmp_path: Path) -> None:
+    film = with_tracks(tmp_path / "talk.mkv", ("default", SRT, "eng"))
+    beside = film.with_suffix(".srt")
+    command = [sys.executable, "-m", "cli.main", "transcript", str(film), "--srt"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with beside.open("w") as out:  # which makes an empty file first, as the shell does
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Fish & chips" in beside.read_text() and "To go" in beside.read_text()
+
+
+def test_an_index_passes_over_empty_subtitles_and_says_so(jepa: Jepa, told: Path) -> None:
+    told.with_suffix(".srt").write_bytes(b"")
+    done = jepa("index", told.parent, "--speech")
+    assert done.status == 0 and "told.mp4: told.srt is empty and was passed over" in done.err

@@ -25,7 +25,17 @@ _MIN_NULLS = 0.3  # share of null bytes at even or odd places from which on text
 _MAX_SIXTIETHS = 59  # minutes of an hour, seconds of a minute
 _TIME = r"([-−]?)(?:([0-9]{1,6}):)?([0-9]{1,6}):([0-9]{1,6})(?:[.,]([0-9]{1,9}))?"
 _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
-_TIMES_LINE = re.compile(r"\s*[-−]?[0-9]\S{0,40}\s*-->")  # is meant to have times
+_CLOCK = r"[0-9]{1,6}(?::[0-9]{1,6}){1,2}(?:[.,;:][0-9]{1,9})?"
+# Lines that are meant to have times, wherever they are. In a file, "-->" may also be typed as another arrow.
+_TIMES_LINE = re.compile(
+    r"\s*[-−]?[0-9]\S{0,40}\s*-->"
+    rf"|.{{0,40}}-->\s*[-−]?{_CLOCK}"
+    rf"|\s*[-−]?{_CLOCK}\s*[-−–—=~ ]{{0,8}}[>→⇒➔➜➝›»]+\s*[-−]?{_CLOCK}"
+)
+# Lines that are, where times are expected: of these characters only, and with a time to a fraction of a second.
+_CLOCK_CHARACTERS = re.compile(r"[\s0-9:;.,<>=~→⇒➔➜➝›»−–—-]{1,200}")
+_EXACT_CLOCK = re.compile(r"[0-9]{1,6}:[0-9]{1,6}[.,;:][0-9]{1,9}")
+_SEPARATED = re.compile(r"[0-9]\s{0,9}[:;.,]\s{0,9}[0-9]")
 _NUMBER = re.compile(r"\s*[0-9]+\s*")
 _NAMES = r"(?:i|b|u|s|c|v|rt|ruby|lang|font|span)"
 _MARKUP = re.compile(
@@ -76,8 +86,8 @@ def parse(text: str) -> tuple[tuple[Cue, ...], tuple[int, ...]]:
     """The cues of a file in SubRip or WebVTT, in the order of time, and the lines, from 1, with times of no use.
 
     Cues without a text are left out. One that begins before time 0 begins there. Times are of no use if they cannot
-    be read, the end lies before 0 or before the start, or one has more than 59 minutes or seconds: WebVTT allows no
-    such times (https://www.w3.org/TR/webvtt1/#webvtt-cue-timings).
+    be read (such as one alone, or with "->" between them), the end lies before 0 or before the start, or one has more
+    than 59 minutes or seconds: WebVTT allows no such times (https://www.w3.org/TR/webvtt1/#webvtt-cue-timings).
     """
     blocks_end_blank = is_webvtt(text)
     cues: list[Cue] = []
@@ -89,8 +99,9 @@ def parse(text: str) -> tuple[tuple[Cue, ...], tuple[int, ...]]:
         if times is not None and (words := plain(said)):
             cues.append(Cue(*times, words))
 
-    for number, line in enumerate(text.splitlines(), start=1):
-        if _TIMES_LINE.match(line):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        if _is_meant_as_times(lines, number - 1, any_identifier=blocks_end_blank):
             # A number without a blank line before it belongs to the cue that begins here.
             if said and not blocks_end_blank and _NUMBER.fullmatch(said[-1]):
                 said.pop()
@@ -115,6 +126,28 @@ def plain(lines: Sequence[str]) -> str:
     """Lines of a cue as one, without markup."""
     text = " ".join(_MARKUP.sub("", line) for line in lines)
     return " ".join(html.unescape(text).split())
+
+
+def _is_meant_as_times(lines: Sequence[str], at: int, *, any_identifier: bool) -> bool:
+    """Whether a line of a file should have the times of a cue, though it may have none that can be read.
+
+    Args:
+        lines: of the file.
+        at: which of them, from 0.
+        any_identifier: whether the line before the times may be any text, as in WebVTT, not only a number.
+    """
+    line = lines[at]
+    if _TIMES_LINE.match(line):
+        return True
+    if not _CLOCK_CHARACTERS.fullmatch(line) or (at + 1 < len(lines) and _TIMES_LINE.match(lines[at + 1])):
+        return False  # a text, or the identifier of the cue that begins with the next line
+    before = lines[at - 1] if at else ""
+    starts = at < 2 or not lines[at - 2].strip()  # whether the line before comes first in its block
+    numbered = _NUMBER.fullmatch(before) is not None
+    if numbered and starts and _SEPARATED.search(line):
+        return True
+    identified = any_identifier and starts and not before.startswith("NOTE")
+    return (not before.strip() or numbered or identified) and _EXACT_CLOCK.search(line) is not None
 
 
 def _times(line: str) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +52,14 @@ class Subtitles:
 def find_subtitles(path: Path, *, on_tick: Callable[[], None]) -> Subtitles | None:
     """The subtitles of a video: of a file beside it, else of its first track of text; None if there are none.
 
+    Empty files are passed over: `jepa transcript film.mp4 --srt > film.srt` begins with one.
+
     Raises:
         UnreadableMediaError: a file beside the video cannot be read; the reason names it.
     """
     for sidecar, language in sidecars(path):
+        if _is_empty(sidecar):
+            continue
         found = _read_sidecar(path, sidecar, language)
         on_tick()
         if found.cues or found.missing:
@@ -73,6 +78,28 @@ def sidecars(path: Path) -> list[tuple[Path, str | None]]:
             if belongs:
                 found.append((0 if language is None else 1, entry.name, language))
     return [(path.parent / name, language) for _, name, language in sorted(found, key=lambda item: item[:2])]
+
+
+def missing_of_sidecar(path: Path, name: str) -> str | None:
+    """What of a file with subtitles beside a video cannot be used, as it is now; None if all can, or it is gone."""
+    for sidecar, language in sidecars(path):
+        if sidecar.name == name:
+            with contextlib.suppress(UnreadableMediaError):
+                return _read_sidecar(path, sidecar, language).missing
+    return None
+
+
+def empty_sidecars(path: Path) -> list[str]:
+    """The names of files beside a video that would hold its subtitles if they were not empty."""
+    return [sidecar.name for sidecar, _ in sidecars(path) if _is_empty(sidecar)]
+
+
+def _is_empty(sidecar: Path) -> bool:
+    """Whether it is a file of 0 bytes; not if that cannot be told."""
+    with contextlib.suppress(OSError):
+        status = sidecar.stat()
+        return stat.S_ISREG(status.st_mode) and status.st_size == 0
+    return False
 
 
 def _read_sidecar(video: Path, sidecar: Path, language: str | None) -> Subtitles:

@@ -13,7 +13,7 @@ import numpy as np
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.extent import read_end
 from jepa_retrieval.media.sound.samples import SoundReport, open_samples, read_samples
-from jepa_retrieval.media.sound.subtitles import Subtitles, find_subtitles
+from jepa_retrieval.media.sound.subtitles import Subtitles, empty_sidecars, find_subtitles
 from jepa_retrieval.media.workers.calls import call_in_worker
 from jepa_retrieval.models.speech import Recogniser
 from jepa_retrieval.tasks.encoding.subtitle_times import within_file
@@ -27,6 +27,7 @@ class Heard:
     subtitles: Subtitles | None
     report: SoundReport
     samples: np.ndarray  # int16 [n]: a view of a temporary file
+    empty: tuple[str, ...] = ()  # files beside it that were passed over, as they are empty
 
     @property
     def missing(self) -> str | None:
@@ -57,10 +58,11 @@ def listen(path: Path, scratch: Path) -> Heard:
     """
     scratch.write_bytes(b"")
     subtitles = call_in_worker(find_subtitles, path)
+    empty = tuple(empty_sidecars(path))
     if subtitles is not None:
-        return Heard(subtitles, SoundReport(0.0), open_samples(scratch))
+        return Heard(subtitles, SoundReport(0.0), open_samples(scratch), empty)
     report = call_in_worker(read_samples, path, scratch)
-    return Heard(None, report, open_samples(scratch))
+    return Heard(None, report, open_samples(scratch), empty)
 
 
 def transcribe(

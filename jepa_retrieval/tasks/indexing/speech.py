@@ -72,6 +72,7 @@ def add_speech(
             report.failed.append(FileFailure(text, heard.missing))
         if heard.guessed is not None:
             report.guessed.append(FileFailure(text, heard.guessed))
+        report.guessed += [FileFailure(text, f"{name} is empty and was passed over") for name in heard.empty]
     return report
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.sound.languages import two_letters
-from jepa_retrieval.media.sound.subtitles import Cue, Subtitles, find_subtitles
+from jepa_retrieval.media.sound.subtitle_text import parse
+from jepa_retrieval.media.sound.subtitles import Cue, Subtitles, empty_sidecars, find_subtitles
 from jepa_retrieval.media.video.video_file import VideoFile
 from jepa_retrieval.media.workers.calls import call_in_worker
 from tests.media_factory import make_video
+from tests.spoken import with_tracks
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -60,7 +62,7 @@ def test_a_file_beside_the_video_that_is_no_subtitles_is_an_error_that_names_it(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        *((b"", "film.srt is empty"), (None, "film.srt is a folder")),
+        (None, "film.srt is a folder"),
         *((b"\xff\xfe" + SRT.encode(), "film.srt has no cue"), (b"1\nHello\n", "film.srt has no cue")),
     ],
 )
@@ -103,25 +105,59 @@ def test_a_cue_that_ends_before_its_start_is_left_out_and_named_by_its_line(film
     assert caught.value.reason == f"its subtitles cannot be read: {wanted}"
 
 
-def with_tracks(path: Path, *tracks: tuple[str, str, str | None]) -> Path:
-    """Add tracks of subtitles to a Matroska file: disposition, text, language."""
-    with av.open(str(path), "w") as out:
-        sources = []
-        for number, (disposition, text, language) in enumerate(tracks):
-            srt = path.with_name(f"{number}.track")
-            srt.write_text(text)
-            source = av.open(str(srt), format="srt")
-            stream = out.add_stream_from_template(source.streams.subtitles[0])
-            stream.disposition = getattr(av.stream.Disposition, disposition)
-            if language:
-                stream.metadata["language"] = language
-            sources.append((source, stream))
-        for source, stream in sources:
-            for packet in source.demux():
-                if packet.size:
-                    packet.stream = stream
-                    out.mux(packet)
-    return path
+def test_empty_files_beside_a_video_are_passed_over(film: Path) -> None:
+    film.with_name("film.srt").touch()
+    film.with_name("film.vtt").touch()
+    assert found(film) is None and empty_sidecars(film) == ["film.srt", "film.vtt"]
+    film.with_name("film.de.srt").write_text(SRT)
+    assert found(film) == Subtitles("film.de.srt", "de", CUES)
+
+
+MALFORMED = [
+    *(f"00:00:05,000 {arrow} 00:00:06,000" for arrow in ("->", "→", "–>", "=>", ">", "- ->", "--", "-", "")),
+    *("00:00:05,000", "00:00:05,000 -->", "--> 00:00:06,000", "00:00:05.00,00:00:06.00", "00:05 -> 00:06"),
+    *(
+        "05,000 --> 06,000",
+        "05,000 -> 06,000",
+        "00 : 00 : 05,000 --> 00 : 00 : 06,000",
+        "O0:00:05 --> 00:00:06",
+    ),
+]
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("line", MALFORMED)
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_a_line_that_is_meant_to_have_times_is_not_taken_for_text(form: str, line: str, place: int) -> None:
+    cues = [
+        *(
+            ("1", "00:00:01.000 --> 00:00:02.000", "Hello"),
+            ("2", "00:00:03.000 --> 00:00:04.000", "Good bye"),
+        ),
+    ]
+    cues.insert(place, ("7", line, "lost"))
+    text = "\n\n".join("\n".join(cue) for cue in cues) + "\n"
+    head = "WEBVTT\n\n" if form == "vtt" else ""
+    read, unusable = parse(head + text)
+    assert [cue.text for cue in read] == ["Hello", "Good bye"]
+    assert unusable == (4 * place + 2 + head.count("\n"),)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["12:30", "12:30 - 13:30", "a -> b", "7", "1:2 > 3", "It is 10:15:00", "-->", "3.5", "1\n2\n12:30"],
+)
+def test_what_is_said_may_look_like_times(said: str) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\nAt\n{said}\n\n2\n00:00:03,000 --> 00:00:04,000\nGood bye\n"
+    read, unusable = parse(text)
+    assert [cue.text for cue in read] == [f"At {said}".replace("\n", " "), "Good bye"] and not unusable
+
+
+def test_identifiers_and_comments_of_webvtt_may_look_like_times() -> None:
+    cue = "00:05.000 --> 00:06.000\nHello\n"
+    text = f"WEBVTT\n\nNOTE\n00:01.000 to\n00:02.000\n\n00:05.000\n{cue}\n12:30\n{cue}"
+    read, unusable = parse(text)
+    assert [one.text for one in read] == ["Hello", "Hello"] and not unusable
 
 
 def test_the_first_track_that_is_not_forced_is_read(tmp_path: Path) -> None:
