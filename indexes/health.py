@@ -129,9 +129,11 @@ def _unreadable(folder: Path, name: str, table: Callable[[], lance.LanceDataset]
     except BaseException as error:
         if not isinstance(error, IndexStoreError) and not is_file_failure(error):
             raise
-        yield Problem(
-            "damaged table", f"{name} cannot be read: {reason(error)}", f"restore a backup, or {again}"
+        # The errors of tables name them.
+        detail = (
+            str(error) if isinstance(error, IndexStoreError) else f"{name} cannot be read: {reason(error)}"
         )
+        yield Problem("damaged table", detail, f"restore a backup, or {again}")
 
 
 def _records(media: pa.Table, clips: pa.Table) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +63,7 @@ def open_table(path: Path, version: int, schema: pa.Schema) -> lance.LanceDatase
     """
     import lance
 
-    try:
+    with _reading(path):
         if path.is_symlink():
             raise ValueError("it is a symbolic link")
         check_no_links(path)
@@ -73,6 +73,13 @@ def open_table(path: Path, version: int, schema: pa.Schema) -> lance.LanceDatase
         # Opens every file. What is damaged raises here; while rows are read it can end the process.
         data.validate()
         return data
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise failures to read the table at `path` as `IndexFormatError`."""
+    try:
+        yield
     except BaseException as error:
         if not is_file_failure(error):
             raise
@@ -171,24 +178,43 @@ class Table:
             self._data.optimize.optimize_indices(index_names=[_text_index(column)])
 
     def rows(self, where: str, columns: list[str] | None = None) -> pa.Table:
-        """Rows for which the SQL expression `where` holds."""
-        return self._data.scanner(columns=columns, filter=where).to_table()
+        """Rows for which the SQL expression `where` holds; IndexFormatError if they are damaged."""
+        with _reading(self.path):
+            return self._data.scanner(columns=columns, filter=where).to_table()
 
     def batches(self, where: str) -> Iterator[pa.RecordBatch]:
         """The same in batches of 256 rows, of the current version, whatever changes later."""
-        return self._data.scanner(filter=where, batch_size=256).to_batches()
+        return self._guarded(self._data.scanner(filter=where, batch_size=256).to_batches())
+
+    def _guarded(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with _reading(self.path):
+            yield from batches
 
     def delete(self, where: str) -> None:
         """Delete rows."""
         self._data.delete(where)
 
     def append(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Add rows."""
+        """Add rows. What the batches raise is raised."""
         import lance
         import pyarrow as pa
 
-        reader = pa.RecordBatchReader.from_batches(self._data.schema, batches)
-        self._data = lance.write_dataset(reader, self._data, mode="append")
+        raised: list[BaseException] = []  # Lance turns it into text with a traceback
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        reader = pa.RecordBatchReader.from_batches(self._data.schema, kept())
+        try:
+            self._data = lance.write_dataset(reader, self._data, mode="append")
+        except BaseException as error:
+            if raised:
+                raise raised[0] from error
+            raise
 
     def flush(self) -> None:
         """Wait until what was written since the last call is on the disk."""

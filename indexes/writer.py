@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexes import left_out
-from indexes.errors import IndexStoreError, IndexWriteError
+from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile
 from indexes.lock import WriterLock
@@ -24,7 +24,7 @@ from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, w
 from indexes.manifest import with_audio as manifest_with_audio
 from indexes.manifest import with_text as manifest_with_text
 from indexes.pending import PendingChanges
-from indexes.reasons import is_file_failure, is_refused_by_system, reason
+from indexes.reasons import damage, is_file_failure, is_refused_by_system, reason
 from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
 from indexes.rows import FileRows, file_rows
 from indexes.schema import CAPTION, SEARCHED, TEXT_COLUMNS, speech_columns, writing_columns
@@ -248,6 +248,7 @@ class IndexWriter:
 
         Raises:
             IndexWriteError: full disk, missing permission; the index is then as it was before this group.
+            IndexFormatError: rows that have to be read are damaged; likewise.
         """
         self._check_usable()
         if not self._pending.is_empty:
@@ -388,6 +389,8 @@ class IndexWriter:
             yield
         except BaseException as error:
             self._failed = True  # changes that were made in part must not be repeated
+            if isinstance(error, IndexFormatError):
+                raise IndexFormatError(damage(self._folder, error)) from error
             if not is_file_failure(error):
                 raise
             hint = "" if is_refused_by_system(error) else "; `jepa verify` says whether the index is damaged"

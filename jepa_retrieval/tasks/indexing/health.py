@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -12,9 +14,11 @@ from PIL import Image
 from indexes import Index, Problem, arrays
 from indexes.health import COLLAPSED, CONSTANT
 from jepa_retrieval.errors import JepaError
+from jepa_retrieval.index_folder import INDEX_NAME
 from jepa_retrieval.media import is_there
 from jepa_retrieval.models.dynamics_files import DYNAMICS_FILE, read_whole
 from jepa_retrieval.models.parts import Model
+from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.user_paths import exists
 
@@ -35,12 +39,25 @@ MAX_UNLIKE = 0.02
 
 
 def find_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> list[Problem]:
-    """What is wrong with an index by itself, and with its model and its media; arguments as below."""
+    """What is wrong with an index by itself, and with its model and its media; arguments as below.
+
+    Remedies with `jepa index` name the media folder, and the index where the command would not find it by itself.
+    """
     problems = [problem for problem in index.verify() if not _shows_the_same(index, problem)]
     # A table that cannot be read hides the rest.
     if not any(problem.what == "damaged table" for problem in problems):
         problems += find_model_problems(index, load_model, root)
-    return problems
+    command = _index_command(index, root)
+    return [
+        replace(problem, remedy=problem.remedy.replace("`jepa index", f"`{command}")) for problem in problems
+    ]
+
+
+def _index_command(index: Index, root: MediaRoot) -> str:
+    """`jepa index` with the paths that it needs, for a shell."""
+    command = f"jepa index {shlex.quote(url_of(root.folder))}"
+    is_found = index.folder == root.folder / INDEX_NAME
+    return command if is_found else f"{command} --index {shlex.quote(index.place)}"
 
 
 def find_model_problems(index: Index, load_model: Callable[[], Model], root: MediaRoot) -> Iterator[Problem]:
@@ -140,11 +157,11 @@ def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
     if gone:
         detail = f"{len(gone)} files are in the index and not on disk, the first is {gone[0]}"
         remedy = (
-            f"bring them back, or drop them: those below {root.folder} with `jepa index --prune` on that folder, "
-            "others with `jepa remove`"
+            f"bring them back, or drop them: those below {root.folder} with `jepa index --prune`, others with "
+            "`jepa remove`"
         )
         yield Problem("orphaned records", detail, remedy)
     twice = [path for path in known if (real := root.canonical(path)) != path and real in known]
     if twice:
         detail = f"{len(twice)} files are in the index under two paths, the first is {twice[0]}"
-        yield Problem("duplicate records", detail, f"run `jepa index` on {root.folder}")
+        yield Problem("duplicate records", detail, "run `jepa index`")

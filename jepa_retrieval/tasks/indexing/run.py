@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from indexes import IndexStoreError, IndexWriteError
+from indexes import IndexFormatError, IndexStoreError, IndexWriteError
 from indexes.records import ClipRecord, MediaRecord
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media import (
@@ -193,7 +193,7 @@ class IndexingRun:
             clips = file.builder.finish()
         try:
             self._writer.put(record, clips)
-        except IndexWriteError:
+        except (IndexWriteError, IndexFormatError):
             raise
         except IndexStoreError as error:  # this one file cannot be stored
             self._fail(file, str(error))
@@ -224,7 +224,7 @@ class IndexingRun:
     def _note_failure(self, file: _OpenFile, reason: str) -> None:
         try:
             self._writer.put(failed_record(file.text, file.found, reason), [])
-        except IndexWriteError:
+        except (IndexWriteError, IndexFormatError):
             raise
         except IndexStoreError as error:  # the report names it all the same
             logger.info("%s: the failure is not stored: %s", file.text, error)

@@ -83,3 +83,20 @@ def test_a_link_that_leads_nowhere_is_no_file_that_is_gone(tmp_path: Path) -> No
             writer.put(MediaRecord(name, 0, 0, state="failed", error="no such file or folder"), [])
     (problem,) = find_problems(index, ColourModel, MediaRoot(tmp_path))
     assert problem.detail == "1 files are in the index and not on disk, the first is gone.mp4"
+
+
+@pytest.mark.parametrize("name", [".jepa", "elsewhere"])
+def test_remedies_name_the_folder_that_they_need(tmp_path: Path, name: str) -> None:
+    media = tmp_path / "my videos"
+    folder = media / name
+    media.mkdir()
+    index = Index.create(folder, model="colour", prompt="", fingerprint="colour", embedding_size=SIZE)
+    with index.writer() as writer:
+        for number in range(CLIPS):
+            writer.put(MediaRecord(f"{number}.mp4", 1, 1), [ClipRecord(0.0, 1.0, same(number))])
+    remedies = {
+        problem.what: problem.remedy for problem in find_problems(index, ColourModel, MediaRoot(media))
+    }
+    named = f"jepa index '{media}'" if name == ".jepa" else f"jepa index '{media}' --index '{folder}'"
+    assert f"`{named} --rebuild`" in remedies["constant embeddings"]
+    assert f"`{named} --prune`" in remedies["orphaned records"]
