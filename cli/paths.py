@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli import console
 from indexes.reasons import NO_SUCH_FILE, reason
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import SHARD_SUFFIX, is_ordinary, is_remote, shard_of
@@ -57,6 +58,8 @@ class OutputFile:
 def require_outputs(*outputs: OutputFile, inputs: Sequence[Path | None] = ()) -> None:
     """Refuse files that cannot be written or whose writing would lose something. Checked before anything is opened.
 
+    Warns of files that would be taken for what is said in a video beside them.
+
     Args:
         outputs: all files that the command is to write.
         inputs: the files that it reads, as far as they are given.
@@ -76,13 +79,19 @@ def require_outputs(*outputs: OutputFile, inputs: Sequence[Path | None] = ()) ->
             require_writable(path, endings=output.endings)
         except UsageError as error:
             raise UsageError(f"{output.option} {error}") from None
+    for output, path in given:
+        if media := _media_with_subtitles(path):
+            console.warning(
+                f"{output.option} {path}: it will be taken for what is said in {media.name}, as subtitles beside a "
+                f"video are; a name such as {_other_name(path, media)} avoids that"
+            )
 
 
 def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
     """`path`, if a file can be written there. Checked before the work whose results it is to hold.
 
-    A symbolic link is followed. Media, archives of them and files of indexes are not replaced; but a chart that this
-    program drew is, by another one.
+    A symbolic link is followed. Media, archives of them, subtitles beside media, and files of indexes are not
+    replaced; but a chart that this program drew is, by another one.
 
     Args:
         path: where to.
@@ -125,6 +134,22 @@ def _require_replaceable(path: Path, target: Path, *, may_be_chart: bool) -> Non
             )
     except OSError as error:
         raise UsageError(f"{path}: cannot be replaced, as it cannot be read: {reason(error)}") from error
+    if target.stat().st_size and (media := _media_with_subtitles(path)):
+        raise UsageError(
+            f"{path}: subtitles of {media.name} are there, which are not replaced: name another file, such as "
+            f"{_other_name(path, media)}"
+        )
+
+
+def _media_with_subtitles(path: Path) -> Path | None:
+    """The video or audio file that a file is taken for the subtitles of, by its name or that of its link's target."""
+    from jepa_retrieval.media.sound.subtitle_names import media_with_subtitles
+
+    return media_with_subtitles(path) or media_with_subtitles(link_target(path))
+
+
+def _other_name(path: Path, media: Path) -> str:
+    return f"{media.stem}-seen{path.suffix}"
 
 
 def _is_of(output: Path, read: Path) -> bool:

@@ -120,6 +120,43 @@ def test_inputs_may_lie_in_archives_and_stores_or_be_missing(media: dict[Path, b
     require_outputs(OutputFile("--export", Path("old.csv")), inputs=[user_path(read) if read else None])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "written", "of"),
+    [
+        (["watch", "v.mp4", "--srt"], "v.srt", "v.mp4"),
+        (["watch", "camera:0", "--vtt"], "v.en.vtt", "v.mp4"),
+        (["search", "x", "--export"], "s.vtt", "s.mp3"),
+        (["watch", "v.mp4", "--srt"], "linked.txt", "v.mp4"),
+    ],
+)
+def test_subtitles_beside_media_are_not_replaced(
+    jepa: Jepa, media: dict[Path, bytes], arguments: list[str], written: str, of: str
+) -> None:
+    kept = Path("v.srt" if written == "linked.txt" else written)
+    kept.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    if written == "linked.txt":
+        Path(written).symlink_to(kept)
+    before = contents()
+    done = jepa(*arguments, written)
+    assert (done.status, done.out) == (2, "") and len(done.err.splitlines()) == 1
+    assert f"{arguments[-1]} {written}: subtitles of {of} are there, which are not replaced" in done.err
+    assert f"such as {Path(of).stem}-seen{Path(written).suffix}" in done.err
+    assert contents() == before
+
+
+def test_new_subtitles_beside_media_are_warned_of(
+    media: dict[Path, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("v.vtt").touch()  # an empty file is not taken for subtitles
+    others = [Path(name) for name in ("v-seen.srt", "vde.srt", "p.srt", "v.csv")]
+    require_outputs(*(OutputFile(f"--{path.stem}", path) for path in others))
+    assert capsys.readouterr().err == ""
+    require_outputs(OutputFile("--srt", Path("v.srt")), OutputFile("--vtt", Path("v.vtt")))
+    first, second = capsys.readouterr().err.splitlines()
+    assert "--srt v.srt: it will be taken for what is said in v.mp4" in first and "v-seen.srt avoids" in first
+    assert "--vtt v.vtt" in second and "v-seen.vtt avoids" in second
+
+
 def test_a_chart_is_replaced_by_a_chart_only(tmp_path: Path) -> None:
     chart = tmp_path / "chart.png"
     write_png(Timeline("a.mp4", threshold=0.1), chart)

@@ -40,6 +40,7 @@ def found(path: Path) -> Subtitles | None:
 def test_a_video_without_subtitles_has_none(film: Path) -> None:
     film.with_name("another film.srt").write_text(SRT)
     film.with_name("film.txt").write_text(SRT)
+    film.with_name("filmed.srt").write_text(SRT)  # "ed" is no language of film.mp4
     film.with_name("film.notes-on-it.srt").write_text(SRT)
     assert found(film) is None
 
