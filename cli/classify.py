@@ -79,7 +79,11 @@ def classify(
     device: DeviceOption = "auto",
     truth: Annotated[
         Path | None,
-        file_option("Lines of path,label: print accuracy, metrics per class and confusions.", metavar="CSV"),
+        file_option(
+            "Lines of path,label: print accuracy, metrics per class and confusions. Files that are listed and not "
+            "classified are named, with status 1.",
+            metavar="CSV",
+        ),
     ] = None,
     confusion: Annotated[
         Path | None, file_option("With --truth: draw the confusion matrix to a .png file.")
@@ -131,7 +135,7 @@ def classify(
     judged = None if truth is None else _evaluate(found, truth, root, confusion)
     console.warn_of(found.warnings)
     _print(found, judged, top=top, json=json, as_csv=as_csv)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(1 if failed or (judged and judged.missing) else 0)
 
 
 def _per(per: Per | None, *, timeline: bool) -> Per:

@@ -90,20 +90,22 @@ def require_outputs(*outputs: OutputFile, inputs: Sequence[Path | None] = ()) ->
 def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
     """`path`, if a file can be written there. Checked before the work whose results it is to hold.
 
-    A symbolic link is followed. Media, archives of them, subtitles beside media, and files of indexes are not
-    replaced; but a chart that this program drew is, by another one.
+    A symbolic link is followed. Media, archives of them and subtitles beside media are not replaced; but a chart that
+    this program drew is, by another one. The folder of an index is for its own files.
 
     Args:
         path: where to.
         endings: one of which the name must have; any if there are none.
 
     Raises:
-        UsageError: the name has another ending; its folder does not exist or cannot be written; a folder, a read-only
-            file or one that is not replaced is there.
+        UsageError: the name has another ending; its folder does not exist, cannot be written or is an index; a
+            folder, a read-only file or one that is not replaced is there.
     """
     if endings and path.suffix.lower() not in endings:
         named = [ending for ending in endings if ending != ".htm"]  # the short form of .html
         raise UsageError(f"{path}: the name must end in {' or '.join(named)}")
+    from jepa_retrieval.index_folder import holds_records
+
     target = link_target(path)
     folder = target.parent
     if target.is_symlink():
@@ -114,18 +116,20 @@ def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
         raise UsageError(f"{path}: cannot be written: it is a folder")
     if not os.access(path if exists(path) else folder, os.W_OK):
         raise UsageError(f"{path}: cannot be written: permission denied")
+    if any(map(holds_records, target.absolute().parents)):
+        is_there = "a file of an index is there, which is not replaced"
+        raise UsageError(
+            f"{path}: {is_there if is_existing_file(path) else 'is inside an index'}: name another file"
+        )
     if is_existing_file(path):
         _require_replaceable(path, target, may_be_chart=".png" in endings)
     return path
 
 
 def _require_replaceable(path: Path, target: Path, *, may_be_chart: bool) -> None:
-    from jepa_retrieval.index_folder import holds_records
     from jepa_retrieval.media.kinds import is_media_file
     from jepa_retrieval.report.chart_files import is_chart
 
-    if any(map(holds_records, target.absolute().parents)):
-        raise UsageError(f"{path}: a file of an index is there, which is not replaced: name another file")
     try:
         is_kept = any(one.suffix == SHARD_SUFFIX or is_media_file(one) for one in (path, target))
         if is_kept and not (may_be_chart and is_chart(target)):

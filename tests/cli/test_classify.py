@@ -105,7 +105,7 @@ def test_accuracy_and_confusions_beside_a_truth(jepa: Jepa, library: Path, tmp_p
     assert document["evaluation"]["confusion"][0][2] == 1  # a rocket, that the truth calls a cat
     assert document["evaluation"]["accuracy"] == pytest.approx(2 / 3)
     assert len(document["items"][0]["labels"]) == 1
-    assert "photos/gone.png" in done.err
+    assert done.status == 1 and "photos/gone.png" in done.err
     assert picture.read_bytes().startswith(b"\x89PNG")
     lines = jepa(*command).out.splitlines()
     assert "accuracy 66.7% of 3, top-5 accuracy 100.0%" in lines

@@ -54,6 +54,8 @@ REPLACED = [
     (["watch", "camera:0", "--srt", "shard.tar"], "a media file or an archive is there"),
     (["watch", "shard.tar/v.mp4", "--srt", "shard.tar"], "the command reads this file"),
     (["watch", "camera:0", "--csv", "index/manifest.json"], "--csv index/manifest.json: a file of an index"),
+    (["watch", "camera:0", "--csv", "index/new.csv"], "--csv index/new.csv: is inside an index"),
+    (["watch", "camera:0", "--csv", "index/clips.lance/new.csv"], "clips.lance/new.csv: is inside an index"),
     (["watch", "v.mp4", "--timeline", "p.png"], "--timeline p.png: a media file"),
     (["watch", "v.mp4", "--timeline", "chart.png"], "--timeline chart.png: a media file"),
     (["surprise", "v.mp4", "--html", "v.mp4"], "--html v.mp4: the command reads this file"),
