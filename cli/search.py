@@ -126,11 +126,11 @@ def search(
     Results are a table on a terminal, and otherwise tab-separated lines of rank, score, time and path. Paths are
     relative to the indexed folder. Times are minutes:seconds. FILE is any file, or a path as the results show it;
     indexed files are compared by their stored embeddings, without decoding. On an index with speech or writing, a
-    text is also looked for there, by its words and by its meaning (marked "≈" or "in other words"); text in "double
-    quotes" has to be said or written word for word. Several indexes are searched as one: hits are merged by
-    confidence and name their index; an index that does not answer is named, with status 1. With
-    --json, 'verdict' is a sentence if what was looked for is probably not there, else null, and 'likely' the number
-    of hits up to the last likely one.
+    text is also looked for there, by its words and by its meaning (marked "≈" or "in other words"); text in
+    "double quotes" has to be said or written word for word, and is not looked for in pictures. Several indexes
+    are searched as one: hits are merged by confidence and name their index; an index that does not answer is
+    named, with status 1. With --json, 'verdict' is a sentence if what was looked for is probably not there, else
+    null, and 'likely' the number of hits up to the last likely one.
 
     \b
     Examples:

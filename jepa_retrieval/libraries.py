@@ -15,10 +15,11 @@ from jepa_retrieval.errors import JepaError, UnreadableMediaError, UsageError
 from jepa_retrieval.index_folder import existing_place, index_names, require_distinct
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder, embed_source, texts_of
+from jepa_retrieval.tasks.searching.fusion import wanted_words
 from jepa_retrieval.tasks.searching.moments import Moment, ranked
 from jepa_retrieval.tasks.searching.query import MomentQuery, Query, QueryLike, Source
 from jepa_retrieval.tasks.searching.search import ManyOptions, SearchOptions, SearchResult, SeenMoments
-from jepa_retrieval.tasks.searching.several import merged, vector_of_moment
+from jepa_retrieval.tasks.searching.several import joined_warnings, merged, vector_of_moment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,6 +153,7 @@ class Libraries:
         """
         began = time.perf_counter()
         query, chosen = Query.of(query), SearchOptions(**options)
+        wanted_words(query, chosen.within)  # what no index can look for is an error of the query
         members, failed = self._ready()
         with ThreadPoolExecutor(MAX_THREADS) as threads:
             seen = list(
@@ -183,7 +185,7 @@ class Libraries:
             model=", ".join(dict.fromkeys(result.model for _, result in found)),
             elapsed_ms=(time.perf_counter() - began) * 1000,
             hits=ranked(hits),
-            warnings=tuple(dict.fromkeys(w for _, result in found for w in result.warnings)),
+            warnings=tuple(joined_warnings([result.warnings for _, result in found])),
             indexes=tuple(member.name for member, _ in found),
             unanswered=tuple(unanswered),
         )

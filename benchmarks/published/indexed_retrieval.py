@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.datasets.shapes import RetrievalSet
+from benchmarks.shared.common import unquoted
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.library import Library
 
@@ -37,7 +38,7 @@ def search_all(data: RetrievalSet, model: str) -> Ranking:
         report = library.index(list(files))
         failed = {str(root / failure.path): failure.error for failure in report.failed}
         indexed = frozenset(row for path, row in files.items() if str(path) not in failed)
-        results = library.search_many(data.captions, top=len(indexed), per_file=True)
+        results = library.search_many(list(map(unquoted, data.captions)), top=len(indexed), per_file=True)
         found = [[files[library.resolve(hit.path)] for hit in result.hits] for result in results]
         return Ranking(found, indexed, failed, report.clips)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import jepa_retrieval
 from benchmarks.datasets.location import REPOSITORY, shared_folder
+from jepa_retrieval.tasks.searching.words import straight_quotes
 
 RESULTS = Path("results")  # in the working directory
 
@@ -88,3 +89,8 @@ def save_result(name: str, result: dict[str, object], *, folder: Path = RESULTS)
     unfinished.write_text(json.dumps(document, indent=2) + "\n")
     unfinished.replace(path)
     return path
+
+
+def unquoted(caption: str) -> str:
+    """A caption to be found in pictures: without quotes, which ask for words that are said or written."""
+    return straight_quotes(caption).replace('"', " ")

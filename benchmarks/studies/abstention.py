@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.shared.caption_words import WORDS, mentions, read_split
-from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.common import print_table, save_result, shared_data, unquoted
 from benchmarks.shared.panda70m import panda70m_library, panda70m_rows
 from benchmarks.shared.photographs import encode_photographs, predict
 from indexes.records import ClipRecord, MediaRecord
@@ -174,7 +174,7 @@ def _captions(folder: Path, items: list[Item], model: str) -> list[Answer]:
 
 
 def _first(library: Library, text: str) -> Moment | None:
-    hits = library.search(text, top=1).hits
+    hits = library.search(unquoted(text), top=1).hits
     return hits[0] if hits else None
 
 

@@ -23,7 +23,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.shared.common import print_table, save_result, shared_data
+from benchmarks.shared.common import print_table, save_result, shared_data, unquoted
 from benchmarks.shared.panda70m import FOLDER, panda70m_rows
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.searching import words
@@ -178,7 +178,7 @@ def _figures(
 
 def _first(library: Library, queries: Queries, senses: list[str] | None) -> float:
     """How often the right file is first."""
-    found = library.search_many(list(queries), top=5, per_file=True, within=senses)
+    found = library.search_many(list(map(unquoted, queries)), top=5, per_file=True, within=senses)
     hits = [result.hits[0] if result.hits else None for result in found]
     right = [
         hit is not None and library.resolve(hit.path) == Path(file)

@@ -18,6 +18,7 @@ from jepa_retrieval.serving.schemas.search import Term
 from jepa_retrieval.serving.searching import Asked
 from jepa_retrieval.serving.served import Commit, ServedIndexes
 from jepa_retrieval.serving.uploads import UploadedPictures, picture_of
+from jepa_retrieval.tasks.searching.fusion import wanted_words
 from jepa_retrieval.tasks.searching.query import MomentQuery, Query, Source
 from jepa_retrieval.tasks.searching.query import Term as QueryTerm
 from jepa_retrieval.tasks.searching.search import SearchOptions
@@ -37,8 +38,10 @@ class QueryReader:
     ) -> list[Asked]:
         """One search for each commit.
 
+        What is wrong with a query whatever the index is refused here: it does not reach searches that run with it.
+
         Raises:
-            UsageError: a text is blank, or nothing but quotation marks.
+            UsageError: a text is blank, or nothing but quotation marks, or words are looked for where there are none.
             ProblemError: a term names what is not there, or its picture is no data URL.
             UnreadableMediaError: a picture or a file cannot be decoded.
         """
@@ -46,6 +49,7 @@ class QueryReader:
             for term in terms:
                 Query.text(term.text or "")  # refuses what says nothing
             query = Query(tuple(QueryTerm(term.text or "", term.weight) for term in terms))
+            wanted_words(query, options.within)
             return [Asked(commit, query, options) for commit in commits]
         return await anyio.to_thread.run_sync(partial(self._read, terms, commits, options))
 
@@ -54,6 +58,7 @@ class QueryReader:
         query = Query(
             tuple(QueryTerm(source, term.weight) for source, term in zip(sources, terms, strict=True))
         )
+        wanted_words(query, options.within)
         return [
             Asked(
                 commit,

@@ -55,6 +55,7 @@ class Found:
     moments: Sequence[Moment]
     warnings: tuple[str, ...]
     vector: np.ndarray  # of the query, float32 [E], unit length
+    answers: bool = True  # if not, a warning says why
 
 
 @dataclass(slots=True, eq=False)
@@ -80,7 +81,7 @@ def _leave_out(work: _Work, at: int, error: JepaError) -> None:
         return
     asked = work.asked[at]
     said = f"the index {asked.commit.name} does not answer: {error}"
-    work.found[at] = Found(asked.commit, [], (said,), work.points[at].vector)
+    work.found[at] = Found(asked.commit, [], (said,), work.points[at].vector, answers=False)
 
 
 class Searcher:

@@ -14,7 +14,7 @@ from jepa_retrieval.serving.queries import read_cursor, write_cursor
 from jepa_retrieval.serving.schemas.search import MAX_REACH, SearchRequest, SearchResponse, terms_of
 from jepa_retrieval.serving.services import Services, Using
 from jepa_retrieval.tasks.searching.search import SearchOptions
-from jepa_retrieval.tasks.searching.several import merged
+from jepa_retrieval.tasks.searching.several import joined_warnings, merged
 from jepa_retrieval.tasks.searching.verdict import verdict_of
 
 router = APIRouter(tags=["search"])
@@ -63,7 +63,10 @@ async def find(body: SearchRequest, using: Services) -> SearchResponse:
         ),
         index_version=using.indexes.version(commits),
         elapsed_ms=round((time.perf_counter() - began) * 1000, 1),
-        warnings=list(dict.fromkeys(warning for one in found for warning in one.warnings)),
+        warnings=[
+            *joined_warnings([one.warnings for one in found if one.answers]),
+            *(warning for one in found if not one.answers for warning in one.warnings),
+        ],
         verdict=None if skipped else verdict.doubt,
         likely=verdict.likely,
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from jepa_retrieval.serving.schemas.common import Filter, IndexNames, Received, example
 from jepa_retrieval.serving.schemas.search import Hit, TextOrTerms, terms_of
+from jepa_retrieval.tasks.searching.words import has_quotes
 
 MAX_NAME = 200  # characters
 
@@ -39,8 +40,11 @@ class SavedSearch(SavedSearchRequest):
     @computed_field(description="Whether watched streams are looked at for it, too.")  # type: ignore[prop-decorator]
     @property
     def on_streams(self) -> bool:
-        """Only texts can be compared with a stream: it has no columns for a filter, and belongs to no index."""
-        of_texts = all(term.text is not None for term in terms_of(self.query))
+        """Only texts can be compared with a stream: it has no columns for a filter, and belongs to no index.
+
+        Nor does it have words, which is what quotes ask for.
+        """
+        of_texts = all(term.text is not None and not has_quotes(term.text) for term in terms_of(self.query))
         return of_texts and self.filter is None and self.indexes is None
 
 

@@ -15,7 +15,7 @@ from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.options import SearchOptions
 from jepa_retrieval.tasks.searching.query import Query
 from jepa_retrieval.tasks.searching.spoken import find_spoken
-from jepa_retrieval.tasks.searching.words import Wanted, WordsFound
+from jepa_retrieval.tasks.searching.words import Wanted, WordsFound, straight_quotes
 from jepa_retrieval.tasks.searching.written import find_written
 
 if TYPE_CHECKING:
@@ -28,24 +28,45 @@ if TYPE_CHECKING:
 CLIPS_PER_MOMENT = 4
 MIN_CLIPS = 40
 
+QUOTED = 'what is in "double quotes" has to be said or written'
+NO_WORDS = f"{QUOTED}, and no words are known: add them with `jepa index --speech` or `jepa index --writing`"
+"""A warning about an index; of several it holds only if it does for all."""
+
 _FINDERS = {"said": find_spoken, "written": find_written}
 
 
-def senses_of(index: Index, query: Query, within: Sequence[str] | None) -> tuple[str, ...]:
+def wanted_words(query: Query, within: Sequence[str] | None) -> Wanted | None:
+    """The words that a query asks for; None if it is no text: then only pictures are searched.
+
+    Raises:
+        UsageError: words cannot be looked for where the query or `within` asks for them, or there is something in
+            quotes that has no words.
+    """
+    texts = [term.source for term in query.terms if isinstance(term.source, str)]
+    is_text = len(texts) == len(query.terms) and all(term.weight > 0 for term in query.terms)
+    for sense in _FINDERS:
+        if within is not None and sense in within and not is_text:
+            raise UsageError(f"only texts can be looked for in what was {sense}, without subtracting any")
+    wanted = Wanted.of(*texts)
+    if wanted.phrases and within is not None and set(within) == {"seen"}:
+        raise UsageError(f"{QUOTED}: it cannot be looked for in what was seen")
+    if wanted.phrases and not is_text:
+        raise UsageError(f"{QUOTED}: it can be looked for only with other texts, without subtracting any")
+    return wanted if is_text else None
+
+
+def senses_of(index: Index, wanted: Wanted | None, within: Sequence[str] | None) -> tuple[str, ...]:
     """What a query is looked for in: what was seen and, for texts, what the index has of words said and written.
 
     Raises:
-        UsageError: something was asked for that the index does not have, or the query is no text.
+        UsageError: something was asked for that the index does not have.
     """
-    is_text = all(isinstance(term.source, str) and term.weight > 0 for term in query.terms)
     kept = {"said": index.keeps_speech, "written": index.keeps_writing}
     if within is None:
-        return ("seen", *(sense for sense in _FINDERS if is_text and kept[sense]))
+        return ("seen", *(sense for sense in _FINDERS if wanted is not None and kept[sense]))
     for sense, name in (("said", "speech"), ("written", "writing")):
         if sense in within and not kept[sense]:
             raise UsageError(f"the index {index.folder} has no {name}: add it with `jepa index --{name}`")
-        if sense in within and not is_text:
-            raise UsageError(f"only texts can be looked for in what was {sense}, without subtracting any")
     return tuple(within)
 
 
@@ -74,13 +95,13 @@ def join_words(
             this one, 0 to 1.
 
     Raises:
-        UsageError: as `senses_of`, or there are no words in quotes.
+        UsageError: as `wanted_words` and `senses_of`.
     """
-    senses = senses_of(index, query, options.within)
+    wanted = wanted_words(query, options.within)
+    senses = senses_of(index, wanted, options.within)
     of_words = [sense for sense in _FINDERS if sense in senses]
-    if not of_words:
-        return list(seen)
-    wanted = Wanted.of(" ".join(str(term.source) for term in query.terms))
+    if wanted is None or not of_words:
+        return [] if wanted is not None and wanted.phrases else list(seen)
     moments = [] if "seen" not in senses or wanted.phrases else list(seen)
     sure = max(best_confidence(moments), seen_elsewhere) if "seen" in senses else None
     words = _find_words(index, wanted, embedded, of_words, options, null, sure)
@@ -105,14 +126,18 @@ def join_words(
     return moments[: options.top]
 
 
-def unclosed_quotes(index: Index, query: Query, within: Sequence[str] | None) -> list[str]:
-    """A warning for each text of a query whose last quote is not closed, where words are looked for at all."""
-    if not any(sense in _FINDERS for sense in senses_of(index, query, within)):
-        return []
+def warnings_of_quotes(index: Index, query: Query, within: Sequence[str] | None) -> list[str]:
+    """Why quotes in a query do not do what they seem to: a sentence each.
+
+    That the last one of a text is not closed is one only where words are looked for at all.
+    """
+    wanted = wanted_words(query, within)
+    if not any(sense in _FINDERS for sense in senses_of(index, wanted, within)):
+        return [NO_WORDS] if wanted is not None and wanted.phrases else []
     return [
         f"a quotation mark is not closed in {term.source!r}: the words after it are not looked for word for word"
         for term in query.terms
-        if isinstance(term.source, str) and term.source.count('"') % 2
+        if isinstance(term.source, str) and straight_quotes(term.source).count('"') % 2
     ]
 
 

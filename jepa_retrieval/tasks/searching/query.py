@@ -13,6 +13,7 @@ import numpy as np
 from jepa_retrieval.arguments import as_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
+from jepa_retrieval.tasks.searching.words import straight_quotes
 from jepa_retrieval.times import check_interval
 from jepa_retrieval.user_paths import user_path
 
@@ -85,9 +86,10 @@ class Query:
         Raises:
             UsageError: it is empty, or nothing but quotation marks.
         """
-        if not as_text("the search text", text).replace('"', " ").strip():
+        straight = straight_quotes(as_text("the search text", text))
+        if not straight.replace('"', " ").strip():
             raise UsageError(
-                "there is nothing between the quotes" if '"' in text else "the search text is empty"
+                "there is nothing between the quotes" if '"' in straight else "the search text is empty"
             )
         return cls((Term(text),))
 

@@ -15,7 +15,7 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
-from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words, unclosed_quotes
+from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words, warnings_of_quotes
 from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
@@ -110,7 +110,7 @@ class SeenMoments:
             seen_elsewhere: the highest `confidence` in other indexes that are searched as one with this one.
 
         Raises:
-            UsageError: the index does not have what `within` names, or there is no word in quotes.
+            UsageError: the index does not have what `within` names, or what is in quotes cannot be looked for.
         """
         moments = join_words(
             self.index,
@@ -126,8 +126,8 @@ class SeenMoments:
         hits = with_captions(ranked(moments), self.index)
         hits = [replace(hit, offline=True) if self.is_offline(hit.path) else hit for hit in hits]
         elapsed = (time.perf_counter() - self.began) * 1000
-        unclosed = unclosed_quotes(self.index, self.query, self.options.within)
-        warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings, *unclosed)
+        quotes = warnings_of_quotes(self.index, self.query, self.options.within)
+        warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings, *quotes)
         return SearchResult(str(self.query), self.index.manifest.model, elapsed, hits, warnings)
 
 

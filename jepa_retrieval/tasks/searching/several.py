@@ -13,6 +13,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.encoding.files import encode_interval
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.embed_query import QueryEmbedder
+from jepa_retrieval.tasks.searching.fusion import NO_WORDS
 from jepa_retrieval.tasks.searching.moments import Moment
 from jepa_retrieval.tasks.searching.query import MomentQuery, Query
 
@@ -98,6 +99,13 @@ def merged(
         here.append((origin, moment))
         kept.append((origin, moment))
     return kept
+
+
+def joined_warnings(answers: Sequence[Sequence[str]]) -> list[str]:
+    """The warnings of indexes that were searched as one, each once; `NO_WORDS` only if none of them has words."""
+    known = any(NO_WORDS not in warnings for warnings in answers)
+    every = dict.fromkeys(warning for warnings in answers for warning in warnings)
+    return [warning for warning in every if warning != NO_WORDS or not known]
 
 
 def _overlap(one: Moment, other: Moment) -> bool:

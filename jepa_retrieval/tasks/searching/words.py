@@ -24,6 +24,7 @@ MIN_COMMON = 3
 """Characters that inflections of one word have in common at their beginning, at least."""
 
 _PHRASE = re.compile(r'"([^"]*)"')
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"'))  # as telephones and word processors write them
 # Chinese and Japanese are written without spaces: each of their characters counts as a word.
 _IDEOGRAM = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 _WORD = re.compile(rf"{_IDEOGRAM}|(?:(?!{_IDEOGRAM})[^\W_])+(?:['’](?:(?!{_IDEOGRAM})[^\W_])+)*")
@@ -52,19 +53,20 @@ class Wanted:
         return " ".join(dict.fromkeys(self.text.split()))
 
     @classmethod
-    def of(cls, text: str) -> Wanted:
-        """Of a text whose exact phrases are in "double quotes".
+    def of(cls, *texts: str) -> Wanted:
+        """Of texts whose exact phrases are in "double quotes"; a phrase ends with its text.
 
         Raises:
             UsageError: there is something in quotes that has no words.
         """
-        quoted = tuple(phrase for phrase in _PHRASE.findall(text) if phrase.strip())
+        straight = [straight_quotes(text) for text in texts]
+        quoted = tuple(phrase for text in straight for phrase in _quoted_in(text))
         for phrase in quoted:
             if not folded(phrase):
                 raise UsageError(
                     f'there is no word in "{phrase}": what is in quotes is looked for word for word'
                 )
-        rest = _PHRASE.sub(" ", text)
+        rest = " ".join(_PHRASE.sub(" ", text) for text in straight)
         words = tuple(dict.fromkeys(folded(rest)))
         wanted = tuple(word for word in words if word not in _COMMON) or words
         return cls(rest, quoted, wanted, tuple(map(folded, quoted)))
@@ -81,6 +83,20 @@ class WordsFound:
     end: float | None
     probability: float  # that this was looked for
     by_meaning: bool = False  # whether it means what was looked for, in other words
+
+
+def has_quotes(text: str) -> bool:
+    """Whether something in a text is in double quotes."""
+    return bool(_quoted_in(straight_quotes(text)))
+
+
+def _quoted_in(text: str) -> list[str]:
+    return [phrase for phrase in _PHRASE.findall(text) if phrase.strip()]
+
+
+def straight_quotes(text: str) -> str:
+    """A text with `"` in the place of every double quotation mark, such as “ and »."""
+    return text.translate(_QUOTES)
 
 
 def folded(text: str) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ def test_what_no_search_takes_is_not_saved(library: Path, tmp_path: Path) -> Non
         {"query": [{"text": "a cat"}, {"text": " "}]},
         {"query": [{"image_url": "data:image/png;base64,AAAA"}]},
         {"query": [{"text": "dog"}, {"text": "dog", "weight": -1}]},
+        {"query": '"!!!"'},
+        {"query": [{"text": '"good evening"'}, {"text": "dog", "weight": -1}]},
     ]
     with serving(ServeSettings(indexes=[library], port=0, data_folder=tmp_path)) as running:
         for fields in wrong:
@@ -65,6 +67,17 @@ def test_what_no_search_takes_is_not_saved(library: Path, tmp_path: Path) -> Non
             assert saved.json()["detail"] == searched.json()["detail"]
         kept = running.client.post("/v1/saved-searches", json=CATS | {"filter": "duration > 60"})
         assert (kept.status_code, len(running.client.get("/v1/saved-searches").json()["data"])) == (201, 1)
+
+
+def test_streams_are_not_watched_for_what_is_in_quotes() -> None:
+    for query, watched in (
+        ("a dog", True),
+        ('"a dog"', False),
+        ("a “dog” barks", False),
+        ('a 12" record', True),
+    ):
+        saved = SavedSearch(name="dogs", query=query, alert=True, id="1", created="2026-01-01T00:00:00Z")
+        assert saved.on_streams is watched
 
 
 def test_what_is_new_and_fits_is_an_alert(tmp_path: Path) -> None:

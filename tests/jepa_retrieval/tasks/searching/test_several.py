@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from jepa_retrieval.tasks.searching.fusion import NO_WORDS
 from jepa_retrieval.tasks.searching.moments import Moment
-from jepa_retrieval.tasks.searching.several import merged
+from jepa_retrieval.tasks.searching.several import joined_warnings, merged
 
 
 def _photograph(path: str, score: float, confidence: float | None, written: str | None = None) -> Moment:
@@ -22,3 +23,9 @@ def test_an_index_without_confidences_does_not_hide_what_is_written_word_for_wor
         [("large", large), ("small", small)], file_of=lambda index, moment: str(Path(index, moment.path))
     )
     assert [moment.path for _, moment in found] == ["sign", "cup", "pot", "can"]
+
+
+def test_that_there_are_no_words_is_said_only_if_no_index_has_any() -> None:
+    assert joined_warnings([(NO_WORDS,), ("unknown", NO_WORDS)]) == [NO_WORDS, "unknown"]
+    assert joined_warnings([(NO_WORDS, "unknown"), ("unknown",)]) == ["unknown"]
+    assert joined_warnings([(), ()]) == joined_warnings([]) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.libraries import Libraries
 from jepa_retrieval.library import Library, Query
 from jepa_retrieval.tasks.searching.words import Wanted, folded, same_word
 from tests.jepa_retrieval.tasks.colour_model import ColourModel
@@ -70,6 +71,48 @@ def test_quotes_ask_for_exactly_these_words(library: Library) -> None:
     assert library.search('"red balloon"').hits == []
     assert library.search('"balloons the"').hits == []
     assert [hit.path for hit in library.search('closed "the cafe"').hits] == ["two.mp4"]
+
+
+@pytest.mark.parametrize("quotes", ["“{}”", "„{}“", "«{}»", "« {} »", '“{}"'])
+def test_quotation_marks_of_every_kind_are_quotes(library: Library, quotes: str) -> None:
+    (hit,) = library.search(quotes.format("red balloons fly")).hits
+    assert hit.path == "one.mp4"
+    assert library.search(quotes.format("red balloon")).hits == []
+    with pytest.raises(UsageError, match="nothing between the quotes"):
+        library.search(quotes.format(""))
+
+
+def test_a_phrase_ends_with_its_text(library: Library) -> None:
+    found = library.search(Query.text('12" balloons') + 'a 7" moon')
+    assert {hit.path for hit in found.hits} > {"one.mp4"} and len(found.warnings) == 2
+
+
+def test_quotes_are_refused_where_words_cannot_be_looked_for(library: Library) -> None:
+    with pytest.raises(UsageError, match="cannot be looked for in what was seen"):
+        library.search('"red balloons fly"', within=["seen"])
+    for query in (Query.text('"red balloons"') - "blue", Query.text("blue") - '"red balloons"'):
+        with pytest.raises(UsageError, match="only with other texts"):
+            library.search(query)
+
+
+def test_an_index_without_words_has_no_hits_for_quotes(
+    library: Library, colour_model: ColourModel, tmp_path: Path
+) -> None:
+    for name in ("silent", "still"):
+        (tmp_path / name).mkdir()
+        make_video(tmp_path / name / "red.mp4", seconds=8.0, fps=5.0, scenes=(RED, BLUE))
+        Library.create(tmp_path / name).index()
+    alone = Library.open(tmp_path / "silent").search('"red balloons" blue')
+    assert (alone.hits, len(alone.warnings)) == ([], 1) and "jepa index --speech" in alone.warnings[0]
+    both = Libraries.open([library.folder, tmp_path / "silent"]).search('"red balloons fly"')
+    assert [hit.path for hit in both.hits] == ["one.mp4"] and both.warnings == ()
+    neither = Libraries.open([tmp_path / "still", tmp_path / "silent"])
+    assert (neither.search('"red balloons"').hits, neither.search('"red balloons"').warnings) == (
+        [],
+        alone.warnings,
+    )
+    with pytest.raises(UsageError, match="cannot be looked for in what was seen"):
+        neither.search('"red balloons"', within=["seen"])
 
 
 def test_languages_without_spaces_are_searched_too(library: Library) -> None:
