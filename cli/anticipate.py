@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import console
-from cli.locate import model_and_index
+from cli.locate import indexes_near, model_and_index
 from cli.media_paths import given_candidates
 from cli.options import (
     DeviceOption,
     DynamicsOption,
-    IndexOption,
+    FileIndexOption,
     JsonOption,
     MediaModelOption,
     file_option,
@@ -21,11 +21,15 @@ from cli.options import (
 )
 from cli.paths import parse_path
 from cli.values import parse_time
+from indexes import IndexFormatError
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_interval
 
 if TYPE_CHECKING:
+    from indexes import Index
+    from jepa_retrieval.models.parts import Model
+    from jepa_retrieval.models.runtime.dynamics import DynamicsModel
     from jepa_retrieval.tasks.foreseeing.anticipate import Anticipation, Horizon
 
 
@@ -47,7 +51,7 @@ def anticipate(
         str | None, typer.Option(metavar="A,B,C", help="Labels to compare what is foreseen with.")
     ] = None,
     labels_file: Annotated[Path | None, file_option("File with labels, one per line.")] = None,
-    index: IndexOption = None,
+    index: FileIndexOption = None,
     top: Annotated[int, top_option("Labels and moments to show for each horizon.")] = 3,
     model: MediaModelOption = None,
     device: DeviceOption = "auto",
@@ -58,7 +62,7 @@ def anticipate(
 
     Lines have the horizon, the confidence (0: no better than a guess, 1: certain) and the sentence; then the labels,
     and with an index of the same model the moments that most likely show it, each with its score. If the file is
-    incomplete, a warning says what is missing, and the exit status is 1.
+    incomplete, or the index damaged that was found near it, a warning says what is missing, and the exit status is 1.
 
     \b
     Examples:
@@ -67,7 +71,6 @@ def anticipate(
       jepa anticipate traffic.mp4 --index ~/Videos --json
     """
     from jepa_retrieval.tasks.foreseeing.anticipate import MAX_HORIZON
-    from jepa_retrieval.tasks.foreseeing.anticipate import anticipate as foresee
     from jepa_retrieval.tasks.foreseeing.dynamics import open_dynamics
 
     candidates = given_candidates(labels, labels_file, option="labels") or ()
@@ -78,16 +81,11 @@ def anticipate(
     if not all(0 < seconds <= MAX_HORIZON for seconds in ahead):
         raise UsageError(f"--horizon {horizon}: must be seconds above 0 and at most {MAX_HORIZON:g}")
     loaded, records = model_and_index(file, model, index)
-    found = foresee(
-        file,
-        loaded,
-        open_dynamics(loaded, index=records, path=dynamics),
-        at=until,
-        horizons=ahead,
-        labels=candidates,
-        index=records,
-        top=top,
-    )
+    opened = open_dynamics(loaded, index=records, path=dynamics)
+    options: dict[str, Any] = {"at": until, "horizons": ahead, "labels": candidates, "top": top}
+    found, left_out = _foreseen(file, loaded, opened, records, is_given=index is not None, **options)
+    if records is None and index is None and model is None and indexes_near(file):
+        left_out = True  # `model_and_index` could open none of them, and said so
     if found.partial is not None:
         console.warning(f"{url_of(file)}: {found.partial}")
     for problem in found.warnings:
@@ -97,7 +95,28 @@ def anticipate(
     else:
         for one in found.horizons:
             _print(one)
-    raise typer.Exit(0 if found.partial is None else 1)
+    raise typer.Exit(1 if left_out or found.partial is not None else 0)
+
+
+def _foreseen(
+    file: Path,
+    model: Model,
+    dynamics: DynamicsModel,
+    records: Index | None,
+    *,
+    is_given: bool,
+    **options: Any,
+) -> tuple[Anticipation, bool]:
+    """What is foreseen; whether moments are left out, because an index that was not given is damaged."""
+    from jepa_retrieval.tasks.foreseeing.anticipate import anticipate as foresee
+
+    try:
+        return foresee(file, model, dynamics, index=records, **options), False
+    except IndexFormatError as error:
+        if is_given or records is None:
+            raise
+        console.warning(f"moments of the index {records.folder} are left out: {error}")
+    return foresee(file, model, dynamics, **options), True
 
 
 def _print(one: Horizon) -> None:

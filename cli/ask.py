@@ -14,9 +14,9 @@ from cli.locate import open_library
 from cli.media_paths import given_candidates, opened_media
 from cli.options import (
     DeviceOption,
-    IndexOption,
     JsonOption,
     MediaModelOption,
+    PathsIndexOption,
     PerOption,
     WhereOption,
     file_option,
@@ -51,7 +51,7 @@ def ask(
             help="The question, preceded by files, folders or FILE@START-END. Without a path: the index.",
         ),
     ],
-    index: IndexOption = None,
+    index: PathsIndexOption = None,
     answers: Annotated[str | None, typer.Option(metavar="A,B,C", help="Answers to choose from.")] = None,
     answers_file: Annotated[
         Path | None, file_option("File with answers to choose from, one per line.")

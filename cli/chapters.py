@@ -64,8 +64,8 @@ def chapters(
     Prints the start and title of each chapter, one per line, in the format that video sites accept. If an index knows
     what is said or written in a chapter ('jepa index --speech', '--writing'), the title is one of its lines;
     otherwise it describes the pictures. With --voice, titles are made from both, and a summary follows. With --json,
-    a chapter also has the first line that is said in it. If the file is incomplete, a warning says what is missing,
-    and the exit status is 1.
+    a chapter also has the first line that is said in it. If the file is incomplete, or its index is damaged, a
+    warning says what is missing, and the exit status is 1.
 
     \b
     Examples:
@@ -82,9 +82,10 @@ def chapters(
     from jepa_retrieval.tasks.watching.chapters import find_chapters
 
     report = ReadReport()
-    words = []
+    known, unread = None, False
     if json or senses != {"seen"}:
-        words = known_near(file, lambda library: library.words(file), "what is said and written") or []
+        known, unread = known_near(file, lambda library: library.words(file), "what is said and written")
+    words = known or []
     found = find_chapters(
         file,
         loaded,
@@ -122,7 +123,7 @@ def chapters(
             console.result(f"{format_time(chapter.start)} {chapter.title}")
         if summary is not None:
             console.results(["", summary])
-    raise typer.Exit(1 if report.partial else 0)
+    raise typer.Exit(1 if report.partial or unread else 0)
 
 
 def _senses(text: str) -> set[str]:

@@ -15,9 +15,9 @@ from cli.locate import open_library
 from cli.media_paths import given_candidates, opened_media
 from cli.options import (
     DeviceOption,
-    IndexOption,
     JsonOption,
     MediaModelOption,
+    PathsIndexOption,
     Per,
     PerOption,
     WhereOption,
@@ -50,7 +50,7 @@ def classify(
             metavar="PATH", parser=parse_path_text, help="Files and folders. Default: the whole index."
         ),
     ] = None,
-    index: IndexOption = None,
+    index: PathsIndexOption = None,
     labels: Annotated[str | None, typer.Option(metavar="A,B,C", help="Labels to choose from.")] = None,
     labels_file: Annotated[
         Path | None,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cli import console
 from cli.fetching import chosen_model, model_name
-from indexes import IndexNotFoundError, IndexWriteError
+from indexes import IndexFormatError, IndexNotFoundError, IndexWriteError
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import JepaError, UsageError
 from jepa_retrieval.index_folder import existing_index, find_index, is_index
@@ -64,7 +64,7 @@ def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[
     """The model for a single file, and the index that it comes from or that was made with it.
 
     Args:
-        file: without `index`, the nearest index at or above the working directory, else at or above this.
+        file: without `index`, one of `indexes_near` this file; one that cannot be opened is named in a warning.
         model: given by --model; it goes before that of an index that was not given with --index.
         index: given by --index or $JEPA_INDEX.
 
@@ -74,9 +74,7 @@ def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[
     from jepa_retrieval.library import Library
     from jepa_retrieval.models import load_model
 
-    near = (find_index(folder) for folder in (Path.cwd(), absolute(file).parent))
-    folder = next((found for found in near if found), None) if index is None else index_folder(index)
-    library = None if folder is None else Library.open(folder)
+    library = opened_near(file) if index is None else Library.open(index_folder(index))
     if library is not None and model in (None, library.records.manifest.model):
         return library.model, library.records
     if library is not None and index is not None and not is_from_environment(index):
@@ -87,12 +85,31 @@ def model_and_index(file: Path, model: str | None, index: Path | None) -> tuple[
     return load_model(chosen_model(model)), None
 
 
+def indexes_near(file: Path) -> list[Path]:
+    """The nearest index at or above the working directory, and the one at or above a file; none, one or both."""
+    near = (find_index(folder) for folder in (Path.cwd(), absolute(file).parent))
+    return list(dict.fromkeys(found for found in near if found is not None))
+
+
+def opened_near(file: Path) -> Library | None:
+    """The first of `indexes_near` a file that can be opened; the others are named in warnings."""
+    from jepa_retrieval.library import Library
+
+    for folder in indexes_near(file):
+        try:
+            return Library.open(folder)
+        except IndexFormatError as error:
+            console.warning(f"the index {folder} is not used: {error}")
+    return None
+
+
 def known_near(
     file: Path, ask: Callable[[Library], Known | None], what: str, *, index: Path | None = None
-) -> Known | None:
-    """What the nearest index at or above the working directory knows of a file, else the one nearest to the file.
+) -> tuple[Known | None, bool]:
+    """What the first of `indexes_near` a file knows of it that knows anything; whether something may be left out.
 
-    One that cannot be read is named in a warning, and the other is asked.
+    One that cannot be read is named in a warning, and the other is asked. If that one knows nothing, what the first
+    may know is left out.
 
     Args:
         file: the file.
@@ -106,15 +123,16 @@ def known_near(
     from jepa_retrieval.library import Library
 
     if index is not None:
-        return ask(Library.open(index))
-    near = (find_index(folder) for folder in (Path.cwd(), absolute(file).parent))
-    for folder in dict.fromkeys(found for found in near if found is not None):
+        return ask(Library.open(index)), False
+    unread = False
+    for folder in indexes_near(file):
         try:
             if known := ask(Library.open(folder)):
-                return known
+                return known, False
         except JepaError as error:
+            unread = True
             console.warning(f"{what} is left out, as far as the index {folder} knows it: {error}")
-    return None
+    return None, unread
 
 
 def index_folder(given: Path | None) -> Path:

@@ -11,6 +11,7 @@ from cli import console
 from cli.fetching import chosen_model
 from cli.progress import indexing_progress
 from cli.values import parse_interval
+from indexes import IndexFormatError
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.user_paths import exists
 
@@ -33,7 +34,7 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         whole = start is None and end is None
         requested.append(path if whole else VideoQuery(path, start, end))
     named = [parse_interval(text)[0] for text in paths]
-    library = _library_around(next((path for path in named if exists(path)), named[0]), index)
+    library, model = _library_around(next((path for path in named if exists(path)), named[0]), index, model)
     if model is not None and library is not None and model != library.records.manifest.model:
         library = None
     if library is None:
@@ -49,12 +50,31 @@ def opened_media(paths: Sequence[str], index: Path | None, model: str | None) ->
         yield media
 
 
-def _library_around(path: Path, index: Path | None) -> Library | None:
-    """The given index, else the nearest one at or above `path`; None if there is none."""
+def _library_around(path: Path, index: Path | None, model: str | None) -> tuple[Library | None, str | None]:
+    """The given index, else the nearest one at or above `path`, if there is one; and the name of the model to use.
+
+    One that is not given and is damaged is named in a warning, and not used, but for the name of its model.
+    """
     from jepa_retrieval.library import Library, find_index
 
-    folder = index or find_index(path if path.is_dir() else path.absolute().parent)
-    return None if folder is None else Library.open(folder)
+    if index is not None:
+        return Library.open(index), model
+    folder = find_index(path if path.is_dir() else path.absolute().parent)
+    if folder is None:
+        return None, model
+    try:
+        library = Library.open(folder)
+        model_of_index = library.records.manifest.model
+    except IndexFormatError as error:
+        console.warning(f"the index {folder} is not used: {error}")
+        return None, model
+    try:
+        library.records.known_files()
+        next(library.records.iter_clips(columns=["clip_id"], batch_size=1), None)  # opens that table, too
+    except IndexFormatError as error:
+        console.warning(f"the index {folder} is not used, and files are read again: {error}")
+        return None, model or model_of_index
+    return library, model
 
 
 def _print_failures(failed: Sequence[FileFailure], what: str = "") -> None:

@@ -56,14 +56,28 @@ PlacesOption = Annotated[
         "Default: $JEPA_INDEX, else the nearest .jepa upwards.",
     ),
 ]
+
+
+def _index_option(about: str) -> Any:
+    return typer.Option("--index", envvar="JEPA_INDEX", metavar="DIR", parser=parse_path, help=about)
+
+
 IndexOption = Annotated[
     Path | None,
-    typer.Option(
-        "--index",
-        envvar="JEPA_INDEX",
-        metavar="DIR",
-        parser=parse_path,
-        help="The index to use. Default: the nearest .jepa at or above the working directory.",
+    _index_option("The index to use. Default: the nearest .jepa at or above the working directory."),
+]
+FileIndexOption = Annotated[
+    Path | None,
+    _index_option(
+        "The index to use. Default: the nearest .jepa at or above the working directory, else at or above FILE; one "
+        "that is damaged is passed over with a warning."
+    ),
+]
+PathsIndexOption = Annotated[
+    Path | None,
+    _index_option(
+        "The index to use. Default: the nearest .jepa at or above the first PATH; one that is damaged is passed over "
+        "with a warning. Without a PATH: at or above the working directory."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]

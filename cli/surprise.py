@@ -12,7 +12,7 @@ from cli.locate import is_from_environment, model_and_index, open_library
 from cli.options import (
     DeviceOption,
     DynamicsOption,
-    IndexOption,
+    FileIndexOption,
     JsonOption,
     MediaModelOption,
     WhereOption,
@@ -38,7 +38,7 @@ def surprise(
         Path | None,
         typer.Argument(metavar="FILE", parser=parse_path, help="A video. Default: the whole index."),
     ] = None,
-    index: IndexOption = None,
+    index: FileIndexOption = None,
     top: Annotated[int, top_option("Maximum number of moments to show.")] = 10,
     min_z: Annotated[
         float,

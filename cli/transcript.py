@@ -10,7 +10,7 @@ import typer
 from cli import console
 from cli.fetching import fetch_speech_model
 from cli.locate import known_near
-from cli.options import DeviceOption, IndexOption, JsonOption
+from cli.options import DeviceOption, FileIndexOption, JsonOption
 from cli.paths import parse_path, require_file
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
@@ -34,7 +34,7 @@ def transcript(
             metavar="FILE", parser=parse_path, help="A video, or a path as search results show it."
         ),
     ],
-    index: IndexOption = None,
+    index: FileIndexOption = None,
     srt: Annotated[bool, typer.Option("--srt", help="Print subtitles in SubRip's format.")] = False,
     vtt: Annotated[bool, typer.Option("--vtt", help="Print subtitles in the format WebVTT.")] = False,
     speech_model: Annotated[
@@ -63,7 +63,7 @@ def transcript(
     found: Transcript | None = None
     missing: str | None = None
     if speech_model is None:
-        known = known_near(file, lambda library: _known(library, file), "what is said", index=index)
+        known, _ = known_near(file, lambda library: _known(library, file), "what is said", index=index)
         found, missing = known or (None, None)
     if found is None:
         found, missing = _recognised(file, speech_model)

@@ -120,6 +120,35 @@ def test_a_file_is_looked_at_with_the_model_of_the_nearest_index(
     assert "dynamics.safetensors: is not a regular file" in jepa("verify").out
 
 
+def test_a_damaged_index_near_a_file_is_passed_over_with_a_warning(
+    jepa: Jepa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, elsewhere = tmp_path / "media", tmp_path / "elsewhere"
+    media.mkdir()
+    elsewhere.mkdir()
+    film = make_video(media / "a.mp4", seconds=2)
+    assert jepa("index", media).status == 0
+    monkeypatch.chdir(elsewhere)
+    anticipate = ("anticipate", film, "--horizon", "1")
+    whole = jepa(*anticipate)
+    assert whole.status == 0
+    data = next((media / ".jepa" / "clips.lance" / "data").iterdir())
+    data.write_bytes(data.read_bytes()[:100])
+    done = jepa(*anticipate)
+    assert done.status == 1 and done.out.splitlines()[0] == whole.out.splitlines()[0]
+    assert f"Warning: moments of the index {media / '.jepa'} are left out: " in done.err
+    refused = jepa(*anticipate, "--index", media)
+    assert refused.status == 2 and f"{media / '.jepa'} is damaged" in refused.err
+    again = jepa("classify", film, "--labels", "a cat,a dog")
+    assert again.status == 0 and len(again.out.splitlines()) == 1
+    assert f"Warning: the index {media / '.jepa'} is not used, and files are read again: " in again.err
+    (media / ".jepa" / "manifest.json").write_text("{")
+    for command, status in ((anticipate, 1), (("surprise", film, "--min-z", "0"), 0)):
+        done = jepa(*command)
+        assert done.status == status and done.out
+        assert f"Warning: the index {media / '.jepa'} is not used: " in done.err
+
+
 def test_plan(jepa: Jepa, library: Path) -> None:
     cat, coffee = photograph("chelsea.png"), photograph("coffee.png")
     done = jepa("plan", "--from", cat, "--to", coffee, "--steps", "2", "--index", library, "--json")
