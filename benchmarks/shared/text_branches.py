@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 FORMS = ("mean", "token pooling", "thawed layers")
 TEMPERATURE = 0.05
-PARAPHRASE_WEIGHT = 0.5
-LEARNING_RATE = 1e-3
-THAWED_RATE = 2e-4
+PARAPHRASE_WEIGHT = 0.3
+LEARNING_RATE = 3e-4
+THAWED_RATE = 1e-4
 POOLING_HEADS, POOLING_HIDDEN = 6, 768
 LOG_EVERY = 5
 

@@ -1,6 +1,6 @@
 """Do learnt layers over MiniLM's tokens tell "a dog chases a cat" from the reverse? With wrong captions by rules.
 
-    python -m benchmarks.studies.word_order RUN [--model nano] [--steps 100] [--forms ...] [--test] [--output FOLDER]
+    python -m benchmarks.studies.word_order RUN [--model nano] [--steps 150] [--forms ...] [--test] [--output FOLDER]
 
 RUN is the folder of a training run of nano, whose tokens are used. The Predictor stays as it is. Each form of the
 Y-Encoder (benchmarks/shared/text_branches.py) starts as the model's own and learns from the same batches: the mean
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 SHARES = (0.5, 1.0)  # of what was learnt
 MAX_LOSS = 0.5  # points at recall@1 that a share may cost and be tested
-BATCH_SHARE = 0.1  # of the recipe's batch
+BATCH_SHARE = 0.3  # of the recipe's batch
 VIEWS = 1  # of each training picture
 CAPTIONS_OF_HUBNESS = 3000  # of each of the two large sources
 ENCODED_AT_ONCE = 2048
@@ -264,7 +264,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--forms", nargs="+", default=FORMS, choices=FORMS)
     parser.add_argument("--layers", type=int, default=2, help="last layers of the text tower that are thawed")
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test", action="store_true", help="measure SugarCrepe++ too")
     parser.add_argument("--output", type=Path, help="folder for the weights of the trained forms")
