@@ -3,8 +3,11 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -41,6 +44,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}: set $JEPA_SHARED")
     return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """pytest-xdist does not tell how a test process died: a negative number is that of a signal."""
+    if error is not None:
+        status = node.gateway._io.popen.wait()
+        sys.stderr.write(
+            f"\ntest process {node.gateway.id} ended with status {status} at {datetime.now():%H:%M:%S}\n"
+        )
 
 
 @pytest.hookimpl(wrapper=True)

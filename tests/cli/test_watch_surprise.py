@@ -115,7 +115,7 @@ def test_a_scene_is_not_kept_behind_a_link_that_leads_nowhere(
         (["--learn", "10m"], "--learn requires --surprise"),
         (["--scene", "a.safetensors"], "--scene requires --surprise"),
         (["--surprise", "8", "--learn", "soon"], "'soon' is not a time"),
-        (["--surprise", "8", "--learn", "0"], "learn must be above 0"),
+        (["--surprise", "8", "--learn", "0"], "--learn must be longer than 0 seconds"),
         (["--alert-command", "true"], "requires --alert or --surprise"),
     ],
 )
