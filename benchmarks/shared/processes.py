@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 
 SAMPLE_SECONDS = 0.2  # between two samples of the memory
 
@@ -58,20 +59,6 @@ def measure(command: Sequence[str], *, memory: bool = False) -> Run:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
     return Run(seconds, peak)
-
-
-def descendants(pid: int) -> set[int]:
-    """Processes that a process has started, and those that they have."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found: set[int] = set()
-    new = {pid}
-    while new:
-        new = {child for child, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
 
 
 def is_running(pid: int) -> bool:

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.shared.processes import descendants
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 
 Kind = Literal["worker", "decoder", "driver", "head", "raylet"]
 

@@ -23,11 +23,12 @@ from pathlib import Path
 
 from benchmarks.shared import ray_processes
 from benchmarks.shared.common import print_table, save_result
-from benchmarks.shared.processes import descendants, is_running, jepa_program
+from benchmarks.shared.processes import is_running, jepa_program
 from benchmarks.shared.ray_processes import Kind
 from benchmarks.shared.small_library import Content, make_folder
 from jepa_retrieval.errors import JepaError
 from jepa_retrieval.library import Library
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 
 WHAT: dict[str, Kind] = {
     "worker": "worker",

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.shared.processes import descendants
 from indexes import IndexLockedError
 from jepa_retrieval.library import Library
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 from tests.real_media import PHOTOGRAPHS, photograph, video
 from tests.waiting import wait_for, wait_until_ended
 

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from benchmarks.shared import ray_processes
-from benchmarks.shared.processes import descendants, is_running
+from benchmarks.shared.processes import is_running
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 

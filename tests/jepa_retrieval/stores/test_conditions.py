@@ -18,7 +18,7 @@ from jepa_retrieval.stores.commit import FILE_NAME as COMMIT
 from jepa_retrieval.stores.objects import StoreFolder
 from jepa_retrieval.stores.stored_index import StoredIndex, changing
 from tests.jepa_retrieval.stores.conftest import OnMachine
-from tests.jepa_retrieval.stores.test_stored_index import created, nearest, put
+from tests.jepa_retrieval.stores.test_stored_index import created, gone_on_after_a_kill, nearest, put
 from tests.store_servers import AZURE_KEY, azure_server, google_server
 from tests.waiting import wait_for
 
@@ -148,24 +148,7 @@ def test_an_index_is_written_read_and_never_overwritten_by_an_old_one(
 def test_a_kill_between_the_commit_and_its_answer_loses_and_leaves_nothing(
     place: Path, on_machine: OnMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index = created(place)
-    with changing(index):
-        put(index, "a.mp4", 0)
-    write_if = StoreFolder.write_if
-
-    def killed(folder: StoreFolder, name: str, data: bytes, *, tag: str) -> str:
-        tag = write_if(folder, name, data, tag=tag)
-        if name == COMMIT:
-            raise KeyboardInterrupt
-        return tag
-
-    monkeypatch.setattr(StoreFolder, "write_if", killed)
-    with pytest.raises(KeyboardInterrupt), changing(index):
-        put(index, "b.mp4", 1)
-    monkeypatch.setattr(StoreFolder, "write_if", write_if)
-    again = StoredIndex.open(place)
-    with changing(again):
-        put(again, "c.mp4", 2)
+    again = gone_on_after_a_kill(place, monkeypatch)
     assert again.count_clips() == 3
     there = {path for path in again.folder.rglob("*") if path.is_file() and "writer." not in path.name}
     assert len(stored_names(place)) == len(there) + 1

@@ -52,6 +52,29 @@ def nearest(index: Index, direction: int) -> str:
     return index.search(np.eye(4, dtype=np.float32)[[direction]], k=1)[0][0].path
 
 
+def gone_on_after_a_kill(place: Path, monkeypatch: pytest.MonkeyPatch) -> StoredIndex:
+    """An index with three files: the run that stored the second was killed between its commit and the answer."""
+    index = created(place)
+    with changing(index):
+        put(index, "a.mp4", 0)
+    write_if = StoreFolder.write_if
+
+    def killed(folder: StoreFolder, name: str, data: bytes, *, tag: str) -> str:
+        tag = write_if(folder, name, data, tag=tag)
+        if name == COMMIT:
+            raise KeyboardInterrupt
+        return tag
+
+    monkeypatch.setattr(StoreFolder, "write_if", killed)
+    with pytest.raises(KeyboardInterrupt), changing(index):
+        put(index, "b.mp4", 1)
+    monkeypatch.setattr(StoreFolder, "write_if", write_if)
+    again = StoredIndex.open(place)
+    with changing(again):
+        put(again, "c.mp4", 2)
+    return again
+
+
 def stored_names(s3: S3Server) -> list[str]:
     listed = s3.client.list_objects_v2(Bucket="media", Prefix="indexes/films/").get("Contents", [])
     return [item["Key"].removeprefix("indexes/films/") for item in listed]
@@ -162,24 +185,7 @@ def test_a_run_that_is_killed_just_after_its_commit_leaves_nothing_over(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    index = created()
-    with changing(index):
-        put(index, "a.mp4", 0)
-    write_if = StoreFolder.write_if
-
-    def killed(folder: StoreFolder, name: str, data: bytes, *, tag: str) -> str:
-        tag = write_if(folder, name, data, tag=tag)
-        if name == COMMIT:
-            raise KeyboardInterrupt
-        return tag
-
-    monkeypatch.setattr(StoreFolder, "write_if", killed)
-    with pytest.raises(KeyboardInterrupt), changing(index):
-        put(index, "b.mp4", 1)
-    monkeypatch.setattr(StoreFolder, "write_if", write_if)
-    again = StoredIndex.open(PLACE)
-    with changing(again):
-        put(again, "c.mp4", 2)
+    again = gone_on_after_a_kill(PLACE, monkeypatch)
     assert again.count_clips() == 3 and "replaced" not in caplog.text
     there = {path for path in again.folder.rglob("*") if path.is_file() and "writer." not in path.name}
     assert len(stored_names(s3)) == len(there) + 1

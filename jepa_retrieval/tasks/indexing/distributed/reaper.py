@@ -25,12 +25,12 @@ class Reaper:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._before = _descendants(os.getpid())
+        self._before = descendants(os.getpid())
         self._shell: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         if sys.platform == "linux":
-            pids = " ".join(map(str, sorted(_descendants(os.getpid()) - self._before)))
+            pids = " ".join(map(str, sorted(descendants(os.getpid()) - self._before)))
             ends = f"kill -9 {pids} 2>/dev/null; {self._delete}"
             self._shell = subprocess.Popen(
                 ["sh", "-c", f"cat >/dev/null; {ends}"], stdin=subprocess.PIPE, start_new_session=True
@@ -49,7 +49,7 @@ class Reaper:
     def end_now(self) -> None:
         """End what this process has started since the reaper was made, and delete the folder."""
         if sys.platform == "linux":
-            for pid in _descendants(os.getpid()) - self._before:
+            for pid in descendants(os.getpid()) - self._before:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             subprocess.Popen(["sh", "-c", self._delete], start_new_session=True)
@@ -60,7 +60,7 @@ class Reaper:
         return f"for i in 1 2 3 4 5 6 7 8; do sleep 2; rm -rf {shlex.quote(self._folder)}; done"
 
 
-def _descendants(pid: int) -> set[int]:
+def descendants(pid: int) -> set[int]:
     """Processes that a process has started, and those that they have, as /proc lists them."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.shared.processes import descendants
 from jepa_retrieval.errors import ClusterError, UsageError
 from jepa_retrieval.library import Library
 from jepa_retrieval.tasks.indexing.distributed import cluster
 from jepa_retrieval.tasks.indexing.distributed.head import require_head
+from jepa_retrieval.tasks.indexing.distributed.reaper import descendants
 from jepa_retrieval.tasks.indexing.report import IndexProgress
 from tests.media_factory import BLUE, GREEN, RED, YELLOW, make_picture, make_video
 from tests.waiting import MAX_SECONDS, wait_for, wait_until_ended
