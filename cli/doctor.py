@@ -173,10 +173,9 @@ def _cuda_devices() -> int | None:
 
 def _openvino(found: Examination) -> dict[str, Any]:
     try:
-        from jepa_retrieval.models.runtime.private_openvino import openvino
+        from jepa_retrieval.models.runtime.private_openvino import core
 
-        core = openvino.Core()
-        return {name: core.get_property(name, "FULL_DEVICE_NAME") for name in core.available_devices}
+        return {name: core().get_property(name, "FULL_DEVICE_NAME") for name in core().available_devices}
     except Exception as error:  # as above
         found.problem(f"OpenVINO cannot be used: {error}", "pip install --force-reinstall openvino")
         return {}

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from jepa_retrieval.errors import UnreadableMediaError, UsageError
-from jepa_retrieval.models.runtime.private_openvino import openvino
+from jepa_retrieval.models.runtime.private_openvino import core, openvino
 from jepa_retrieval.training.data.examples import Source, Visual
 from jepa_retrieval.training.data.shards import version_of
 from jepa_retrieval.training.data.visuals import load_frames
@@ -134,9 +134,8 @@ def compiled(tower: nn.Module) -> Tower:
     """The tower as an OpenVINO graph: uint8 [B, 224, 224, 3] to float32 [B, 1280]."""
     example = torch.zeros(2, 3, SIZE, SIZE)
     graph = openvino.convert_model(_Outputs(tower).eval(), example_input=example)
-    core = openvino.Core()
-    fast = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    request = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "bf16" if fast else "f32"})
+    fast = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    request = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "bf16" if fast else "f32"})
     mean, deviation = np.array(MEAN, np.float32), np.array(DEVIATION, np.float32)
 
     def run(frames: np.ndarray) -> np.ndarray:

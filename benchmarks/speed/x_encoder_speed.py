@@ -26,7 +26,8 @@ import torch
 from benchmarks.shared.common import print_table, save_result
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.runtime.model import RuntimeModel, part_inputs
-from jepa_retrieval.models.runtime.openvino_graph import OpenVinoGraph, convert, core
+from jepa_retrieval.models.runtime.openvino_graph import OpenVinoGraph, convert
+from jepa_retrieval.models.runtime.private_openvino import core
 
 ROUNDS = 7
 

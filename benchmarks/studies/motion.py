@@ -30,7 +30,8 @@ from benchmarks.shared.common import print_table, save_result, shared_data
 from jepa_retrieval.models.modules.efficientnet_lite import EfficientNetLite
 from jepa_retrieval.models.registry import WEIGHTS
 from jepa_retrieval.models.runtime.model import part_inputs
-from jepa_retrieval.models.runtime.openvino_graph import OpenVinoGraph, convert, core
+from jepa_retrieval.models.runtime.openvino_graph import OpenVinoGraph, convert
+from jepa_retrieval.models.runtime.private_openvino import core
 from jepa_retrieval.models.storage import read_model
 from jepa_retrieval.training.config import TokensConfig, load_config
 from jepa_retrieval.training.data.sources import read_source

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # heads, and recognises Chinese, Japanese and languages in Latin letters.
 WRITING_MODEL = "rapidocr:PP-OCRv6-small"
 _PACKAGE = "rapidocr"
+_ENGINE = threading.Lock()  # an engine is made once and reads one picture at a time
 _FILES = {
     "Det": (
         "PP-OCRv6_det_small.onnx",
@@ -89,7 +91,8 @@ class RapidReader:
 
     def read(self, picture: np.ndarray) -> list[TextLine]:
         """See `TextReader.read`."""
-        found: Any = self._engine(np.ascontiguousarray(picture[..., ::-1]))  # it wants BGR
+        with _ENGINE:
+            found: Any = self._engine(np.ascontiguousarray(picture[..., ::-1]))  # it wants BGR
         if not found:
             return []
         height, width = picture.shape[:2]
@@ -102,14 +105,20 @@ class RapidReader:
 
     @cached_property
     def _engine(self) -> RapidOCR:
-        from rapidocr import EngineType, RapidOCR
+        return _engine(tuple(self._files.items()))
 
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1
-        parameters: dict[str, object] = {
-            "Global.log_level": "error",
-            "EngineConfig.openvino.inference_num_threads": threads,
-        }
-        for part, file in self._files.items():
-            parameters[f"{part}.engine_type"] = EngineType.OPENVINO
-            parameters[f"{part}.model_path"] = str(file)  # with a path, nothing is downloaded
-        return RapidOCR(params=parameters)
+
+@cache
+def _engine(files: tuple[tuple[str, Path], ...]) -> RapidOCR:
+    """RapidOCR makes an OpenVINO runtime for each file, which have to last: see `private_openvino`."""
+    from rapidocr import EngineType, RapidOCR
+
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1
+    parameters: dict[str, object] = {
+        "Global.log_level": "error",
+        "EngineConfig.openvino.inference_num_threads": threads,
+    }
+    for part, file in files:
+        parameters[f"{part}.engine_type"] = EngineType.OPENVINO
+        parameters[f"{part}.model_path"] = str(file)  # with a path, nothing is downloaded
+    return RapidOCR(params=parameters)

@@ -22,7 +22,7 @@ from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.cache import cached_entry, discard_entry
 from jepa_retrieval.models.runtime.parts import CPU_CALLS
-from jepa_retrieval.models.runtime.private_openvino import openvino
+from jepa_retrieval.models.runtime.private_openvino import core, openvino
 
 if TYPE_CHECKING:
     from torch import nn
@@ -166,12 +166,6 @@ def _example(shape: tuple[int, ...], kind: str) -> Any:
 def _load(blob: Path, options: dict[str, Any]) -> OpenVinoGraph:
     mapped = np.memmap(blob, dtype=np.uint8, mode="r")
     return OpenVinoGraph(core().import_model(openvino.Tensor(mapped), "CPU", options), keep_alive=mapped)
-
-
-@cache
-def core() -> openvino.Core:
-    """The one OpenVINO runtime of this process."""
-    return openvino.Core()
 
 
 @cache

@@ -15,7 +15,7 @@ from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.registry import WEIGHTS
 from jepa_retrieval.models.runtime.model import RuntimeModel
-from jepa_retrieval.models.runtime.openvino_graph import core
+from jepa_retrieval.models.runtime.private_openvino import core
 from jepa_retrieval.models.runtime.topologies import TOPOLOGIES, Interval, read_topology
 from jepa_retrieval.training import topologies
 from tests.conftest import REPOSITORY

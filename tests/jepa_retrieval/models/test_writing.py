@@ -1,6 +1,8 @@
 """Text recognition with the real model: Latin and Chinese letters, places, and what is refused."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.writing import RapidReader, open_text_reader
+from tests.conftest import REPOSITORY
 from tests.signs import SIZE, sign
 
 pytest.importorskip("rapidocr", reason="the extra 'ocr' is not installed")
@@ -74,3 +77,31 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install 'jepa-retrieval\[ocr\]'"):
         open_text_reader()
+
+
+def test_a_process_that_read_and_closed_its_readers_survives_signals() -> None:
+    script = """
+import gc, signal, subprocess, threading
+import numpy as np
+from jepa_retrieval.models.runtime.private_openvino import core
+from jepa_retrieval.models.writing import open_text_reader
+from tests.conftest import REPOSITORY
+from tests.signs import sign
+
+signal.signal(signal.SIGCHLD, lambda *_: None)  # as PyTorch's DataLoader does, or a server for SIGTERM
+picture = np.asarray(sign(("Harbour Coffee", (40, 30))))
+readers = [open_text_reader() for _ in range(3)]
+core().available_devices
+readers[0].read(picture)
+threads = [threading.Thread(target=reader.read, args=(picture,)) for reader in readers[1:]]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+while readers:
+    readers.pop(0)
+    gc.collect()
+    subprocess.run(["true"], check=True)
+print("alive")
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
