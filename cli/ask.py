@@ -190,7 +190,7 @@ def _print_table(found: Answers) -> None:
         (INTERVAL, PATH, Column("answer")),
         (
             (
-                "" if item.start is None else format_interval(item.start, item.end),
+                format_interval(item.start, item.end, none=""),
                 item.path,
                 ", ".join(_shown(item, found.answer)),
             )

@@ -203,7 +203,7 @@ def _print_table(found: Classification, top: int) -> None:
         (INTERVAL, PATH, Column("labels")),
         (
             (
-                "" if item.start is None else format_interval(item.start, item.end),
+                format_interval(item.start, item.end, none=""),
                 item.path,
                 ", ".join(_shown(label, found) for label in item.labels[:top]),
             )

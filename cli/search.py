@@ -301,7 +301,7 @@ def _print_table(found: SearchResult, library: Library | Libraries) -> None:
                 str(moment.rank),
                 f"{moment.score:.3f}",
                 "" if moment.confidence is None else f"{moment.confidence:.0%}",
-                "" if moment.start is None else format_interval(moment.start, moment.end),
+                format_interval(moment.start, moment.end, none=""),
                 (
                     f"{moment.path} (offline)" if moment.offline else moment.path,
                     f"link {_link(library_of(library, moment.index).resolve(moment.path))}",

@@ -114,16 +114,17 @@ def open_media(
         if len(encoded.intervals):
             clip_sets.append(encoded)
         if not clip_sets:
-            raise UsageError(_nothing(paths, failed))
+            raise UsageError(_nothing(paths, failed, media.sound_only))
         yield MediaSet(unindexed.model, root, clip_sets, failed, media.partial, warnings)
 
 
-def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure]) -> str:
-    """Why there is nothing to look at."""
+def _nothing(paths: Sequence[Path | str | VideoQuery], failed: Sequence[FileFailure], sound_only: int) -> str:
+    """Why there is nothing to look at; `sound_only`: files that were left out for that."""
     if failed:
         return "; ".join(f"{failure.path}: {failure.error}" for failure in failed)
     named = (str(path.path if isinstance(path, VideoQuery) else path) for path in paths)
-    return f"{', '.join(named)}: no media files there"
+    sound = {0: "", 1: ", but one with sound only"}.get(sound_only, f", but {sound_only:,} with sound only")
+    return f"{', '.join(named)}: no {'videos or pictures' if sound_only else 'media files'} there{sound}"
 
 
 def _encode(

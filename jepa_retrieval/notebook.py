@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from jepa_retrieval.html import picture_uri, templates
-from jepa_retrieval.times import format_exact_interval
+from jepa_retrieval.times import format_interval
 
 
 class HasThumbnails(Protocol):
@@ -62,7 +62,7 @@ def render_tiles(tiles: Sequence[Tile], library: HasThumbnails | None, *, notes:
     cards = [
         {
             "name": tile.path,
-            "time": format_exact_interval(tile.start, tile.end),
+            "time": format_interval(tile.start, tile.end, none=""),
             "lines": tile.lines,
             "picture": picture_uri(library.thumbnail(tile.clip_id))
             if library is not None and tile.clip_id is not None

@@ -41,40 +41,33 @@ _STEPS = (
 def format_time(seconds: float, *, decimals: int = 0) -> str:
     """`m:ss`, or `h:mm:ss` from one hour on; with `decimals`, `m:ss.d`.
 
-    Whole seconds are rounded down, as a player's clock shows them; decimals to the nearest.
+    Whole seconds are rounded down, as a player's clock shows them; decimals to the nearest, halves up. The page of
+    the server follows the same rules (`serving/page/dom.js`), for intervals too.
     """
-    if not decimals:
-        hours, minutes, second, _ = _split(math.floor(seconds + 1e-6), 1)
-        last = f"{second:02d}"
-    else:
-        hours, minutes, second, rest = _split(round(seconds * 10**decimals), 10**decimals)
-        last = f"{second:02d}.{rest:0{decimals}d}"
+    per_second = 10**decimals
+    units = math.floor(seconds * per_second + 0.5) if decimals else math.floor(seconds + 1e-6)
+    hours, minutes, second, rest = _split(units, per_second)
+    last = f"{second:02d}.{rest:0{decimals}d}" if decimals else f"{second:02d}"
     return f"{hours}:{minutes:02d}:{last}" if hours else f"{minutes}:{last}"
 
 
-def format_interval(start: float | None, end: float | None) -> str:
-    """`m:ss-m:ss`, with tenths where a time has them (`0:04.5-0:10`); `-` for an image, which has no time.
+def format_tenths(seconds: float) -> str:
+    """`m:ss`, with tenths of a second where the time has them: `0:04.5`, `0:10`."""
+    tenths = math.floor(seconds * 10 + 0.5)
+    return format_time(tenths / 10, decimals=1 if tenths % 10 else 0)
+
+
+def format_interval(start: float | None, end: float | None, *, none: str = "-") -> str:
+    """`m:ss-m:ss`, with tenths where a time has them (`0:04.5-0:10`); `none` for an image, which has no time.
 
     Both ends are rounded in the same way, so that an interval ends where the next one begins.
     """
     if start is None or end is None:
-        return "-"
-    begin, finish = _with_tenths(start), _with_tenths(end)
+        return none
+    begin, finish = format_tenths(start), format_tenths(end)
     if begin == finish:  # less than a tenth of a second must not read as nothing
         begin, finish = format_time(start, decimals=3), format_time(end, decimals=3)
     return f"{begin}-{finish}"
-
-
-def _with_tenths(seconds: float) -> str:
-    tenths = round(seconds * 10)
-    return format_time(tenths / 10, decimals=1 if tenths % 10 else 0)
-
-
-def format_exact_interval(start: float | None, end: float | None) -> str:
-    """`m:ss.d – m:ss.d`; empty for an image."""
-    if start is None or end is None:
-        return ""
-    return f"{format_time(start, decimals=1)} – {format_time(end, decimals=1)}"
 
 
 def subtitle_time(seconds: float, *, point: str) -> str:

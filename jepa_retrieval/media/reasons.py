@@ -90,3 +90,9 @@ def library_reason(error: BaseException) -> str:
     if not lines or any(known in lines[0] for known in _NOT_MEDIA_MESSAGES):
         return NOT_MEDIA
     return f"cannot be decoded: {lines[0].strip()[:120].rstrip('.')}"
+
+
+def sound_reason(error: BaseException) -> str:
+    """The same for a file that is known to hold sound."""
+    reason = library_reason(error)
+    return NOT_SOUND if reason == NOT_MEDIA else reason

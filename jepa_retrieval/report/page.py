@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.text_files import write_page
-from jepa_retrieval.times import format_exact_interval
+from jepa_retrieval.times import format_interval
 from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Card:
     confidence: float | None
     name: str
     folder: str
-    time: str  # "1:20.0 – 1:35.5"; "" for an image
+    time: str  # "1:20-1:35.5"; "" for an image
     link: str
     picture: str | None  # data URI
     caption: str | None  # or what was said, in quotes
@@ -109,7 +109,7 @@ def _card(moment: Moment, library: Library, page_folder: Path | None) -> Card:
         confidence=moment.confidence,
         name=name,
         folder=folder,
-        time=format_exact_interval(moment.start, moment.end),
+        time=format_interval(moment.start, moment.end, none=""),
         link=_link(library.resolve(moment.path), page_folder) + _fragment(moment),
         picture=picture_uri(library.thumbnail(moment.clip_id)),
         caption=moment.quoted or moment.caption,

@@ -10,7 +10,7 @@ from jepa_retrieval.media import DecodeRequest, decode_windows
 from jepa_retrieval.report.timeline import page_ticks
 from jepa_retrieval.tasks.foreseeing.surprise import FileSurprise, Surprise
 from jepa_retrieval.text_files import write_page
-from jepa_retrieval.times import format_exact_interval
+from jepa_retrieval.times import format_interval
 from jepa_retrieval.user_paths import absolute
 
 MIN_HEIGHT = 1.5  # of the drawing, as a multiple of the threshold
@@ -55,7 +55,7 @@ def _item(one: Surprise, end: float) -> dict[str, object]:
     return {
         "x": 1000 * one.start / end,
         "width": max(1000 * (one.end - one.start) / end, 1.0),
-        "time": format_exact_interval(one.start, one.end),
+        "time": format_interval(one.start, one.end, none=""),
         "z": one.z,
         "picture": picture_uri(_picture(one)),
     }

@@ -12,7 +12,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.html import picture_uri, templates
 from jepa_retrieval.report.chart_files import save_chart
 from jepa_retrieval.text_files import write_page
-from jepa_retrieval.times import format_exact_interval, format_time, time_ticks
+from jepa_retrieval.times import format_interval, format_tenths, time_ticks
 from jepa_retrieval.user_paths import absolute
 from jepa_retrieval.visible import visible
 
@@ -155,7 +155,7 @@ def page_ticks(end: float) -> list[dict[str, Any]]:
 
 def _row(item: Described) -> dict[str, Any]:
     return {
-        "time": format_exact_interval(item.start, item.end),
+        "time": format_interval(item.start, item.end, none=""),
         "text": item.text,
         "score": item.score,
         "picture": picture_uri(item.picture),
@@ -165,7 +165,7 @@ def _row(item: Described) -> dict[str, Any]:
 def _alert_row(alert: Alert, end: float) -> dict[str, Any]:
     return {
         "x": 1000 * alert.start / end,
-        "time": format_time(alert.start, decimals=1),
+        "time": format_tenths(alert.start),
         "text": alert.text,
         "confidence": alert.confidence,
     }

@@ -18,7 +18,7 @@ def test_a_tile_has_its_picture_time_and_lines() -> None:
     tiles = [Tile("a <b>.mp4", 61.0, 65.5, 1, ("dog 90%",)), Tile("c.jpg", None, None, 2, ())]
     html = render_tiles(tiles, Pictures())
     assert html.count("data:image/jpeg;base64,") == 1
-    assert "a &lt;b&gt;.mp4" in html and "1:01.0 – 1:05.5" in html and "dog 90%" in html
+    assert "a &lt;b&gt;.mp4" in html and "1:01-1:05.5" in html and "dog 90%" in html
     assert "c.jpg" in html
 
 

@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.values import parse_time
-from jepa_retrieval.times import (
-    format_exact_interval,
-    format_interval,
-    format_time,
-    subtitle_time,
-    time_ticks,
-)
+from jepa_retrieval.times import format_interval, format_tenths, format_time, subtitle_time, time_ticks
 
 
 @pytest.mark.parametrize(
@@ -22,6 +16,7 @@ from jepa_retrieval.times import (
         (59.9, 61.2, "0:59.9-1:01.2"),
         (4.0, 59.97, "0:04-1:00"),
         (4.0, 4.04, "0:04.000-0:04.040"),
+        (0.25, 2.75, "0:00.3-0:02.8"),  # halves up, as in JavaScript
         (3600.0, 3725.0, "1:00:00-1:02:05"),
     ],
 )
@@ -52,7 +47,7 @@ def test_an_axis_has_round_times_that_differ(start: float, length: float) -> Non
 
 def test_an_image_has_no_range() -> None:
     assert format_interval(None, None) == "-"
-    assert format_exact_interval(None, 2.0) == ""
+    assert format_interval(None, 2.0, none="") == ""
 
 
 @pytest.mark.parametrize(
@@ -61,11 +56,12 @@ def test_an_image_has_no_range() -> None:
         (0.0, "0:00", "0:00.0", "00:00:00,000"),
         (59.96, "0:59", "1:00.0", "00:00:59,960"),
         (59.9999999, "1:00", "1:00.0", "00:01:00,000"),
-        (3725.25, "1:02:05", "1:02:05.2", "01:02:05,250"),
+        (3725.25, "1:02:05", "1:02:05.3", "01:02:05,250"),
         (360_000.0, "100:00:00", "100:00:00.0", "100:00:00,000"),
     ],
 )
 def test_one_time_in_every_form(seconds: float, whole: str, tenths: str, subtitle: str) -> None:
     assert format_time(seconds) == whole
     assert format_time(seconds, decimals=1) == tenths
+    assert format_tenths(seconds) == tenths.removesuffix(".0")
     assert subtitle_time(seconds, point=",") == subtitle

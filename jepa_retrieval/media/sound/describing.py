@@ -15,7 +15,7 @@ import av
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION
-from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, library_reason
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, sound_reason
 from jepa_retrieval.media.sound.data_chunk import data_chunk
 from jepa_retrieval.media.types import MediaInfo, ReadReport
 from jepa_retrieval.media.video.cut_off import is_cut_off
@@ -97,7 +97,7 @@ def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], N
         try:
             end = _last_end(container, stream, on_tick)
         except av.error.FFmpegError as error:
-            raise UnreadableMediaError(path, library_reason(error)) from error
+            raise UnreadableMediaError(path, sound_reason(error)) from error
         if end <= 0:
             raise UnreadableMediaError(path, HOLDS_NO_SOUND)
         report.duration = end

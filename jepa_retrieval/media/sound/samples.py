@@ -16,7 +16,7 @@ from av.audio.resampler import AudioResampler
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.kinds import reader_of
-from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, library_reason
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, NOT_MEDIA, library_reason
 from jepa_retrieval.media.video.origin import clock_origin, shown_stream
 from jepa_retrieval.media.video.sound_clock import sound_packets
 from jepa_retrieval.media.video.video_file import first_sound, open_container
@@ -77,7 +77,10 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
             writer.finish()
         except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
             if not decoded:
-                raise UnreadableMediaError(path, f"its sound {library_reason(error)}") from error
+                reason = library_reason(error)
+                raise UnreadableMediaError(
+                    path, NO_SOUND if reason == NOT_MEDIA else f"its sound {reason}"
+                ) from error
             damaged += 1
         if damaged and not decoded:
             raise UnreadableMediaError(path, NO_SOUND)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import av
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import NO_FRAME, NO_SOUND, library_reason
+from jepa_retrieval.media.reasons import NO_FRAME, NO_SOUND, library_reason, sound_reason
 from jepa_retrieval.media.video.clip_encoder import ClipEncoder
 from jepa_retrieval.media.video.clip_sound import ClipSound
 from jepa_retrieval.media.video.origin import clock_origin
@@ -93,7 +93,7 @@ def cut_sound(path: Path, start: float, end: float, stem: Path, *, on_tick: Tick
             sound = ClipSound(out, path, origin, start, end, on_tick or (lambda: None))
             sound.close()
     except av.error.FFmpegError as error:
-        raise UnreadableMediaError(path, library_reason(error)) from error
+        raise UnreadableMediaError(path, sound_reason(error)) from error
     if not sound.packets:
         raise UnreadableMediaError(path, NO_SOUND)
     return CutClip(target, 0, copied=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from indexes.records import MediaKind
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.report.export.timecode import drops_frames, frames_of, is_drop
-from jepa_retrieval.times import check_interval, format_time
+from jepa_retrieval.times import check_interval, format_tenths
 
 if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
@@ -231,7 +231,7 @@ def _placed(moment: ExportMoment, file: Path, known: _Found | str) -> PlacedMome
     found = known.timing
     if known.end is not None and moment.start is not None:
         if moment.start >= known.end:
-            outside = f"the file ends at {format_time(known.end, decimals=1)}"
+            outside = f"the file ends at {format_tenths(known.end)}"
             return PlacedMoment(moment, file, outside=outside)
         if moment.end is not None and moment.end > known.end:
             moment = replace(moment, end=known.end)

@@ -35,23 +35,36 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Seconds as a player's clock shows them.
+ * Seconds as a player's clock shows them, rounded down; decimals to the nearest. As `jepa_retrieval/times.py` writes them.
  * @param {number} seconds
+ * @param {number} decimals
  */
-export function clock(seconds) {
-  const whole = Math.floor(seconds + 1e-6);
-  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+export function clock(seconds, decimals = 0) {
+  const perSecond = 10 ** decimals;
+  const units = Math.floor(decimals ? seconds * perSecond + 0.5 : seconds + 1e-6);
+  const whole = Math.floor(units / perSecond);
+  const digits = (/** @type {number} */ number, /** @type {number} */ length) => String(number).padStart(length, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const last = digits(whole % 60, 2) + (decimals ? `.${digits(units % perSecond, decimals)}` : "");
+  return hours ? `${hours}:${digits(minutes, 2)}:${last}` : `${minutes}:${last}`;
+}
+
+/** @param {number} seconds */
+function withTenths(seconds) {
+  const tenths = Math.floor(seconds * 10 + 0.5);
+  return clock(tenths / 10, tenths % 10 ? 1 : 0);
 }
 
 /**
+ * From when to when, as a terminal shows it: tenths where a time has them, 0:04.5-0:10. Nothing for an image.
  * @param {number | null} start
  * @param {number | null} end
  */
 export function interval(start, end) {
   if (start === null || end === null) return "";
-  return `${clock(start)}–${clock(Math.ceil(end - 1e-6))}`;
+  const [begin, finish] = [withTenths(start), withTenths(end)];
+  if (begin !== finish) return `${begin}-${finish}`;
+  return `${clock(start, 3)}-${clock(end, 3)}`; // less than a tenth of a second must not read as nothing
 }
 
 /**

@@ -17,7 +17,7 @@ from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.queries import normal_question
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
-from jepa_retrieval.tasks.asking.clip_set import ClipSet
+from jepa_retrieval.tasks.asking.clip_set import ClipSet, why_nothing
 from jepa_retrieval.tasks.asking.yes_no import YES_NO, StatementEvidence, wants_yes_or_no
 from jepa_retrieval.tasks.encoding.known_words import check_words
 from jepa_retrieval.tasks.searching.stored_clips import Per, check_selection
@@ -143,7 +143,7 @@ def ask(
     ordered = tuple(_ordered(items, answer))
     own = answers is None  # the model knows its own answers
     asked = [question] if own else [question, *(text for found in chosen for text in found.texts)]
-    warnings = check_words(asked, model).warnings
+    warnings = (*check_words(asked, model).warnings, *(() if items else why_nothing(clip_sets)))
     return Answers(
         question, candidates.names, answer, model.name, model.temperature, elapsed, ordered, warnings
     )

@@ -10,7 +10,7 @@ from typing import TypedDict
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.asking.candidates import Candidate, CandidateSet, Scored, parse_candidates
-from jepa_retrieval.tasks.asking.clip_set import ClipSet
+from jepa_retrieval.tasks.asking.clip_set import ClipSet, why_nothing
 from jepa_retrieval.tasks.encoding.known_words import check_words
 from jepa_retrieval.tasks.searching.stored_clips import Per, check_selection
 
@@ -112,6 +112,8 @@ def classify(
     warnings = check_words([*texts, *([prompt] if prompt else [])], model).warnings
     if len(parsed) == 1:
         warnings = (*warnings, ONE_LABEL)
+    if not items:
+        warnings = (*warnings, *why_nothing(clip_sets))
     return Classification(candidates.names, model.name, model.temperature, elapsed, tuple(items), warnings)
 
 

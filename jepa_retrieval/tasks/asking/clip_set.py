@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from indexes import Index
+from jepa_retrieval.media.reasons import NOTHING_SEEN
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.tasks.searching.stored_clips import (
     Intervals,
     Per,
     Selection,
+    files_with_sound_only,
     pool,
     predict,
     predicted_embeddings,
@@ -37,6 +39,10 @@ class ClipSet(Protocol):
         """Clips and their scores, float [C, K], as moments or files; see `stored_clips.pool`."""
         ...
 
+    def unseen(self) -> Collection[str]:
+        """Paths of files with sound only that were meant, too: there is nothing to see in them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedClips:
@@ -54,6 +60,10 @@ class IndexedClips:
     def pooled(self, clips: Intervals, scores: np.ndarray, per: Per) -> tuple[Intervals, np.ndarray]:
         """See `ClipSet`."""
         return pool(clips, scores, per)
+
+    def unseen(self) -> Collection[str]:
+        """See `ClipSet`."""
+        return files_with_sound_only(self.index, self.selection)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,3 +83,19 @@ class EncodedIntervals:
     def pooled(self, clips: Intervals, scores: np.ndarray, per: Per) -> tuple[Intervals, np.ndarray]:
         """See `ClipSet`; unchanged."""
         return clips, scores
+
+    def unseen(self) -> Collection[str]:
+        """See `ClipSet`; none: they were decoded."""
+        return ()
+
+
+def why_nothing(clip_sets: Sequence[ClipSet]) -> tuple[str, ...]:
+    """Why there are no clips in any of these, as warnings: what was meant may have sound only."""
+    paths = sorted({path for clips in clip_sets for path in clips.unseen()})
+    if not paths:
+        return ()
+    return (
+        f"{paths[0]} {NOTHING_SEEN}"
+        if len(paths) == 1
+        else f"{len(paths):,} files have only sound, and nothing to see",
+    )

@@ -33,7 +33,8 @@ def ask_index(
         return ask([IndexedClips(index, selection)], model, question, **options)
     if not as_text("search", search).strip():
         raise UsageError("the text to search for is empty")
-    nearest = Selection(clip_ids=_nearest(index, model.y_encoder.encode([search]), selection, clips))
+    clip_ids = _nearest(index, model.y_encoder.encode([search]), selection, clips)
+    nearest = replace(selection, clip_ids=clip_ids)
     found = ask([IndexedClips(index, nearest)], model, question, **options)
     return replace(found, warnings=(*check_words([search], model).warnings, *found.warnings))
 

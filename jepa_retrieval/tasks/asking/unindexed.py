@@ -14,7 +14,7 @@ from jepa_retrieval.tasks.indexing.failures import FileFailure
 from jepa_retrieval.tasks.indexing.plan import is_unchanged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SortedMedia:
     """The media files below some paths."""
 
@@ -22,6 +22,7 @@ class SortedMedia:
     unindexed: list[Path]  # to be decoded
     failed: list[FileFailure]
     partial: list[FileFailure]  # of the known ones: what of them was not read
+    sound_only: int = 0  # files in folders that were left out, as there is nothing to see in them
 
 
 def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: MediaRoot) -> SortedMedia:
@@ -33,7 +34,8 @@ def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: Med
     records = {} if index is None else index.known_files()
     seen: set[str] = set()
     found = SortedMedia([], [], [], [])
-    for file in scan(paths):
+    files = scan(paths)
+    for file in files:
         if not isinstance(file, FoundFile):
             found.failed.append(FileFailure(media_root.to_text(file.path), file.reason))
             continue
@@ -51,4 +53,5 @@ def sort_media(paths: Sequence[Path | str], index: Index | None, media_root: Med
                 found.partial.append(FileFailure(text, record.error))
         else:
             found.unindexed.append(file.path)
+    found.sound_only = sum(one.reason == "audio only" for one in files.left_out)
     return found

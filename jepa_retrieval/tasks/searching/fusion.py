@@ -72,7 +72,8 @@ def senses_of(index: Index, wanted: Wanted | None, within: Sequence[str] | None)
 
 def join_words(
     index: Index,
-    query: Query,
+    wanted: Wanted | None,
+    senses: Sequence[str],
     embedded: EmbeddedQuery,
     seen: Sequence[Moment],
     options: SearchOptions,
@@ -85,20 +86,16 @@ def join_words(
     Those that are only seen keep their order among each other.
 
     Args:
-        query: what was asked for.
-        embedded: the same as a vector.
+        wanted: the words that were asked for, of `wanted_words`.
+        senses: what they are looked for in, of `senses_of`.
+        embedded: the query as a vector.
         seen: moments by what is seen, best first.
         options: of the search.
         null: how neutral texts score on the index. With it a clip that is not among the moments of `seen` has the
             same confidence as if more of them had been asked for.
         seen_elsewhere: confidence of the best moment by what is seen in other indexes that are searched as one with
             this one, 0 to 1.
-
-    Raises:
-        UsageError: as `wanted_words` and `senses_of`.
     """
-    wanted = wanted_words(query, options.within)
-    senses = senses_of(index, wanted, options.within)
     of_words = [sense for sense in _FINDERS if sense in senses]
     if wanted is None or not of_words:
         return [] if wanted is not None and wanted.phrases else list(seen)
@@ -126,13 +123,17 @@ def join_words(
     return moments[: options.top]
 
 
-def warnings_of_quotes(index: Index, query: Query, within: Sequence[str] | None) -> list[str]:
+def warnings_of_quotes(query: Query, wanted: Wanted | None, senses: Sequence[str]) -> list[str]:
     """Why quotes in a query do not do what they seem to: a sentence each.
 
     That the last one of a text is not closed is one only where words are looked for at all.
+
+    Args:
+        query: what was asked for.
+        wanted: its words, of `wanted_words`.
+        senses: what they are looked for in, of `senses_of`.
     """
-    wanted = wanted_words(query, within)
-    if not any(sense in _FINDERS for sense in senses_of(index, wanted, within)):
+    if not any(sense in _FINDERS for sense in senses):
         return [NO_WORDS] if wanted is not None and wanted.phrases else []
     return [
         f"a quotation mark is not closed in {term.source!r}: the words after it are not looked for word for word"

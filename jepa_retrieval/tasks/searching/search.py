@@ -15,7 +15,13 @@ from jepa_retrieval.notebook import NotebookView, Tile
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
 from jepa_retrieval.tasks.searching.calibration import NullDistribution, confidences
 from jepa_retrieval.tasks.searching.embed_query import EmbeddedQuery, QueryEmbedder
-from jepa_retrieval.tasks.searching.fusion import best_confidence, join_words, warnings_of_quotes
+from jepa_retrieval.tasks.searching.fusion import (
+    best_confidence,
+    join_words,
+    senses_of,
+    wanted_words,
+    warnings_of_quotes,
+)
 from jepa_retrieval.tasks.searching.moments import (
     Candidate,
     Moment,
@@ -35,6 +41,7 @@ from jepa_retrieval.tasks.searching.query import (
     describe,
 )
 from jepa_retrieval.tasks.searching.verdict import Verdict, verdict_of
+from jepa_retrieval.tasks.searching.words import Wanted
 
 __all__ = [
     "ImageQuery",
@@ -90,6 +97,7 @@ class SeenMoments:
 
     index: Index
     query: Query
+    wanted: Wanted | None  # the words that it asks for; None if it is no text
     embedded: EmbeddedQuery
     moments: list[Moment]  # best first
     options: SearchOptions
@@ -110,11 +118,13 @@ class SeenMoments:
             seen_elsewhere: the highest `confidence` in other indexes that are searched as one with this one.
 
         Raises:
-            UsageError: the index does not have what `within` names, or what is in quotes cannot be looked for.
+            UsageError: the index does not have what `within` names.
         """
+        senses = senses_of(self.index, self.wanted, self.options.within)
         moments = join_words(
             self.index,
-            self.query,
+            self.wanted,
+            senses,
             self.embedded,
             self.moments,
             self.options,
@@ -126,7 +136,7 @@ class SeenMoments:
         hits = with_captions(ranked(moments), self.index)
         hits = [replace(hit, offline=True) if self.is_offline(hit.path) else hit for hit in hits]
         elapsed = (time.perf_counter() - self.began) * 1000
-        quotes = warnings_of_quotes(self.index, self.query, self.options.within)
+        quotes = warnings_of_quotes(self.query, self.wanted, senses)
         warnings = (*self.embedded.partial, *self.embedded.knowledge.warnings, *quotes)
         return SearchResult(str(self.query), self.index.manifest.model, elapsed, hits, warnings)
 
@@ -150,6 +160,9 @@ def find_seen(
         rerank: a second stage that gives the fetched clips new scores.
         overfetch: clips fetched at first per requested moment.
         began: `time.perf_counter()` when the search began; None for now.
+
+    Raises:
+        UsageError: as `wanted_words`.
     """
     began = time.perf_counter() if began is None else began
     query = Query.of(query)
@@ -209,10 +222,11 @@ def _seen(
     is_offline: Callable[[str], bool],
     began: float,
 ) -> SeenMoments:
-    """The moments with their refined times and confidences."""
+    """The moments with their refined times and confidences; errors as in `wanted_words`."""
+    wanted = wanted_words(query, options.within)
     refine(found, embedded.vector, index.windows, background=null.background(embedded.vector))
     moments = _calibrated(index, found, embedded, null)
-    return SeenMoments(index, query, embedded, moments, options, null, is_offline, began)
+    return SeenMoments(index, query, wanted, embedded, moments, options, null, is_offline, began)
 
 
 def _candidates(

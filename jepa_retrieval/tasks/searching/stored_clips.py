@@ -44,7 +44,7 @@ class Selection:
 
     where: str | None = None  # SQL over the clips' columns
     paths: Sequence[str] | None = None  # as the index stores them
-    clip_ids: Sequence[int] | None = None  # the two others do not matter then
+    clip_ids: Sequence[int] | None = None  # those of them that were chosen: the others do not matter then
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +102,18 @@ def predicted_embeddings(
         vectors.append(predict([found for found in tokens if found is not None], query, model))
         batches.append(batch.select([*_PLACE]))  # the tokens may go
     return _sorted(batches, vectors, index.manifest.embedding_size)
+
+
+def files_with_sound_only(index: Index, selection: Selection) -> set[str]:
+    """Of what was chosen by a condition or paths, the files with sound only: clips of these are never among the rest.
+
+    Which clips were chosen by their ids does not matter.
+    """
+    if index.count_seen_clips() == index.count_clips():
+        return set()
+    batches = index.iter_clips(where=selection.where, paths=selection.paths, columns=["path", "kind"])
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return {row["path"] for row in rows if row["kind"] == "audio"}
 
 
 def predict(tokens: Sequence[np.ndarray], query: str, model: Model) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The HTML page: self-contained, escaped, with links that lead to the files and the moments in them."""
 
 import io
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def test_names_and_queries_are_shown_as_they_are(library: Any) -> None:
 
 def test_times_scores_and_confidence_are_shown(library: Any) -> None:
     text = Page(render_report([result()], library)).text
-    assert "0:12.0 – 0:16.5" in text
+    assert "0:12-0:16.5" in text
     assert "score 0.410 · 97% sure" in text
     assert "score 0.300" in text
 
@@ -129,7 +128,7 @@ def test_several_searches_are_sections_that_can_be_reached(library: Any) -> None
 def test_hours_are_shown_where_there_are_any(library: Any) -> None:
     moment = Moment(1, 0.4, None, "a.mp4", "video", 3599.96, 7325.0, 1)
     text = Page(render_report([SearchResult("x", "nano", 1.0, [moment])], library)).text
-    assert re.search(r"1:00:00\.0 – 2:02:05\.0", text)
+    assert "1:00:00-2:02:05" in text
 
 
 HOSTILE = "photo\u202egpj.exe\x1b[2J\x9b\n\u2066b.png"

@@ -32,6 +32,7 @@ class ColourModel:
     frame_fit, short_side, interpolation = "squeeze", 0, "bicubic"
     answers = ()
     languages: tuple[str, ...] = ("en",)
+    query_conditioned = True  # the answer is the same colour, whatever was asked
 
     def __init__(self, *, framewise: bool = True) -> None:
         self.framewise = framewise

@@ -8,6 +8,7 @@ import pytest
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media import MediaInfo, probe
 from jepa_retrieval.media.sound.describing import read_sound_extent
+from jepa_retrieval.media.sound.samples import read_samples
 from jepa_retrieval.media.types import ReadReport
 from tests.jepa_retrieval.media.sound.test_samples import heard, tone
 from tests.media_factory import make_audio
@@ -29,6 +30,17 @@ def test_a_cover_is_no_video(tmp_path: Path, name: str) -> None:
     assert info.duration == pytest.approx(3.0, abs=0.2)
     report = extent(path)
     assert report.duration == pytest.approx(3.0, abs=0.2) and report.partial == []
+
+
+def test_damaged_sound_is_not_called_a_video_or_picture(tmp_path: Path) -> None:
+    path = make_spoken_video(tmp_path / "a.wv", tone(0.0, 2.0), codec="wavpack", pictures=False)
+    content = bytearray(path.read_bytes())
+    content[24:28] = bytes(4)  # the flags of the first block: the file opens, and its packets cannot be read
+    path.write_bytes(content)
+    with pytest.raises(UnreadableMediaError, match="is not sound that can be read"):
+        extent(path)
+    with pytest.raises(UnreadableMediaError, match="nothing of its sound can be decoded"):
+        read_samples(path, tmp_path / "samples", on_tick=lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_moment_after_the_end_is_left_out_with_the_reason(library: Any, tmp_pa
     late = [video("film.mkv", 50, 60), video("film.mkv", 6.1, 7)]
     report = export_moments(tmp_path / f"a.{name}", [video("film.mkv", 5, 6), *late], library)
     assert report.moments == 1 and [one.moment for one in report.left_out] == late
-    assert {one.reason for one in report.left_out} == {"the file ends at 0:06.0"}
+    assert {one.reason for one in report.left_out} == {"the file ends at 0:06"}
     with pytest.raises(UsageError) as caught:
         export_moments(tmp_path / f"b.{name}", late, library)
     assert str(caught.value).count("film.mkv") == 1  # one sentence for each file, not for each moment

@@ -3,8 +3,12 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
+from cli.values import parse_time
+from jepa_retrieval.times import format_interval
 from tests.jepa_retrieval.serving.page.conftest import search, wait_until
 
 pytestmark = pytest.mark.long
@@ -30,6 +34,31 @@ def pause(page: Page) -> None:
     page.locator("#stage video").evaluate("(video) => video.pause()")
 
 
+TIMES = st.one_of(st.floats(0, 1e5), st.integers(0, 10**6).map(lambda number: number / 8))
+
+
+def test_times_are_written_as_on_a_terminal(page: Page) -> None:
+    @given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=200))
+    @settings(max_examples=50, deadline=None)
+    def same(pairs: list[tuple[float, float]]) -> None:
+        shown = page.evaluate(
+            "async (pairs) => { const { interval } = await import('/dom.js');"
+            " return pairs.map(([start, end]) => interval(start, end)); }",
+            pairs,
+        )
+        assert shown == [format_interval(start, end) for start, end in pairs]
+
+    same()
+    only(page, "long.mp4")
+    with page.expect_response("**/scores") as scores:
+        page.locator(".card .open").first.click()
+    hits = scores.value.json()["hits"]
+    expect(page.locator("#player-moments button")).to_have_count(len(hits))
+    buttons = page.locator("#player-moments button").all_inner_texts()
+    shown = {format_interval(hit["start"], hit["end"]) for hit in hits}
+    assert {text.split()[0] for text in buttons} == shown
+
+
 def is_drawn(page: Page, canvas: str, *, pixels: int) -> None:
     """Wait until so many pixels of a canvas are not empty."""
     wait_until(page, f"({DRAWN})(document.querySelector('{canvas}')) > 4 * {pixels}")
@@ -45,8 +74,8 @@ def test_a_hit_plays_at_its_moment_and_a_click_on_the_strip_seeks(page: Page) ->
     only(page, "long.mp4")
     with page.expect_response("**/scores") as scores:
         page.locator(".card .open").first.click()
-    start = page.locator(".card .time").first.inner_text().split("–")[0]
-    seconds = int(start.split(":")[0]) * 60 + int(start.split(":")[1])
+    shown = page.locator(".card .time").first.inner_text()
+    seconds = parse_time(shown.split("-")[0])
     wait_until(page, f"({TIME}) >= {seconds} && !{VIDEO}.paused")
     pause(page)
     answer = scores.value.json()

@@ -98,6 +98,29 @@ def test_questions_about_it_say_that_there_is_nothing_to_see(library: Library, t
         assert [(one.path, one.error) for one in media.failed] == [("talk.mp3", NOTHING_SEEN)]
 
 
+def test_where_nothing_is_answered_for_lack_of_pictures_it_is_said(library: Library, tmp_path: Path) -> None:
+    library.index(speech=True)
+    ask = {"question": "Is it red?", "where": "kind = 'audio'"}
+    for found in (
+        library.ask(**ask),
+        library.ask(**ask, search="red"),
+        library.classify(["red", "blue"], where="kind = 'audio'"),
+    ):
+        assert not found.items and found.warnings[-1] == "2 files have only sound, and nothing to see"
+    alone = library.ask("Is it red?", where="path = 'talk.mp3'")
+    assert alone.warnings[-1] == "talk.mp3 has only sound, and nothing to see"
+    for where in (None, "path = 'missing.mp4'"):
+        assert not [text for text in library.ask("Is it red?", where=where).warnings if "sound" in text]
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    make_audio(folder / "song.mp3")
+    with (
+        pytest.raises(UsageError, match=r"no videos or pictures there, but one with sound only"),
+        open_media(folder),
+    ):
+        pass
+
+
 def test_what_failed_and_what_is_empty_is_not_promised(library: Library, tmp_path: Path) -> None:
     (tmp_path / "zero.wav").write_bytes(b"")
     (tmp_path / "bad.wav").write_bytes(bytes(5000))

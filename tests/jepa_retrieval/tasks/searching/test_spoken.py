@@ -42,6 +42,20 @@ def test_words_that_were_said_lead_to_where_they_are_said(library: Library) -> N
     assert (cafe.path, cafe.found_by) == ("two.mp4", ("said",)) and abs(cafe.start - 2.2) < 1
 
 
+def test_a_query_is_read_once_for_the_words_it_asks_for(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, original = [], Wanted.of
+
+    def counted(*texts: str) -> Wanted:
+        read.append(texts)
+        return original(*texts)
+
+    monkeypatch.setattr(Wanted, "of", counted)
+    assert library.search('"red balloons" fly').hits
+    assert read == [('"red balloons" fly',)]
+
+
 def test_what_is_seen_and_said_is_one_moment(library: Library) -> None:
     hits = library.search("yellow harbour", top=20).hits
     both = [hit for hit in hits if hit.found_by == ("seen", "said")]
