@@ -41,7 +41,8 @@ def transcript(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Recognise the speech now, with this model, such as whisper:small, whatever the index has.",
+            help="Recognise the speech now, with this model, such as whisper:small, whatever the index or subtitles "
+            "have.",
         ),
     ] = None,
     device: DeviceOption = "auto",
@@ -50,7 +51,8 @@ def transcript(
     """Print what is said in a video: the start of each line, and the line.
 
     It comes from the index, if 'jepa index --speech' has listened to the file; else from subtitles in the file or
-    beside it; else the speech is recognised now, which needs the extra 'speech'.
+    beside it; else the speech is recognised now, which needs the extra 'speech'. With --speech-model it is always
+    recognised. If a part of the file or of its subtitles cannot be read, a warning says so, and the exit status is 1.
 
     \b
     Examples:
@@ -110,14 +112,15 @@ def _document(file: Path, found: Transcript) -> dict[str, object]:
 
 
 def _known(library: Library, file: Path) -> tuple[Transcript, str | None] | None:
-    """What an index knows, and what of the subtitles that it comes from cannot be used, if they are still there."""
+    """What an index knows, and what could not be read: of the file, and of subtitles that are still beside it."""
     from jepa_retrieval.media.sound.subtitles import missing_of_sidecar
 
     found = library.transcript(file)
     if found is None:
         return None
     path = file if exists(file) else library.media_root.to_path(str(file))
-    return found, missing_of_sidecar(path, found.source)
+    beside = missing_of_sidecar(path, found.source)
+    return found, "; ".join(filter(None, (found.missing, beside))) or None
 
 
 def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str | None]:
@@ -128,7 +131,8 @@ def _recognised(file: Path, speech_model: str | None) -> tuple[Transcript, str |
     require_file(file)
     if speech_model is not None:
         fetch_speech_model(speech_model)
-    found, heard = transcribe_file(file, open_recogniser(speech_model or DEFAULT_SPEECH_MODEL))
+    recogniser = open_recogniser(speech_model or DEFAULT_SPEECH_MODEL)
+    found, heard = transcribe_file(file, recogniser, subtitles=speech_model is None)
     if heard.guessed is not None:
         console.note(f"{url_of(file)}: {heard.guessed}")
     return found, heard.missing

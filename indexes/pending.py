@@ -42,7 +42,7 @@ class PendingChanges:
         self._media.append(media)
 
     def change(self, paths: Iterable[str], media_id: int, fields: dict[str, Any]) -> None:
-        """Replace fields of a file: `path`, `mtime_ns`, `size`, or `texts` of its clips by clip_id and column."""
+        """Replace fields of a file: those that `patch_table` knows."""
         self.paths.update(paths)
         self._changes[media_id] = fields
 

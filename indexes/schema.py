@@ -162,10 +162,10 @@ def clip_table(
 def patch_table(batch: pa.RecordBatch, changes: Mapping[int, Mapping[str, Any]]) -> pa.RecordBatch:
     """Rows of either table with fields replaced.
 
-    `changes` has, by media_id, `path`, `mtime_ns`, `size`, and `texts`: by clip_id, and by column.
+    `changes` has, by media_id, `path`, `mtime_ns`, `size`, `state`, `error`, and `texts`: by clip_id, and by column.
     """
     rows = [changes[media_id] for media_id in batch["media_id"].to_pylist()]
-    for name in ("path", "size", "mtime_ns", "mtime"):
+    for name in ("path", "size", "mtime_ns", "mtime", "state", "error"):
         if name not in batch.schema.names:
             continue
         source = "mtime_ns" if name == "mtime" else name

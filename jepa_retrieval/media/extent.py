@@ -87,6 +87,24 @@ def read_end(path: Path, *, on_tick: Callable[[], None]) -> float | None:
     return read_sound_timing(path, on_tick=on_tick).seconds or None
 
 
+def read_missing(path: Path, *, on_tick: Callable[[], None]) -> str | None:
+    """What a video, or a file with sound only, lacks up to the end that its header states; None if nothing.
+
+    Raises:
+        UnreadableMediaError: as `read_extent`, or as `read_sound_extent`.
+    """
+    try:
+        return read_extent(path, on_tick=on_tick).partial
+    except UnreadableMediaError as error:
+        if error.reason != ONLY_SOUND:
+            raise
+    from jepa_retrieval.media.sound.describing import read_sound_extent
+
+    report = ReadReport()
+    read_sound_extent(path, report, on_tick=on_tick)
+    return "; ".join(report.partial) or None
+
+
 def _frames_of(file: VideoFile, packet: Packet | None) -> int:
     """How many frames the decoder gives for a packet, or at the end; none for damage."""
     try:

@@ -11,10 +11,12 @@ from jepa_retrieval.errors import UnreadableMediaError, UsageError
 from jepa_retrieval.media.limits import MAX_WORKER_BYTES
 from jepa_retrieval.media.sources import opening
 from jepa_retrieval.source_paths import is_ordinary
+from jepa_retrieval.times import format_time
 
 NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
 NO_FRAME = "no frame could be decoded (damaged or truncated)"
+BREAKS_OFF = "its sound is damaged from"
 NO_SOUND = "nothing of its sound can be decoded"
 HOLDS_NO_SOUND = "has a header for sound, and no sound behind it"
 NOT_SOUND = "is not sound that can be read, or its header is damaged"
@@ -90,6 +92,11 @@ def library_reason(error: BaseException) -> str:
     if not lines or any(known in lines[0] for known in _NOT_MEDIA_MESSAGES):
         return NOT_MEDIA
     return f"cannot be decoded: {lines[0].strip()[:120].rstrip('.')}"
+
+
+def damaged_from(seconds: float) -> str:
+    """What is said of sound of which nothing can be read from a time on."""
+    return f"{BREAKS_OFF} {format_time(seconds)} on"
 
 
 def sound_reason(error: BaseException) -> str:

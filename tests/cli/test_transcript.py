@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,14 +98,65 @@ def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tm
     assert jepa("index", told.parent, "--speech").status == 1
     for known in (jepa("transcript", told), jepa("transcript", "told.mp4", "--index", told.parent / ".jepa")):
         assert known.status == 1 and "Fish & chips" in known.out and "told.srt has 1 cue" in known.err
+
+
+def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(
+    jepa: Jepa, tmp_path: Path
+) -> None:
     noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
     damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
     content = bytearray(damaged.read_bytes())
     for at in range(len(content) // 2, len(content) // 2 + 4000, 7):
         content[at] ^= 0x55
     damaged.write_bytes(content)
-    done = jepa("transcript", damaged)
-    assert done.status == 1 and "packets of its sound cannot be decoded" in done.err
+    missing = "packets of its sound cannot be decoded; the rest was listened to"
+    alone = jepa("transcript", damaged)
+    assert alone.status == 1 and missing in alone.err
+    done = jepa("index", tmp_path, "--speech")
+    assert done.status == 1 and missing in done.err
+    known = jepa("transcript", damaged)
+    assert (known.status, known.err) == (1, alone.err)
+    listed = jepa("status", "--partial", "--index", tmp_path / ".jepa")
+    assert listed.out.startswith("damaged.mkv") and listed.out.count(missing) == 1
+    assert "1 unchanged (1 in part)" in jepa("index", tmp_path).out
+
+
+def test_sound_that_is_cut_off_is_told_of_indexed_or_not(jepa: Jepa, tmp_path: Path) -> None:
+    path = make_spoken_video(
+        tmp_path / "cut.wav", np.zeros(RATE * 6, np.int16), codec="pcm_s16le", pictures=False
+    )
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    told = f"{path}: is cut off: 3.0 of 6.0 seconds are there"
+    alone = jepa("transcript", path)
+    assert alone.status == 1 and told in alone.err
+    assert jepa("index", tmp_path, "--speech").status == 1
+    known = jepa("transcript", path)
+    assert known.status == 1 and told in known.err
+
+
+def test_sound_that_breaks_off_is_told_of_with_its_time(jepa: Jepa, tmp_path: Path) -> None:
+    noise = (np.random.default_rng(0).standard_normal(RATE * 8) * 900).astype(np.int16)
+    path = make_spoken_video(tmp_path / "broken.wv", noise, codec="wavpack", rate=48_000, pictures=False)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2].ljust(len(content), b"\xff"))
+    told = re.compile(r"broken\.wv: its sound is damaged from 0:0\d on")
+    alone = jepa("transcript", path)
+    (once,) = told.findall(alone.err)
+    done = jepa("index", tmp_path, "--speech")
+    assert (alone.status, done.status) == (1, 1) and set(told.findall(done.err)) == {once}
+    assert jepa("transcript", path).err == alone.err
+
+
+def test_a_model_that_is_named_listens_although_there_are_subtitles(jepa: Jepa, told: Path) -> None:
+    assert "Fish & chips" in jepa("transcript", told).out
+    done = jepa("transcript", told, "--speech-model", "whisper:tiny.en", "--json")
+    assert done.status == 0 and "Fish" not in done.out
+    assert json.loads(done.out)["source"] == "no sound"
+    sound = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
+    make_spoken_video(told, sound)
+    assert "told.srt" in jepa("transcript", told, "--json").out
+    heard = json.loads(jepa("transcript", told, "--speech-model", "whisper:tiny.en", "--json").out)
+    assert heard["source"] == "whisper:tiny.en"
 
 
 def test_a_video_is_indexed_although_its_subtitles_cannot_be_read(jepa: Jepa, told: Path) -> None:

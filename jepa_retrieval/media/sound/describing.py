@@ -15,7 +15,7 @@ import av
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.limits import MAX_DURATION
-from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, sound_reason
+from jepa_retrieval.media.reasons import HOLDS_NO_SOUND, NO_SOUND, damaged_from, sound_reason
 from jepa_retrieval.media.sound.data_chunk import data_chunk
 from jepa_retrieval.media.types import MediaInfo, ReadReport
 from jepa_retrieval.media.video.cut_off import is_cut_off
@@ -94,13 +94,13 @@ def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], N
     """
     with open_container(path) as container:
         stream = _sound_of(path, container)
-        try:
-            end = _last_end(container, stream, on_tick)
-        except av.error.FFmpegError as error:
-            raise UnreadableMediaError(path, sound_reason(error)) from error
+        end, sure, broken = _last_end(container, stream, on_tick)
         if end <= 0:
-            raise UnreadableMediaError(path, HOLDS_NO_SOUND)
+            raise UnreadableMediaError(path, HOLDS_NO_SOUND if broken is None else sound_reason(broken))
         report.duration = end
+        if broken is not None:
+            report.partial.append(damaged_from(sure))
+            return
         stated = _stated_seconds(container) if container.format.name in _STATED else None
         if container.format.name in _CUT_SILENTLY:
             stated = _seconds_of_data(path, end)
@@ -108,16 +108,25 @@ def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], N
             report.partial.append(f"is cut off: {end:.1f} of {stated:.1f} seconds are there")
 
 
-def _last_end(container: InputContainer, stream: AudioStream, on_tick: Callable[[], None]) -> float:
-    """Seconds of presentation time."""
+def _last_end(
+    container: InputContainer, stream: AudioStream, on_tick: Callable[[], None]
+) -> tuple[float, float, av.error.FFmpegError | None]:
+    """Where the last packet ends and begins, in seconds of presentation time; the error behind it, if there is one.
+
+    If there is, the last packet is probably damaged, too.
+    """
     base = float(stream.time_base or 0)
     origin = clock_origin(container, None)
-    end = 0.0
-    for packet in sound_packets(container, stream):
-        on_tick()
-        if packet.pts is not None and packet.size:
-            end = max(end, (packet.pts + (packet.duration or 0)) * base - origin)
-    return end if end < MAX_DURATION else 0.0
+    begin, end, broken = 0.0, 0.0, None
+    try:
+        for packet in sound_packets(container, stream):
+            on_tick()
+            if packet.pts is not None and packet.size:
+                begin = packet.pts * base - origin
+                end = max(end, begin + (packet.duration or 0) * base)
+    except av.error.FFmpegError as error:
+        broken = error
+    return (end if end < MAX_DURATION else 0.0), max(0.0, begin), broken
 
 
 def _seconds_of_data(path: Path, end: float) -> float | None:

@@ -42,6 +42,7 @@ class SoundReport:
 
     seconds: float  # up to where the last of it ends, of presentation time; 0.0 if the file has no sound
     damaged: int = 0  # packets that could not be decoded
+    unread_from: float | None = None  # seconds from where on nothing could be read; None if all was read
 
 
 def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> SoundReport:
@@ -67,6 +68,7 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
             return SoundReport(0.0)
         writer = _Writer(file, origin=clock_origin(container, shown_stream(container)))
         damaged = decoded = 0
+        is_whole = False
         try:
             for frame in _frames(container, stream, on_tick):
                 if frame is None:
@@ -75,18 +77,19 @@ def read_samples(path: Path, out: Path, *, on_tick: Callable[[], None]) -> Sound
                 writer.add(frame)
                 decoded += 1
             writer.finish()
+            is_whole = True
         except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
             if not decoded:
                 reason = library_reason(error)
                 raise UnreadableMediaError(
                     path, NO_SOUND if reason == NOT_MEDIA else f"its sound {reason}"
                 ) from error
-            damaged += 1
         if damaged and not decoded:
             raise UnreadableMediaError(path, NO_SOUND)
         if not decoded and shown_stream(container) is None:
             raise UnreadableMediaError(path, HOLDS_NO_SOUND)
-        return SoundReport(writer.end / SAMPLE_RATE, damaged)
+        end = writer.end / SAMPLE_RATE
+        return SoundReport(end, damaged, None if is_whole else end)
 
 
 def _sound_of_picture(path: Path, *, raw: bool) -> SoundReport:

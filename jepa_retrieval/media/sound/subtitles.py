@@ -47,6 +47,7 @@ class Subtitles:
     cues: tuple[Cue, ...]  # in the order of time
     missing: str | None = None  # what of them could not be read; None if all was
     guessed: str | None = None  # what was guessed about them, which may be wrong
+    is_beside: bool = True  # whether they are a file beside the video; else a track of it
 
 
 def find_subtitles(path: Path, *, on_tick: Callable[[], None]) -> Subtitles | None:
@@ -157,7 +158,7 @@ def _read_tracks(container: InputContainer, on_tick: Callable[[], None]) -> Subt
                 if lost
                 else None
             )
-            return Subtitles(source, language, cues, missing=missing)
+            return Subtitles(source, language, cues, missing=missing, is_beside=False)
     return None
 
 

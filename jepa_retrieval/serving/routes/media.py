@@ -180,7 +180,11 @@ def _transcript(commit: Commit, path: str, start: float, end: float | None) -> T
         SaidLine(start=round(line.start, 3), end=round(line.end, 3), text=clean(line.text)) for line in inside
     ]
     return Transcript(
-        language=found.language, source=clean(found.source), lines=lines, index_version=commit.version
+        language=found.language,
+        source=clean(found.source),
+        missing=None if found.missing is None else clean(found.missing),
+        lines=lines,
+        index_version=commit.version,
     )
 
 

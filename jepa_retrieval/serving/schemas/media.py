@@ -70,6 +70,7 @@ class Transcript(BaseModel):
 
     language: str | None = Field(description="ISO 639-1; null if it is not known.")
     source: str = Field(description="The model or the subtitles that say so.")
+    missing: str | None = Field(description="What of the file could not be read; null if all was.")
     lines: list[SaidLine]
     index_version: str
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexes.records import ClipSpeech
+from jepa_retrieval.media.sound.subtitle_names import SIDECAR_SUFFIXES
 from jepa_retrieval.models.speech import Word
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Transcript:
     lines: tuple[Line, ...]  # in the order of time
     language: str | None  # ISO 639-1; None if it is not known
     source: str  # who says so: a model's name, the name of a file with subtitles, or "subtitle track N"
+    missing: str | None = None  # what of the file could not be read; None if all was
 
 
 def divide(words: Iterable[Word]) -> list[Line]:
@@ -149,7 +152,16 @@ def stored_transcript(index: Index, path: str) -> Transcript | None:
         lines.setdefault((line.start, line.text), line)  # one that two clips share
     language = next((speech.language for speech in spoken if speech.language), None)
     ordered = sorted(lines.values(), key=lambda line: (line.start, line.end))
-    return Transcript(tuple(ordered), language, spoken[0].source)
+    source = spoken[0].source
+    # What is damaged in a file matters little to subtitles beside it.
+    missing = None if Path(source).suffix.lower() in SIDECAR_SUFFIXES else _missing(index, path)
+    return Transcript(tuple(ordered), language, source, missing)
+
+
+def _missing(index: Index, path: str) -> str | None:
+    """What of a file could not be read when it was indexed; None if all was."""
+    rows = index.media(paths=[path], columns=["state", "error"]).to_pylist()
+    return next((row["error"] for row in rows if row["state"] == "partial"), None)
 
 
 def _stored(lines: Sequence[Line], transcript: Transcript) -> ClipSpeech:

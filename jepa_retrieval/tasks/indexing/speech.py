@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexes.text_patterns import quote_text
 from jepa_retrieval.errors import UnreadableMediaError
+from jepa_retrieval.media.reasons import BREAKS_OFF
 from jepa_retrieval.models.speech import PREFIX, Recogniser
 from jepa_retrieval.tasks.encoding.listening import Heard, listen, scratch_folder, transcribe
 from jepa_retrieval.tasks.encoding.subtitle_times import within_file
@@ -54,6 +55,8 @@ def add_speech(
     writer.commit()
     index.refresh()
     files = _files_to_hear(index, media_root, other_than=recogniser.name if replace_other_models else None)
+    stored = index.media(columns=["path", "error"]).to_pylist()
+    errors = {row["path"]: row["error"] or "" for row in stored}
     report = SpeechReport()
     for number, (text, heard) in enumerate(one_ahead(_hear(files, media_root))):
         if on_file is not None:
@@ -66,14 +69,33 @@ def add_speech(
             end = max((clip.end or 0.0 for clip in files[text]), default=0.0)
             transcript, outside = within_file(transcript, end)
             report.guessed += [] if outside is None else [FileFailure(text, outside)]
-        writer.put_speech(text, speech_of_clips(transcript, files[text]))
+        writer.put_speech(text, speech_of_clips(transcript, files[text]), error=_error(heard, errors[text]))
         report.files += 1
         if heard.missing is not None:
-            report.failed.append(FileFailure(text, heard.missing))
+            missing = errors[text] if _is_known(heard, errors[text]) else heard.missing
+            report.failed.append(FileFailure(text, missing))
         if heard.guessed is not None:
             report.guessed.append(FileFailure(text, heard.guessed))
         report.guessed += [FileFailure(text, f"{name} is empty and was passed over") for name in heard.empty]
     return report
+
+
+def _is_known(heard: Heard, known: str) -> bool:
+    """Whether what the index has as missing of a file includes what was missing when it was listened to."""
+    assert heard.missing is not None
+    # Where sound breaks off is not found alike by reading and by decoding.
+    return heard.missing in known or (heard.report.unread_from is not None and BREAKS_OFF in known)
+
+
+def _error(heard: Heard, known: str) -> str | None:
+    """What the index is to keep as missing of a file, which has `known` until now; None if nothing changes.
+
+    Not what a file beside it lacks, which may be mended without a change of the file.
+    """
+    of_file = heard.subtitles is None or not heard.subtitles.is_beside
+    if not of_file or heard.missing is None or _is_known(heard, known):
+        return None
+    return f"{known}; {heard.missing}" if known else heard.missing
 
 
 def _files_to_hear(index: Index, root: MediaRoot, *, other_than: str | None) -> dict[str, list[ClipHit]]:
