@@ -197,27 +197,22 @@ class IndexWriter:
     def put_speech(self, path: str, speech: Mapping[int, ClipSpeech], *, error: str | None = None) -> None:
         """Store what is said in clips of a file, by clip_id.
 
-        Args:
-            path: the file, as it is stored.
-            speech: what is said.
-            error: what of the file, as a whole, could not be read: its state is `partial` then. None changes neither.
+        With `error`, what of the file as a whole could not be read, its state becomes `partial`.
 
         Raises:
             IndexStoreError: the file is not in the index, or the index keeps no speech.
         """
         columns = {clip: speech_columns(said) for clip, said in speech.items()}
-        self._put_texts(path, SPEECH, columns, {} if error is None else {"state": "partial", "error": error})
+        self._put_texts(path, SPEECH, columns, **({"state": "partial", "error": error} if error else {}))
 
     def put_writing(self, path: str, writing: Mapping[int, ClipWriting]) -> None:
         """Store what is written in clips of a file, by clip_id; errors as in `put_speech`."""
         self._put_texts(path, WRITING, {clip: writing_columns(written) for clip, written in writing.items()})
 
-    def _put_texts(
-        self, path: str, text: str, columns: dict[int, dict[str, Any]], fields: dict[str, Any] | None = None
-    ) -> None:
+    def _put_texts(self, path: str, text: str, columns: dict[int, dict[str, Any]], **fields: Any) -> None:
         if text not in self._manifest.texts:
             raise IndexStoreError(f"{self._folder} keeps no {text}")
-        self._change(path, {"texts": columns, **(fields or {})})
+        self._change(path, {"texts": columns, **fields})
 
     def _keep(self, text: str) -> None:
         if text in self._manifest.texts:

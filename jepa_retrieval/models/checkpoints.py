@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from indexes.reasons import first_line
+from indexes.reasons import first_line, reason
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.settings import shown
 from jepa_retrieval.text_files import parse_json, read_text
@@ -55,6 +55,26 @@ def _shards(index: Path) -> list[str]:
         if Path(name).name != name or "\\" in name:
             raise ModelError(f"{index}: {shown(name)} is not the name of a file in its folder")
     return sorted(set(names.values()))
+
+
+def check_weights(file: Path) -> None:
+    """Look at the beginning of a file of weights; PyTorch is not loaded.
+
+    Raises:
+        ModelError: it is missing, or neither a safetensors file nor one of PyTorch.
+    """
+    if file.suffix == ".safetensors":
+        with open_safetensors(file, "np") as opened:
+            opened.keys()
+        return
+    try:
+        _check_archive(file)
+        with file.open("rb") as content:
+            is_pickle = content.read(1) == b"\x80"
+    except OSError as error:
+        raise ModelError(f"{file}: {reason(error)}") from None
+    if not is_pickle and not zipfile.is_zipfile(file):
+        raise ModelError(f"{file}: not a readable PyTorch file")
 
 
 def read_tensors(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config.ranges import (
+    Dropout,
     Epsilon,
     Frames,
     Heads,
@@ -20,10 +21,15 @@ from jepa_retrieval.models.config.ranges import (
 )
 from jepa_retrieval.settings import Within, read_settings
 
+# Of those that `transformers` knows by these names.
+Activation = Literal[
+    "gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "leaky_relu", "quick_gelu", "relu", "silu", "swish", "tanh"
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class VJepa2Checkpoint:
-    """The settings that decide about its tensors; names and defaults are those of `transformers`."""
+    """The settings that the model is made of; names and defaults are those of `transformers`."""
 
     crop_size: Pixels = 256
     frames_per_clip: Frames = 64
@@ -36,12 +42,18 @@ class VJepa2Checkpoint:
     mlp_ratio: MlpRatio = 4.0
     layer_norm_eps: Epsilon = 1e-6
     qkv_bias: bool = True
-    hidden_act: str = "gelu"
+    hidden_act: Activation = "gelu"
+    drop_path_rate: Dropout = 0.0
+    attention_dropout: Dropout = 0.0
+    attention_probs_dropout_prob: Dropout = 0.0
+    initializer_range: Epsilon = 0.02
+    num_pooler_layers: Annotated[int, Within(0, 256)] = 3
     pred_hidden_size: Width = 384
     pred_num_attention_heads: Heads = 12
     pred_num_hidden_layers: Layers = 12
     pred_num_mask_tokens: Tokens = 10
     pred_mlp_ratio: MlpRatio = 4.0
+    pred_zero_init_mask_tokens: bool = True
 
     def __post_init__(self) -> None:
         check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)

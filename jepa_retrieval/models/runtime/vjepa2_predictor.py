@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from indexes.reasons import first_line
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.checkpoints import read_tensors, weight_files
+from jepa_retrieval.models.checkpoints import check_weights, read_tensors, weight_files
 from jepa_retrieval.models.config.vjepa2_checkpoint import parse_vjepa2_checkpoint
 from jepa_retrieval.models.runtime.device import choose_device
 from jepa_retrieval.settings import shown
@@ -58,26 +59,25 @@ class PretrainedPredictor:
     """Predicts what follows in a clip; its weights are read at the first use."""
 
     def __init__(self, folder: Path, *, device: str = "auto") -> None:
-        """Read the config alone, and look whether there are weights.
+        """Read the config, and look whether there are files of weights, without PyTorch, which takes seconds.
 
         Args:
             folder: holds `config.json` and the weights, as `transformers` writes them.
             device: "cpu", "cuda", or "auto", as for `load_model`.
 
         Raises:
-            ModelError: there is no V-JEPA 2 in the folder, or its config cannot be used.
+            ModelError: there is no V-JEPA 2 in the folder, its config cannot be used, or a file of weights is none.
         """
         if vjepa2_folder(str(folder)) is None:
             raise ModelError(f"{folder}: is not V-JEPA 2 as on the Hugging Face hub (no {CONFIG_FILE} of it)")
         self.folder = folder
         self.name = f"{LOCAL}{folder}"
         self._device = device
-        config = parse_vjepa2_checkpoint(_read(folder / CONFIG_FILE), where=str(folder / CONFIG_FILE))
-        self.image_size = config.crop_size
-        self.tubelet = config.tubelet_size
+        self._config = parse_vjepa2_checkpoint(_read(folder / CONFIG_FILE), where=str(folder / CONFIG_FILE))
+        self.image_size = self._config.crop_size
+        self.tubelet = self._config.tubelet_size
         for file in weight_files(folder):
-            if not file.is_file():
-                raise ModelError(f"{file}: no such file or folder")
+            check_weights(file)
 
     @property
     def short_side(self) -> int:
@@ -115,7 +115,7 @@ class PretrainedPredictor:
 
         try:
             with torch.device("meta"):  # no random weights are made first
-                model = VJEPA2Model(VJEPA2Config.from_pretrained(self.folder)).eval()
+                model = VJEPA2Model(VJEPA2Config(**dataclasses.asdict(self._config))).eval()
         except Exception as error:  # the library raises many kinds
             raise ModelError(f"{self.folder / CONFIG_FILE}: cannot be used ({first_line(error)})") from error
         wanted = set(model.state_dict())

@@ -1,17 +1,23 @@
 """V-JEPA 2's own predictor on a tiny random checkpoint: equal to `transformers`, and the surprise by it."""
 
+import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
-from transformers import VJEPA2Model
+from transformers import PreTrainedConfig, VJEPA2Config, VJEPA2Model
+from transformers.activations import ACT2FN
 
 from jepa_retrieval.errors import ModelError, UsageError
+from jepa_retrieval.models.config.vjepa2_checkpoint import Activation, VJepa2Checkpoint
 from jepa_retrieval.models.modules.vjepa2_predictor import VJepa2WithPredictor
 from jepa_retrieval.models.runtime.vjepa2_predictor import PretrainedPredictor, vjepa2_folder
 from jepa_retrieval.tasks.foreseeing.pretrained import WindowProtocol, surprise_by_predictor, window_losses
@@ -147,6 +153,8 @@ def test_folders_of_other_kinds(checkpoint: Path, tmp_path: Path) -> None:
         ({"num_hidden_layers": -1}, r"num_hidden_layers is -1 \(allowed: 1 to 256\)"),
         ({"patch_size": [16, 8]}, r"patch_size must be a whole number, not \[16, 8\]"),
         ({"mlp_ratio": None}, r"mlp_ratio must be a number, not None"),
+        ({"hidden_act": "foo"}, r"hidden_act is 'foo' \(allowed: gelu, .*\)"),
+        ({"attention_probs_dropout_prob": "x"}, r"attention_probs_dropout_prob must be a number, not 'x'"),
         ({"crop_size": 10**9}, r"crop_size is 1000000000 \(allowed: 1 to 4,096\)"),
     ],
 )
@@ -157,6 +165,39 @@ def test_a_config_that_cannot_be_used_is_refused_before_anything_is_loaded(
     (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(ModelError, match=rf"config\.json: {said}$"):
         PretrainedPredictor(tmp_path)
+
+
+def test_the_settings_are_all_that_transformers_has() -> None:
+    own = set(VJEPA2Config().to_dict()) - set(PreTrainedConfig().to_dict())
+    assert own - {"model_type"} == {field.name for field in dataclasses.fields(VJepa2Checkpoint)}
+    assert set(get_args(Activation)) <= set(ACT2FN)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", b"junk" * 9, "not a readable safetensors file"),
+        ("pytorch_model.bin", b"junk" * 9, "not a readable PyTorch file"),
+        ("config.json", b"junk", "not valid JSON"),
+    ],
+)
+def test_junk_is_refused_before_anything_heavy_is_loaded(
+    checkpoint: Path, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    folder = tmp_path / "junk"
+    folder.mkdir()
+    shutil.copy(checkpoint / "config.json", folder)
+    (folder / name).write_bytes(content)
+    video = make_video(tmp_path / "a.mp4", seconds=2)
+    script = f"""
+import sys
+from cli.main import main
+status = main(["surprise", {str(video)!r}, "--model", {str(folder)!r}])
+print([status, *(name for name in ("torch", "transformers", "av") if name in sys.modules)])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert f"{name}: {said}" in done.stderr
+    assert done.stdout.strip() == "[2]"
 
 
 def test_a_checkpoint_without_its_predictor_is_refused(
