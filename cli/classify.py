@@ -25,6 +25,7 @@ from cli.options import (
     text_option,
     top_option,
 )
+from cli.outputs import try_write
 from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.tables import INTERVAL, PATH, Column, print_table
 from cli.values import parse_interval
@@ -132,10 +133,13 @@ def classify(
         found, root = library.classify(candidates, where=where, **options), library.media_root
     if failed and not found.items:
         raise UsageError("none of the files can be used")
-    judged = None if truth is None else _evaluate(found, truth, root, confusion)
+    judged = None if truth is None else _evaluate(found, truth, root)
+    unwritten = None if judged is None or confusion is None else _try_picture(confusion, judged)
     console.warn_of(found.warnings)
     _print(found, judged, top=top, json=json, as_csv=as_csv)
-    raise typer.Exit(1 if failed or (judged and judged.missing) else 0)
+    if unwritten is not None:
+        console.error(unwritten)
+    raise typer.Exit(1 if failed or unwritten or (judged and judged.missing) else 0)
 
 
 def _per(per: Per | None, *, timeline: bool) -> Per:
@@ -144,7 +148,7 @@ def _per(per: Per | None, *, timeline: bool) -> Per:
     return "moment" if timeline else per or "file"
 
 
-def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path | None) -> Evaluation:
+def _evaluate(found: Classification, truth: Path, root: MediaRoot) -> Evaluation:
     from jepa_retrieval.tasks.asking.evaluation import evaluate, read_true_labels
 
     known = read_true_labels(truth, media_root=root, labels=found.labels)
@@ -154,12 +158,14 @@ def _evaluate(found: Classification, truth: Path, root: MediaRoot, picture: Path
         raise UsageError(f"{truth}: {error}") from error
     for path in judged.missing:
         console.warning(f"{path}: listed in {truth}, but not classified")
-    if picture is not None:
-        from jepa_retrieval.report.confusion import write_confusion
-
-        write_confusion(picture, judged)
-        console.note(f"Wrote {picture}")
     return judged
+
+
+def _try_picture(file: Path, judged: Evaluation) -> str | None:
+    """Draw the confusion matrix; why it failed, if it did."""
+    from jepa_retrieval.report.confusion import write_confusion
+
+    return try_write(file, lambda: write_confusion(file, judged))
 
 
 def _print(found: Classification, judged: Evaluation | None, *, top: int, json: bool, as_csv: bool) -> None:

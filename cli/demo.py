@@ -19,6 +19,7 @@ from cli import console
 from cli.main import main as jepa
 from cli.main import silence_libraries
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.output_files import replacing
 
 FOLDER = Path("demo")
 LIBRARY = FOLDER / "library"
@@ -94,7 +95,8 @@ def collect_media(folder: Path) -> int:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            shutil.copy2(source, target)
+            with replacing(target) as whole:  # a later run would not copy the rest of a half one
+                shutil.copy2(source, whole)
         number += 1
     return number
 

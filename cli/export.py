@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from cli.locate import open_library
 from cli.options import IndexOption, JsonOption, WhereOption, file_option
 from cli.paths import OutputFile, parse_path, require_outputs
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.output_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +55,7 @@ def export(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write one row per clip to a file: path, times and metadata. An existing file is replaced.
+    """Write one row per clip to a file: path, times and metadata. An existing file is replaced once all is written.
 
     \b
     Examples:
@@ -68,12 +70,12 @@ def export(
     require_outputs(OutputFile("FILE", file), OutputFile("--embeddings", embeddings))
     library = open_library(index)
     table = _clips(library, where, with_embeddings=embeddings is not None)
-    if embeddings is not None:
-        import numpy as np
-
-        vectors = table["embedding"].combine_chunks().flatten().to_numpy()
-        np.save(embeddings, vectors.reshape(-1, library.records.manifest.embedding_size))
-    write(table.select(COLUMNS), file)
+    with ExitStack() as files:  # if one cannot be written, the other stays as it was too
+        if embeddings is not None:
+            size = library.records.manifest.embedding_size
+            _write_embeddings(table, size, files.enter_context(replacing(embeddings)))
+        with replacing(file) as written:
+            write(table.select(COLUMNS), written)
     if json:
         console.result_json(
             {
@@ -98,6 +100,14 @@ def _clips(library: Library, where: str | None, *, with_embeddings: bool) -> pa.
     batches = library.records.iter_clips(where=where, columns=columns)
     table = pa.Table.from_batches(batches, schema=schema)
     return table.sort_by([("path", "ascending"), ("start", "ascending")])
+
+
+def _write_embeddings(table: pa.Table, size: int, file: Path) -> None:
+    import numpy as np
+
+    vectors = table["embedding"].combine_chunks().flatten().to_numpy()
+    with file.open("wb") as out:  # given a path, NumPy would add an ending
+        np.save(out, vectors.reshape(-1, size))
 
 
 def _write_parquet(table: pa.Table, file: Path) -> None:

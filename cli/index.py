@@ -221,15 +221,12 @@ def index(
     )
     target = Target.choose(paths, index_dir, model=model, prompt=prompt)
     if dry_run:
-        with target.opened_for_planning() as library:
-            report = library.index(paths, dry_run=True, rebuild=rebuild, **run.options)
-        assert report.planned is not None  # a dry run always plans
-        print_plan(report, report.planned, json=json)
-        raise typer.Exit(1 if report.failed or report.absent else 0)
+        raise run.plan(target, rebuild=rebuild, retry_failed=retry_failed)
     if speech_model is not None:
         fetch_speech_model(speech_model)
     library = target.open_or_create(rebuild=rebuild)
     run.keeps_index = follow or not target.is_new
+    run.created = url_of(target.folder) if target.is_new else None
     new_model = chosen_model(model) if model is not None else None
     again = {"rebuild": True, "model": new_model, "prompt": prompt} if rebuild else {}
     try:
@@ -238,10 +235,11 @@ def index(
         if watcher is not None:
             run.forever(library, watcher)
     except Exception:
-        if not run.keeps_index:
-            target.delete_if_empty(library)
+        if run.keeps_index or not target.delete_if_empty(library):
+            run.tell_created()
         raise
     except KeyboardInterrupt:
+        run.tell_created()
         console.note("Interrupted. Finished files are kept; run the same command again to continue.")
         raise typer.Exit(130) from None
     if not run.keeps(report):
@@ -260,16 +258,39 @@ class _Run:
     json: bool
     follow: bool
     keeps_index: bool = True  # also if nothing was stored
+    created: str | None = None  # where the new index is, until that was told; None if there is none
 
     def keeps(self, report: IndexReport) -> bool:
         """Whether the index stays after this run."""
         return self.keeps_index or bool(report.indexed)
 
-    def without_content(self, report: IndexReport) -> UsageError:
+    def without_content(self, report: IndexReport, *, dry_run: bool = False) -> UsageError:
         """The error for a run after which no index stays."""
         places = ", ".join(map(url_of, self.paths))
         nothing = "nothing could be read" if report.failed else f"no videos or images found in {places}"
-        return UsageError(f"{nothing}, so no index was created")
+        return UsageError(f"{nothing}, so no index {'would be' if dry_run else 'was'} created")
+
+    def plan(self, target: Target, *, rebuild: bool, retry_failed: bool) -> typer.Exit:
+        """Print what a run would do; the exit with the status that it would have, as far as planning shows.
+
+        Raises:
+            UsageError: it would be refused, or leave no index.
+        """
+        with target.opened_for_planning(rebuild=rebuild) as library:
+            report = library.index(
+                self.paths, dry_run=True, rebuild=rebuild, retry_failed=retry_failed, **self.options
+            )
+        assert report.planned is not None  # a dry run always plans
+        print_plan(report, report.planned, json=self.json)
+        if target.is_new and not report.planned.embed:
+            raise self.without_content(report, dry_run=True)
+        return typer.Exit(1 if report.failed or report.absent else 0)
+
+    def tell_created(self) -> None:
+        """Say where the new index is, once and if there is one."""
+        if self.created is not None:
+            console.note(f"Created a new index in {self.created}")
+        self.created = None
 
     def scan_options(self, library: Library) -> dict[str, Any]:
         """The options that select files."""
@@ -281,7 +302,10 @@ class _Run:
         """Update the index and print a report."""
         with indexing_progress() as on_progress:
             report = library.index(self.paths, on_progress=on_progress, **self.options, **more)
-        stored = self._stored(library) if self.keeps(report) else None
+        stored = None
+        if self.keeps(report):
+            self.tell_created()
+            stored = self._stored(library)
         print_report(report, json=self.json, one_line=self.follow, stored=stored)
         return report
 

@@ -219,41 +219,41 @@ class Target:
 
     def open_or_create(self, *, rebuild: bool) -> Library:
         """The index, created if necessary. Its model and prompt can change only by a rebuild."""
+        if self.is_new:
+            return self._create(self.folder, chosen_model(self.model))
+        return self._existing(rebuild=rebuild)
+
+    def _existing(self, *, rebuild: bool) -> Library:
         from jepa_retrieval.library import Library
 
-        if self.is_new:
-            console.note(f"Creating a new index in {url_of(self.folder)}")
-            return self._create(self.folder, chosen_model(self.model))
         library = Library.open(self.folder)
         if not rebuild:
             self._require_same(library)
         return library
 
-    def delete_if_empty(self, library: Library) -> None:
-        """Delete a new index in which nothing was stored; a folder that was there before stays."""
+    def delete_if_empty(self, library: Library) -> bool:
+        """Delete a new index in which nothing was stored; a folder that was there before stays. Whether it was so."""
         from jepa_retrieval.stores.stored_index import StoredIndex
 
         library.records.refresh()
         if library.records.count_clips():
-            return
+            return False
         if isinstance(library.records, StoredIndex):
             library.records.mirror.delete()
         else:
             shutil.rmtree(library.folder)
             if self.folder_existed:
                 self.folder.mkdir()
+        return True
 
     @contextmanager
-    def opened_for_planning(self) -> Iterator[Library]:
-        """The index as it is; if it does not exist, an empty one in a temporary folder."""
-        from jepa_retrieval.library import Library
-
+    def opened_for_planning(self, *, rebuild: bool) -> Iterator[Library]:
+        """The index as it is; if it does not exist, an empty one in a temporary folder. As in `open_or_create`."""
+        if not self.is_new:
+            yield self._existing(rebuild=rebuild)
+            return
         with tempfile.TemporaryDirectory(prefix="jepa-dry-run-") as scratch:
-            yield (
-                Library.open(self.folder)
-                if not self.is_new
-                else self._create(Path(scratch) / "index", model_name(self.model))
-            )
+            yield self._create(Path(scratch) / "index", model_name(self.model))
 
     def _create(self, folder: Path, model: str) -> Library:
         from jepa_retrieval.library import Library

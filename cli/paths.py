@@ -90,8 +90,8 @@ def require_outputs(*outputs: OutputFile, inputs: Sequence[Path | None] = ()) ->
 def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
     """`path`, if a file can be written there. Checked before the work whose results it is to hold.
 
-    A symbolic link is followed. Media, archives of them and subtitles beside media are not replaced; but a chart that
-    this program drew is, by another one. The folder of an index is for its own files.
+    A symbolic link is followed. Media, archives and lists of them, and subtitles beside media are not replaced; but a
+    chart that this program drew is, by another one. The folder of an index is for its own files.
 
     Args:
         path: where to.
@@ -114,7 +114,8 @@ def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
         raise UsageError(f"{path}: cannot be written: {folder}: {NO_SUCH_FILE}")
     if path.is_dir():
         raise UsageError(f"{path}: cannot be written: it is a folder")
-    if not os.access(path if exists(path) else folder, os.W_OK):
+    is_special = exists(path) and not is_existing_file(path)  # written to itself, where others are replaced
+    if (exists(path) and not os.access(path, os.W_OK)) or not (is_special or os.access(folder, os.W_OK)):
         raise UsageError(f"{path}: cannot be written: permission denied")
     if any(map(holds_records, target.absolute().parents)):
         is_there = "a file of an index is there, which is not replaced"
@@ -128,9 +129,14 @@ def require_writable(path: Path, *, endings: Sequence[str] = ()) -> Path:
 
 def _require_replaceable(path: Path, target: Path, *, may_be_chart: bool) -> None:
     from jepa_retrieval.media.kinds import is_media_file
+    from jepa_retrieval.media.sources.manifest import lists_media
     from jepa_retrieval.report.chart_files import is_chart
 
     try:
+        if lists_media(target):
+            raise UsageError(
+                f"{path}: a list of media for 'jepa index' is there, which is not replaced: name another file"
+            )
         is_kept = any(one.suffix == SHARD_SUFFIX or is_media_file(one) for one in (path, target))
         if is_kept and not (may_be_chart and is_chart(target)):
             raise UsageError(

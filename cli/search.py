@@ -23,11 +23,12 @@ from cli.options import (
     text_option,
     top_option,
 )
+from cli.outputs import try_write
 from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.query import build_query, check_usage
 from cli.tables import INTERVAL, PATH, RANK, SCORE, Column, print_table
 from cli.values import parse_interval
-from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import is_remote, url_of
 from jepa_retrieval.times import format_interval
 
@@ -200,15 +201,10 @@ def search(
 
 
 def _try_html(file: Path, found: SearchResult, library: Library | Libraries) -> str | None:
-    """Write the page; why it failed, if it did: what was found is printed all the same."""
+    """Write the page; why it failed, if it did."""
     from jepa_retrieval.report import write_report
 
-    try:
-        write_report(file, [found], library)
-    except JepaError as error:
-        return f"{file} was not written: {error}"
-    console.note(f"Wrote {file}")
-    return None
+    return try_write(file, lambda: write_report(file, [found], library))
 
 
 def _senses(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from cli.options import (
     file_option,
     top_option,
 )
+from cli.outputs import try_write
 from cli.paths import OutputFile, parse_path, require_outputs
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import url_of
@@ -98,12 +99,17 @@ def surprise(
         )
     else:
         _print_lines(found.surprises, f"{found.path}: nothing with a z-score of {min_z:g} or more.")
-    if html is not None:
-        from jepa_retrieval.report.surprise import write_surprise_page
+    failure = None if html is None else _try_html(html, found, min_z)
+    if failure is not None:
+        console.error(failure)
+    raise typer.Exit(0 if found.partial is None and failure is None else 1)
 
-        write_surprise_page(html, found, min_z=min_z)
-        console.note(f"Wrote {html}")
-    raise typer.Exit(0 if found.partial is None else 1)
+
+def _try_html(file: Path, found: FileSurprise, min_z: float) -> str | None:
+    """Write the page; why it failed, if it did."""
+    from jepa_retrieval.report.surprise import write_surprise_page
+
+    return try_write(file, lambda: write_surprise_page(file, found, min_z=min_z))
 
 
 def _of_index(

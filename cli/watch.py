@@ -11,6 +11,7 @@ import typer
 from cli import console
 from cli.decoders import open_decoder, open_narrator
 from cli.options import DeviceOption, ModelOption, SentencesOption, file_option, text_option, voice_option
+from cli.outputs import try_write
 from cli.paths import OutputFile, parse_path_text, require_outputs
 from cli.values import parse_duration
 from cli.watch_output import Output, SentenceFiles, summary
@@ -227,13 +228,20 @@ def watch(
             watcher = Watcher(origin, loaded, decoder, options)
             interrupted = _run(watcher, output)
         finally:  # also after an error, which may come after days
-            if output.timeline is not None and timeline is not None and output.timeline.descriptions:
-                output.timeline.write(timeline)
-                console.note(f"Wrote {timeline}")
+            undrawn = None if timeline is None else _try_timeline(timeline, output.timeline)
+            if undrawn is not None:
+                console.error(undrawn)
     output.print_summary()
     if interrupted:
         raise typer.Exit(130)
-    raise typer.Exit(1 if watcher.counters.stream.partial else 0)
+    raise typer.Exit(1 if watcher.counters.stream.partial or undrawn else 0)
+
+
+def _try_timeline(file: Path, drawn: Timeline | None) -> str | None:
+    """Write the timeline, if anything is on it; why it failed, if it did."""
+    if drawn is None or not drawn.descriptions:
+        return None
+    return try_write(file, lambda: drawn.write(file))
 
 
 def _run(watcher: Watcher, output: Output) -> bool:

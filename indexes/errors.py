@@ -23,6 +23,18 @@ class IndexFormatError(IndexStoreError):
     """The folder is not an index, is damaged, or was written by a newer version."""
 
 
+class DamagedManifestError(IndexFormatError):
+    """The file that says what an index is cannot be read.
+
+    Attributes:
+        fault: what is wrong with it; the message adds the command that knows a remedy.
+    """
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"{fault}: run `jepa verify`")
+        self.fault = fault
+
+
 class NewerFormatError(IndexFormatError):
     """The index was written by a newer version of this program."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from indexes import arrays, left_out
 from indexes.calibration import FILE_NAME as CALIBRATION
 from indexes.calibration import read_calibration
-from indexes.errors import IndexFormatError, IndexStoreError, NewerFormatError
+from indexes.errors import DamagedManifestError, IndexStoreError
 from indexes.files import abandoned_files
 from indexes.left_out import FILE_NAME as LEFT_OUT
 from indexes.left_out import NEXT_FILE_NAME as NEXT_LEFT_OUT
@@ -93,11 +93,11 @@ def manifest_problem(folder: Path) -> Problem | None:
     """
     try:
         read_manifest(folder)
-    except NewerFormatError:
-        raise
-    except IndexFormatError as error:
+    except DamagedManifestError as error:
         remedy = f"restore {folder / MANIFEST} from a backup, or delete {folder} and run `jepa index` again"
-        return Problem("damaged manifest", str(error), remedy)
+        if not (folder / CLIPS).is_dir():  # a folder of something else, which must not be deleted
+            remedy = f"name an index with --index; if {folder} was one, delete it and run `jepa index` again"
+        return Problem("damaged manifest", error.fault, remedy)
     return None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexes.errors import IndexFormatError, IndexNotFoundError, NewerFormatError
+from indexes.errors import DamagedManifestError, IndexNotFoundError, NewerFormatError
 from indexes.files import write_atomically
 from indexes.reasons import NO_SUCH_FILE, reason
 from indexes.untrusted import Fields, parse_json, read_bytes
@@ -116,13 +116,14 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         IndexNotFoundError: there is no such folder, or it is empty of an index.
-        IndexFormatError: the manifest is damaged or of a newer format.
+        DamagedManifestError: the manifest is damaged.
+        NewerFormatError: it is of a newer format.
     """
     path = folder / FILE_NAME
     try:
         content = parse_json(read_bytes(path, max_bytes=MAX_BYTES))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise IndexFormatError(f"{path} is not the manifest of an index")
+            raise DamagedManifestError(f"{path} is not the manifest of an index")
         fields = Fields(content)
         version = fields.integer("format_version", low=1)
         if version > FORMAT_VERSION:
@@ -137,9 +138,9 @@ def read_manifest(folder: Path) -> Manifest:
     except NotADirectoryError:
         raise IndexNotFoundError(f"no index at {folder}: it is not a folder") from None
     except OSError as error:
-        raise IndexFormatError(f"cannot read {path}: {reason(error)}") from error
+        raise DamagedManifestError(f"{path} cannot be read ({reason(error)})") from error
     except ValueError as error:
-        raise IndexFormatError(f"{path} is damaged: {error}") from error
+        raise DamagedManifestError(f"{path} is damaged ({error})") from error
 
 
 def parse_manifest(content: dict[str, Any]) -> Manifest:

@@ -25,11 +25,14 @@ def is_file_failure(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message that is not blank; the name of its class if there is none.
 
-    A line that ends with a colon only announces what is wrong: the next one comes with it.
+    A line that ends with a colon only announces what is wrong: the next one comes with it. A `KeyError` says no more
+    than the key.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
+    if isinstance(error, KeyError):
+        return f"{lines[0]} is missing"
     return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 

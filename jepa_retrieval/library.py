@@ -310,10 +310,10 @@ class Library(SearchableIndex, StateVerbs):
         return files_in_state(self._index, "partial")
 
     def files_lacking(self, text: Literal["speech", "writing"]) -> list[FileFailure]:
-        """Files of which it is not known what is said or written in them; UsageError if the index keeps neither."""
+        """Files of which it is not, or only in part, known what is said or written; UsageError if none is kept."""
         from jepa_retrieval.tasks.indexing.coverage import files_lacking
 
-        return files_lacking(self._index, text)
+        return files_lacking(self._index, text, self.media_root)
 
     def status(self) -> IndexStats:
         """How many files and clips there are, and what they cost on disk."""

@@ -16,6 +16,7 @@ from typing import IO
 
 from indexes.reasons import NO_SUCH_FILE
 from jepa_retrieval.errors import JepaError, UsageError
+from jepa_retrieval.output_files import replacing
 from jepa_retrieval.user_paths import is_endless, user_path
 
 MAX_LIST_BYTES = 1 << 30  # of a list; a bank of ten million captions fits
@@ -153,12 +154,10 @@ def _size(count: int) -> str:
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page in UTF-8; what is not valid Unicode in it is escaped.
+    """Write a page in UTF-8, whole or not at all; what is not valid Unicode in it is escaped.
 
     Raises:
         OSError: it cannot be written; the error names the file, also where the disk is full.
     """
-    try:
-        path.write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with replacing(path) as written:
+        written.write_text(text, "utf-8", errors="backslashreplace")

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.controlled.measures import CIDER, RETRIEVAL, SEEN, UNSEEN, WITHOUT_PRIOR
 from benchmarks.controlled.sides import EmbeddingSide, TokenSide
 from benchmarks.shared.common import RESULTS, print_table
+from jepa_retrieval.output_files import replacing
 
 NAME = "embedding_vs_tokens"
 COLOURS = {EmbeddingSide.name: "tab:orange", TokenSide.name: "tab:blue"}
@@ -44,7 +45,7 @@ def write_csv(runs: Runs) -> None:
     """`results/embedding_vs_tokens.csv`: every score of every run."""
     path = RESULTS / f"{NAME}.csv"
     path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
+    with replacing(path) as written, written.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["side", "seed", "samples", "measure", "value"])
         for run in runs:
@@ -77,7 +78,8 @@ def draw(runs: Runs) -> None:
         axes.set(title=title, xlabel="samples seen", xscale="log")
         axes.grid(alpha=0.3)
     panels[1].legend(fontsize=8)
-    figure.savefig(RESULTS / f"{NAME}.png", dpi=110)
+    with replacing(RESULTS / f"{NAME}.png") as written:
+        figure.savefig(written, dpi=110)
 
 
 def _series(runs: Runs) -> list[tuple[str, int, dict[str, list[float]]]]:

@@ -53,6 +53,7 @@ from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import YDecoder
 from jepa_retrieval.models.retrieval_decoder import CaptionBank, RetrievalDecoder
 from jepa_retrieval.models.runtime.model import RuntimeModel
+from jepa_retrieval.output_files import replacing
 
 REFERENCE = 1.0  # the uniform rate that selective decoding is compared with
 PAPER = 2.85  # times fewer decodes than uniform ones at 1 Hz, in the paper
@@ -262,7 +263,7 @@ def _average_against_exact(curves: Sequence[tuple[str, Curve]]) -> list[list[obj
 
 def _write_csv(curves: Sequence[tuple[str, Curve]]) -> None:
     path = _results() / "selective_decoding.csv"
-    with path.open("w", newline="") as file:
+    with replacing(path) as written, written.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["videos", "scheme", "embedding", "rate_hz", "metric", "mean", "low_5", "high_95"])
         for group, curve in curves:
@@ -297,7 +298,8 @@ def _draw(curves: Sequence[tuple[str, Curve]]) -> None:
             axes.set_title(f"{group}: {metric}")
             axes.set_xlabel("decodes per second")
             axes.legend(fontsize=8)
-    figure.savefig(_results() / "selective_decoding.png", dpi=110)
+    with replacing(_results() / "selective_decoding.png") as written:
+        figure.savefig(written, dpi=110)
 
 
 def _results() -> Path:

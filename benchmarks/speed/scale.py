@@ -32,6 +32,7 @@ from indexes.vectors.reduce import principal_axes
 from indexes.vectors.search import StoredAnnIndex, VectorSearch
 from indexes.vectors.search_settings import DEFAULT_RECALL, SearchSettings
 from indexes.vectors.tune import TOP, tune
+from jepa_retrieval.output_files import replacing
 
 CURVE = (1, 4, 8, 16, 32, 64, 128, 256, 512)
 DEFAULT_KINDS = "ivf-sq8,ivf-fp16,ivf-pq,hnsw,hnsw-fp16"
@@ -183,7 +184,8 @@ def _draw(results: dict[str, Any], path: Path, title: str) -> None:
     axis.set_title(title)
     axis.legend()
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    with replacing(path) as written:
+        figure.savefig(written, dpi=120)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from benchmarks.shared.processes import run_ffmpeg, run_index
 from benchmarks.speed import query_latency, x_encoder_speed
 from benchmarks.speed.decoder_peers import DECODERS, IMAGE_SIZE, RATE
 from jepa_retrieval.media import Decoded, DecodePool, DecodeRequest, Sampling
+from jepa_retrieval.output_files import replacing
 
 
 class Bar(NamedTuple):
@@ -163,7 +164,8 @@ def draw(panels: Sequence[Panel], target: Path) -> Path:
         if max(bar.value for bar in panel.bars) > 50 * min(bar.value for bar in panel.bars):
             axes.set_xscale("log")
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=120)
+    with replacing(target) as written:
+        figure.savefig(written, dpi=120)
     return target
 
 

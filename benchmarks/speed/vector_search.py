@@ -28,6 +28,7 @@ from benchmarks.shared.real_vectors import real_vectors
 from benchmarks.shared.synthetic_vectors import describe, make_vectors
 from benchmarks.speed.vector_engines import ENGINES, TOP
 from indexes.vectors.exact import search_rows
+from jepa_retrieval.output_files import replacing
 
 QUERIES = 500
 SAMPLE = 20_000  # synthetic vectors that are compared with the real ones
@@ -198,7 +199,8 @@ def _draw(results: dict[str, Any], path: Path, title: str) -> None:
     axes[0].invert_yaxis()
     figure.suptitle(f"{title}; recall@10 in brackets", fontsize=11)
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    with replacing(path) as written:
+        figure.savefig(written, dpi=120)
 
 
 if __name__ == "__main__":

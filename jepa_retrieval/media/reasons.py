@@ -15,6 +15,7 @@ from jepa_retrieval.times import format_time
 
 NOT_MEDIA = "is not a video or picture that can be read, or its header is damaged"
 NOT_PICTURE = "is not a picture that can be read, or its header is damaged"
+IS_EMPTY = "is empty"
 NO_FRAME = "no frame could be decoded (damaged or truncated)"
 BREAKS_OFF = "its sound is damaged from"
 NO_SOUND = "nothing of its sound can be decoded"
@@ -62,7 +63,7 @@ def check_regular_file(path: Path) -> opening.Status:
         if not stat.S_ISREG(status.mode):
             raise UnreadableMediaError(path, "is not a regular file")
         if status.size == 0:
-            raise UnreadableMediaError(path, "is empty")
+            raise UnreadableMediaError(path, IS_EMPTY)
         if is_ordinary(path):
             with path.open("rb"):  # permission is only known by trying
                 pass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_INDEX_BYTES = 1 << 26  # of the JSON file that says which weight file holds which tensor
 MAX_REPETITION = 4  # tensors may share bytes (tied weights): in all at most this many times the file's size
+_PICKLE, _ARCHIVE = b"\x80", b"PK\x03\x04"  # what PyTorch's files begin with, of old and of new releases
+# What PyTorch says of a file that names a class or a function; with other words it refuses bytes that make no sense.
+_OTHER_OBJECTS = re.compile(r"GLOBAL \S|allowlisted via|unrecognized function|must be imported")
 WEIGHT_FILES = (
     "model.safetensors.index.json",
     "model.safetensors",
@@ -68,13 +72,9 @@ def check_weights(file: Path) -> None:
             opened.keys()
         return
     try:
-        _check_archive(file)
-        with file.open("rb") as content:
-            is_pickle = content.read(1) == b"\x80"
+        _check_form(file)
     except OSError as error:
         raise ModelError(f"{file}: {reason(error)}") from None
-    if not is_pickle and not zipfile.is_zipfile(file):
-        raise ModelError(f"{file}: not a readable PyTorch file")
 
 
 def read_tensors(
@@ -87,7 +87,7 @@ def read_tensors(
         choose: given all names of the checkpoint in their order, the wanted ones as {new name: name}; None: all.
 
     Raises:
-        ModelError: a file is missing, damaged, or holds something other than tensors.
+        ModelError: a file is missing, damaged, no checkpoint, or holds something other than tensors.
     """
     files = weight_files(path)
     names: list[str] = []
@@ -129,28 +129,43 @@ def read_torch_object(path: Path) -> object:
     import torch
 
     try:
-        _check_archive(path)
+        _check_form(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file or folder") from None
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path}: holds objects other than tensors and plain values, it is not opened"
-        ) from error
+    except OSError as error:
+        raise ModelError(f"{path}: {reason(error)}") from error
     except ModelError:
         raise
     except Exception as error:  # damaged bytes lead the unpickler to errors of all kinds
-        raise ModelError(f"{path}: not a readable PyTorch file ({first_line(error)})") from error
+        if isinstance(error, pickle.UnpicklingError) and _OTHER_OBJECTS.search(str(error)):
+            what = "holds objects other than tensors and plain values, it is not opened"
+        else:  # PyTorch's own words say where its reader stopped, which is of no use
+            what = "is damaged, or not a PyTorch checkpoint"
+        raise ModelError(f"{path}: {what}") from error
     _check_tensors(content, path)
     return content
 
 
-def _check_archive(path: Path) -> None:
-    """`ModelError` for compressed members, which PyTorch never writes: a small file could fill the memory."""
+def _check_form(path: Path) -> None:
+    """`ModelError` for what is neither a pickle nor an archive as PyTorch writes it.
+
+    It never compresses members: a small file could fill the memory.
+    """
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        raise ModelError(f"{path}: is empty")
+    if not head.startswith(_PICKLE) and head != _ARCHIVE:
+        raise ModelError(f"{path}: is not a PyTorch checkpoint")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ModelError(f"{path}: not a PyTorch file (its members are compressed)")
+            members = archive.infolist()
+        names = [PurePosixPath(member.filename).name for member in members]
+        if "data.pkl" not in names:
+            raise ModelError(f"{path}: is not a PyTorch checkpoint, but another archive")
+        if "constants.pkl" in names:
+            raise ModelError(f"{path}: is a program in TorchScript, not a checkpoint of tensors")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ModelError(f"{path}: is not a PyTorch checkpoint (its members are compressed)")
 
 
 def _check_tensors(content: object, path: Path) -> None:

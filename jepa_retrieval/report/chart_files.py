@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jepa_retrieval.output_files import replacing
 from jepa_retrieval.user_paths import user_path
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _HEAD_BYTES = 1024
 
 
 def save_chart(figure: Figure, path: Path | str, *, dpi: int) -> None:
-    """Write a figure, as PNG unless the name says another format of matplotlib.
+    """Write a figure, whole or not at all, as PNG unless the name says another format of matplotlib.
 
     Raises:
         OSError: the file cannot be written.
@@ -28,7 +29,8 @@ def save_chart(figure: Figure, path: Path | str, *, dpi: int) -> None:
     """
     target = user_path(path)
     is_png = target.suffix.lower() == CHART_SUFFIX
-    figure.savefig(target, dpi=dpi, metadata={"Software": _SOFTWARE} if is_png else None)
+    with replacing(target) as written:
+        figure.savefig(written, dpi=dpi, metadata={"Software": _SOFTWARE} if is_png else None)
 
 
 def is_chart(path: Path) -> bool:

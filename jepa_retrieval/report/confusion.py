@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.report.chart_files import save_chart
 from jepa_retrieval.visible import visible
@@ -23,7 +24,8 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
     """Draw the matrix with a row per class, coloured by the share of the row and labelled with the counts.
 
     Raises:
-        UsageError: the file cannot be written.
+        OSError: the file cannot be written.
+        UsageError: its ending is of no format that matplotlib knows.
     """
     import matplotlib
 
@@ -31,8 +33,8 @@ def write_confusion(path: Path | str, evaluation: Evaluation) -> None:
         # A label with dollar signs is no formula.
         with matplotlib.rc_context({"text.parse_math": False}):
             save_chart(_draw(evaluation), path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be written ({error})") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: cannot be drawn ({first_line(error)})") from error
 
 
 def _draw(evaluation: Evaluation) -> Figure:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from jepa_retrieval.output_files import naming
 from jepa_retrieval.times import subtitle_time
 from jepa_retrieval.user_paths import user_path
 from jepa_retrieval.visible import visible
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class SentenceWriter(ABC):
-    """A file that takes sentences in order of time; OSError if it cannot be written."""
+    """A file that takes sentences in order of time; OSError, which names the file, if it cannot be written."""
 
     _newline = "\n"
 
     def __init__(self, path: Path | str) -> None:
+        self._path = user_path(path)
         # What no encoding can hold comes from file names only; sentences are sound.
-        self._file: TextIO = user_path(path).open(
-            "w", encoding="utf-8", newline=self._newline, errors="replace"
-        )
-        self._begin()
+        self._file: TextIO = self._path.open("w", encoding="utf-8", newline=self._newline, errors="replace")
+        with naming(self._path):
+            self._begin()
 
     def __enter__(self) -> Self:
         return self
@@ -38,8 +39,13 @@ class SentenceWriter(ABC):
     ) -> None:
         self.close()
 
-    @abstractmethod
     def add(self, described: Described) -> None:
+        """Write one sentence."""
+        with naming(self._path):
+            self._add(described)
+
+    @abstractmethod
+    def _add(self, described: Described) -> None:
         """Write one sentence."""
 
     def _begin(self) -> None:  # noqa: B027 - not every format has one
@@ -47,7 +53,8 @@ class SentenceWriter(ABC):
 
     def close(self) -> None:
         """Complete the file."""
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
 
     def _write(self, text: str) -> None:
         self._file.write(text)
@@ -59,7 +66,7 @@ class SrtWriter(SentenceWriter):
 
     _count = 0
 
-    def add(self, described: Described) -> None:
+    def _add(self, described: Described) -> None:
         """Write one sentence."""
         self._count += 1
         self._write(srt_cue(self._count, described.start, described.end, described.text) + "\n\n")
@@ -71,7 +78,7 @@ class VttWriter(SentenceWriter):
     def _begin(self) -> None:
         self._write("WEBVTT\n\n")
 
-    def add(self, described: Described) -> None:
+    def _add(self, described: Described) -> None:
         """Write one sentence."""
         self._write(vtt_cue(described.start, described.end, described.text) + "\n\n")
 
@@ -86,7 +93,7 @@ class CsvWriter(SentenceWriter):
         self._rows.writerow(["start", "end", "text", "score", "windows"])
         self._file.flush()
 
-    def add(self, described: Described) -> None:
+    def _add(self, described: Described) -> None:
         """Write one sentence."""
         times = (f"{described.start:.3f}", f"{described.end:.3f}")
         self._rows.writerow([*times, described.text, f"{described.score:.4f}", described.windows])

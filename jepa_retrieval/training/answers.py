@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from indexes.files import write_atomically
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import load_config, save_config
 from jepa_retrieval.models.storage import ANSWERS_FILE, CONFIG_FILE
@@ -33,7 +34,7 @@ def add_answers(folder: Path, recipe: TrainConfig) -> int:
     answers = common_answers(read_source(source) for source in asking)
     if not answers:
         raise UsageError("no source of the recipe asks questions: there are no answers to export")
-    (folder / ANSWERS_FILE).write_text("\n".join(answers) + "\n", encoding="utf-8")
+    write_atomically(folder / ANSWERS_FILE, ("\n".join(answers) + "\n").encode(), durable=False)
     save_config(dataclasses.replace(config, answers=ANSWERS_FILE), folder / CONFIG_FILE)
     return len(answers)
 

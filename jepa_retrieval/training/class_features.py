@@ -13,6 +13,7 @@ The result is a folder of ready-made tokens, source format "tokens", whose texts
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from indexes.files import write_atomically
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, LlamaPredictorConfig, load_config
 from jepa_retrieval.models.modules.concepts import TEMPLATES, class_names
@@ -116,12 +118,14 @@ def write_class_features(
     with torch.no_grad():
         made = class_features(torch.cat(tokens), weights, views=views)
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "tokens.npy", made.numpy().astype(np.float16))
+    tokens_file = io.BytesIO()
+    np.save(tokens_file, made.numpy().astype(np.float16))
+    write_atomically(folder / "tokens.npy", tokens_file.getvalue(), durable=False)
     lines = [
         json.dumps({"visual": row, "texts": [template.format(name) for template in TEMPLATES]})
         for row, name in enumerate(class_names())
     ]
-    (folder / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(folder / "examples.jsonl", ("\n".join(lines) + "\n").encode(), durable=False)
 
 
 def main() -> None:

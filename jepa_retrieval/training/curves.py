@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
+from indexes.files import write_atomically
 from indexes.reasons import first_line
 from jepa_retrieval.errors import UsageError
 
@@ -31,12 +33,11 @@ class Curves:
             self.rows.append({"step": step})
         self.rows[-1].update(values)
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        temporary = self._csv.with_suffix(".tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
-        temporary.replace(self._csv)
+        content = io.StringIO(newline="")
+        writer = csv.DictWriter(content, columns)
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
+        write_atomically(self._csv, content.getvalue().encode(), durable=False)
 
     def _read(self) -> list[dict[str, float]]:
         try:
@@ -76,4 +77,6 @@ class Curves:
             axes.grid(alpha=0.3)
             if len(keys) > 1:
                 axes.legend()
-        figure.savefig(self._png, dpi=100)
+        content = io.BytesIO()
+        figure.savefig(content, dpi=100)
+        write_atomically(self._png, content.getvalue(), durable=False)

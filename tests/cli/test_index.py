@@ -84,6 +84,53 @@ def test_a_dry_run_says_what_it_finds(jepa: Jepa, photos: Path) -> None:
     assert plan["left_out"] == {"unknown kind": 1}
 
 
+def test_a_dry_run_ends_as_the_run_would(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
+    nothing, empty = tmp_path / "nothing", tmp_path / "empty"
+    for folder in (nothing, empty):
+        folder.mkdir()
+    (empty / "a.jpg").touch()
+    for folder, why in (
+        (nothing, f"no videos or images found in {nothing}"),
+        (empty, "nothing could be read"),
+    ):
+        dry, done = jepa("index", folder, "--dry-run"), jepa("index", folder)
+        assert (dry.status, dry.out) == (done.status, "") == (2, "")
+        assert dry.err.splitlines()[-1] == f"Error: {why}, so no index would be created"
+        assert done.err.splitlines()[-1] == f"Error: {why}, so no index was created"
+        assert "a new index" not in dry.err + done.err and not (folder / ".jepa").exists()
+
+
+def test_a_dry_run_tells_of_files_that_will_fail_and_that_failed_before(jepa: Jepa, photos: Path) -> None:
+    (photos / "empty.jpg").touch()
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    first = jepa("index", photos, "--dry-run")
+    assert first.status == 1 and "Warning: empty.jpg: is empty\n" in first.err
+    assert first.out.split() == ["index", "broken.jpg", "index", "chelsea.png", "index", "coffee.png"]
+    assert jepa("index", photos).status == 1
+    again = jepa("index", photos, "--dry-run")
+    assert again.status == 0 and "2 unchanged, 2 failed in an earlier run" in again.err
+    retried = jepa("index", photos, "--retry-failed", "--dry-run", "--json")
+    plan = json.loads(retried.out)
+    assert retried.status == 1 and (plan["index"], plan["failed_before"]) == (["broken.jpg"], 0)
+    assert plan["failed"] == [{"path": "empty.jpg", "error": "is empty"}]
+
+
+def test_a_dry_run_refuses_what_the_run_refuses(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    shutil.copy(photograph("rocket.jpg"), other)
+    named = ("--index", photos / ".jepa")
+    assert jepa("index", photos, other, *named).status == 0
+    for options in (("--prompt", "What is it?"), ("--model", "open-vljepa")):
+        dry, done = (jepa("index", photos, *named, *options, *more) for more in (["--dry-run"], []))
+        assert dry == done and dry.status == 2 and "was created with the" in dry.err
+    rebuild = ("index", photos, *named, "--rebuild", "--dry-run")
+    assert jepa(*rebuild).out.count("other.png") == 1  # which a rebuild embeds too
+    other.unlink()
+    lost = jepa(*rebuild)
+    assert lost.status == 2 and "would be lost: bring them back, or drop them with --prune" in lost.err
+    assert jepa(*rebuild, "--prune").status == 0
+
+
 def test_what_status_cannot_list_is_listed_by_json(jepa: Jepa, photos: Path) -> None:
     (photos / "list.jsonl").write_text('"chelsea.png"\n' + "no line\n" * 14)
     (photos / "broken.jpg").write_bytes(b"no picture")
@@ -314,6 +361,7 @@ def test_no_index_stays_where_nothing_could_be_read(jepa: Jepa, tmp_path: Path, 
         index.mkdir()
     done = jepa("index", *broken, "--index", index, "--json")
     assert done.status == 2 and "Error: nothing could be read, so no index was created" in done.err
+    assert "a new index" not in done.err
     assert len(json.loads(done.out)["failed"]) == 12
     assert all(
         f"Warning: {path.name}: is not" in done.err for path in broken
@@ -344,7 +392,8 @@ def test_an_index_for_which_the_run_fails_does_not_stay(
         raise error
 
     monkeypatch.setattr(Library, "index", fail)
-    assert jepa("index", photos).status == 2
+    done = jepa("index", photos)
+    assert done.status == 2 and "a new index" not in done.err
     assert not (photos / ".jepa").exists()
 
 

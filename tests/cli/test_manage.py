@@ -141,6 +141,22 @@ def test_verify_of_a_damaged_manifest_names_a_remedy(jepa: Jepa, own: Path) -> N
     assert problem["what"] == "damaged manifest"
 
 
+def test_a_damaged_manifest_is_told_with_a_command_that_knows_a_remedy(jepa: Jepa, own: Path) -> None:
+    (own / ".jepa" / "manifest.json").write_text("x")
+    for command in (["status", "--index", own], ["search", "a cat", "--index", own], ["index", own]):
+        done = jepa(*command)
+        assert done.status == 2 and len(done.err.splitlines()) == 1
+        assert "manifest.json is damaged (it is not JSON: " in done.err
+        assert done.err.endswith(": run `jepa verify`\n")
+    assert jepa("index", own, "--rebuild").status == 2  # which is no remedy
+    told = jepa("verify", "--index", own).out
+    assert "run `jepa verify`" not in told
+    assert f"or delete {own / '.jepa'} and run `jepa index` again" in told
+    shutil.rmtree(own / ".jepa")
+    assert jepa("index", own).status == 1  # its one broken file
+    assert jepa("verify", "--index", own).status == 0
+
+
 def test_optimize_keeps_the_answers(jepa: Jepa, own: Path) -> None:
     before = jepa("search", "a street", "--index", own).out
     done = jepa("optimize", "--index", own)

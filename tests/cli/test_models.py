@@ -42,6 +42,14 @@ def test_the_list_has_a_choice_of_open_clip_models_with_published_scores(jepa: J
     assert listed["nano"]["imagenet"] is None and listed["vljepa"]["state"] == "to be trained: jepa train"
 
 
+def test_import_of_a_file_that_is_no_checkpoint(jepa: Jepa, tmp_path: Path) -> None:
+    (tmp_path / "notes.pt").write_text("hello")
+    done = jepa("models", "import", tmp_path / "notes.pt")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == f"Error: {tmp_path / 'notes.pt'}: is not a PyTorch checkpoint\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.pt"]
+
+
 def test_fetch_shows_what_is_downloaded_and_asks(
     jepa: Jepa, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

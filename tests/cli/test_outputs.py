@@ -30,6 +30,9 @@ def media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Path, bytes]:
     Path("hard.csv").hardlink_to("v.mp4")
     Path("chart.png").symlink_to("p.png")
     Path("truth.csv").write_text("p.png,a\n")
+    Path("list.jsonl").write_text('no line\n{"file": "on/another/disk.mp4", "caption": "x"}\n')
+    Path("list.ndjson").write_text('"p.png"\n"s3://bucket/b.png"\n')
+    Path("linked.jsonl").symlink_to("list.jsonl")
     Path("sentences.txt").write_text("A dog.\n")
     with tarfile.open("shard.tar", "w") as shard:
         shard.add("v.mp4")
@@ -70,6 +73,9 @@ REPLACED = [
     (["classify", "v.mp4", "--labels", "a", "--truth", "truth.csv", "--confusion", "p.png"], "a media file"),
     (["classify", "v.mp4", "--labels", "a", "--truth", "truth.csv", "--confusion", "x.csv"], "end in .png"),
     (["export", "video.csv"], "video.csv: a media file"),
+    (["export", "list.jsonl"], "list.jsonl: a list of media"),
+    (["export", "linked.jsonl"], "linked.jsonl: a list of media"),
+    (["watch", "camera:0", "--csv", "list.ndjson"], "--csv list.ndjson: a list of media"),
 ]  # fmt: skip
 SAME_NAME = [
     (["watch", "v.mp4", "--timeline", "t.html", "--srt", "t.html"], ("--srt", "--timeline")),
@@ -167,6 +173,16 @@ def test_a_chart_is_replaced_by_a_chart_only(tmp_path: Path) -> None:
         require_writable(chart)
     with pytest.raises(UsageError, match="reads this file"):
         require_outputs(OutputFile("--confusion", chart, (".png",)), inputs=[chart])
+
+
+def test_lines_that_are_no_list_of_media_are_replaced(media: dict[Path, bytes]) -> None:
+    Path("log.jsonl").write_text('{"time": 1.5, "text": "v.mp4"}\n"A dog."\n')
+    Path("clips.jsonl").write_text(
+        '{"clip_id": 0, "path": "v.mp4", "kind": "video"}\n'
+    )  # as `jepa export` does
+    Path("empty.jsonl").touch()
+    for name in ("log.jsonl", "clips.jsonl", "empty.jsonl"):
+        require_writable(Path(name))
 
 
 def test_earlier_sentences_are_replaced_with_the_first_window(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_an_index_in_a_store_is_made_searched_and_changed(jepa: Jepa, s3: S3Serv
     made = jepa("index", str(photos), "--index", URL, "--json")
     assert made.status == 0
     assert json.loads(made.out)["indexed"] == 2
-    assert "Creating a new index in s3://media/indexes/photos" in made.err
+    assert "Created a new index in s3://media/indexes/photos" in made.err
     found = jepa("search", "a cat", "--index", URL, "--json")
     assert json.loads(found.out)["hits"][0]["path"].endswith("chelsea.png")
     assert json.loads(jepa("index", str(photos), "--index", URL, "--json").out)["unchanged"] == 2

@@ -98,6 +98,8 @@ def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tm
     assert jepa("index", told.parent, "--speech").status == 1
     for known in (jepa("transcript", told), jepa("transcript", "told.mp4", "--index", told.parent / ".jepa")):
         assert known.status == 1 and "Fish & chips" in known.out and "told.srt has 1 cue" in known.err
+    listed = jepa("status", "--without-speech", "--index", told.parent)
+    assert listed.status == 0 and listed.out.startswith("told.mp4\ttold.srt has 1 cue")
 
 
 def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(

@@ -1,6 +1,7 @@
 """`verify` finds what is wrong and names a remedy; `stats` counts."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -212,6 +213,15 @@ def test_a_damaged_manifest_has_a_remedy(full, content):
     problem = manifest_problem(full.folder)
     assert problem.what == "damaged manifest" and "codec" not in problem.detail
     assert "from a backup, or delete" in problem.remedy
+    with pytest.raises(IndexFormatError, match="^" + re.escape(f"{problem.detail}: run `jepa verify`") + "$"):
+        Index.open(full.folder)
+
+
+def test_nobody_is_told_to_delete_the_folder_of_another_program(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    problem = manifest_problem(tmp_path)
+    assert problem.detail == f"{tmp_path / 'manifest.json'} is not the manifest of an index"
+    assert problem.remedy.startswith("name an index with --index; if ")
 
 
 def test_files_that_nothing_refers_to_are_reported(full):

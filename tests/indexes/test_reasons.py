@@ -19,3 +19,7 @@ from indexes.reasons import first_line
 )
 def test_a_message_is_one_line_that_says_what_is_wrong(message: str, line: str) -> None:
     assert first_line(ValueError(message)) == line
+
+
+def test_a_missing_key_is_called_missing() -> None:
+    assert first_line(KeyError("step")) == "'step' is missing"

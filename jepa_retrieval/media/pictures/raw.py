@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from jepa_retrieval.errors import UnreadableMediaError
 from jepa_retrieval.media.pictures.opening import open_picture, stated_orientation
-from jepa_retrieval.media.reasons import check_regular_file, os_reason
+from jepa_retrieval.media.reasons import IS_EMPTY, check_regular_file, os_reason
 from jepa_retrieval.media.sources.opening import contents, open_binary
 
 _JPEG_START = b"\xff\xd8\xff"
@@ -35,7 +35,7 @@ def open_preview(path: Path) -> tuple[ImageFile.ImageFile, int]:
             position = _largest_jpeg(data)
             content = None if position is None else data[position:]
     except (OSError, ValueError) as error:
-        reason = os_reason(error) if isinstance(error, OSError) else "is empty"
+        reason = os_reason(error) if isinstance(error, OSError) else IS_EMPTY
         raise UnreadableMediaError(path, reason) from error
     if content is None:
         raise UnreadableMediaError(path, "is a RAW photograph without a preview that can be read")

@@ -10,7 +10,9 @@ from typing import BinaryIO, NamedTuple
 from jepa_retrieval.media.sources.opening import open_binary
 
 _MAX_CHUNKS = 1000  # that may come before the sound
-_UNKNOWN_32 = (0, 2**32 - 1)  # what programs write that do not go back to the header
+# What programs write that do not go back to the header, such as to a pipe: nothing, or the most that fits in 32 bits,
+# with a sign or without one. Some leave room for a header in it, and round to whole samples.
+_UNKNOWN_32 = {0, 2**32 - 1, *range(0x7FFFEFC0, 0x80000000)}
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_HEADER = 24  # bytes of a chunk's name and size, which the size includes
 

@@ -42,6 +42,8 @@ _STATED = (
 )
 # Where libav states what is left, and not what the header says.
 _CUT_SILENTLY = ("wav", "w64", "caf")
+# A size is exact, unlike a time. Some programs count a few bytes of the header too.
+_SIZE_TOLERANCE = 0.1  # seconds
 
 
 def describe_sound(path: Path, *, on_tick: Callable[[], None] | None = None) -> MediaInfo:
@@ -102,9 +104,11 @@ def read_sound_extent(path: Path, report: ReadReport, *, on_tick: Callable[[], N
             report.partial.append(damaged_from(sure))
             return
         stated = _stated_seconds(container) if container.format.name in _STATED else None
+        cut = stated is not None and is_cut_off(end, stated)
         if container.format.name in _CUT_SILENTLY:
             stated = _seconds_of_data(path, end)
-        if stated is not None and is_cut_off(end, stated):
+            cut = stated is not None and stated - end > _SIZE_TOLERANCE
+        if cut:
             report.partial.append(f"is cut off: {end:.1f} of {stated:.1f} seconds are there")
 
 

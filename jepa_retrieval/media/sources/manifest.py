@@ -10,8 +10,9 @@ from typing import BinaryIO
 
 from indexes.untrusted import parse_json
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES, MEDIA_SUFFIXES
 from jepa_retrieval.source_paths import is_remote, is_url, path_of
-from jepa_retrieval.user_paths import user_path
+from jepa_retrieval.user_paths import exists, user_path
 
 SUFFIXES = (".jsonl", ".ndjson")
 FIELDS = (
@@ -25,6 +26,8 @@ FIELDS = (
     "videoLoc",
 )  # the first that a line has
 MAX_LINE_BYTES = 2**20
+_LOOKED_AT = 100  # lines, to see whether a file is a manifest
+_NAMES_OF_MEDIA = MEDIA_SUFFIXES | AUDIO_SUFFIXES
 
 
 def entries(file: BinaryIO, folder: Path) -> Iterator[tuple[int, Path | str]]:
@@ -47,6 +50,35 @@ def entries(file: BinaryIO, folder: Path) -> Iterator[tuple[int, Path | str]]:
                 yield number, _path(line, folder)
             except (UsageError, ValueError) as error:
                 yield number, str(error)
+
+
+def lists_media(path: Path) -> bool:
+    """Whether a file on disk is a manifest: it names files that are there, or have names of media.
+
+    A table of clips that `jepa export` wrote names files too, but is no list that somebody made.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.suffix not in SUFFIXES:
+        return False
+    with path.open("rb") as file:
+        if _is_table_of_clips(file.readline(MAX_LINE_BYTES)):
+            return False
+        file.seek(0)
+        first = [entry for _, entry in itertools.islice(entries(file, path.parent), _LOOKED_AT)]
+    return any(
+        isinstance(entry, Path) and (entry.suffix.lower() in _NAMES_OF_MEDIA or exists(entry))
+        for entry in first
+    )
+
+
+def _is_table_of_clips(line: bytes) -> bool:
+    try:
+        value = parse_json(line)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "clip_id" in value
 
 
 def _path(line: bytes, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jepa_retrieval.errors import UnreadableMediaError
-from jepa_retrieval.media.reasons import os_reason
+from jepa_retrieval.media.reasons import IS_EMPTY, os_reason
 from jepa_retrieval.media.sources.opening import place_in_shard
 from jepa_retrieval.source_paths import is_remote
 
@@ -56,7 +56,7 @@ def _mapped(path: Path) -> np.ndarray:
         return np.memmap(place.shard, np.uint8, mode="r", offset=place.begin, shape=(place.size,))
     except (OSError, ValueError) as error:
         raise UnreadableMediaError(
-            path, os_reason(error) if isinstance(error, OSError) else "is empty"
+            path, os_reason(error) if isinstance(error, OSError) else IS_EMPTY
         ) from error
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from indexes.files import write_atomically
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config.predictor import ConceptsConfig, MeanPoolConfig, PredictorConfig
 from jepa_retrieval.models.config.ranges import (
@@ -127,9 +128,9 @@ def load_config(path: Path | str) -> ModelConfig:
 
 
 def save_config(config: ModelConfig, path: Path | str) -> None:
-    """Write `config` as the JSON that `load_config` reads."""
+    """Write `config` as the JSON that `load_config` reads; the file appears whole or not at all."""
     text = json.dumps(dataclasses.asdict(config), indent=2, ensure_ascii=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_atomically(Path(path), (text + "\n").encode(), durable=False)
 
 
 def parse_config(data: object) -> ModelConfig:

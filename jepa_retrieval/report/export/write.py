@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jepa_retrieval.errors import UsageError
+from jepa_retrieval.output_files import replacing
 from jepa_retrieval.report.export.moments import Edit, ExportMoment, LeftOutMoment, PlacedMoment, place
 from jepa_retrieval.report.export.registry import ExportFormat, format_of
 from jepa_retrieval.source_paths import is_ordinary
-from jepa_retrieval.user_paths import absolute, link_target
+from jepa_retrieval.user_paths import absolute
 
 if TYPE_CHECKING:
     from jepa_retrieval.libraries import Libraries
     from jepa_retrieval.library import Library
 
 _MAX_NAMED = 3
-_TEMPORARY = ".jepa-export-"
-_LOCK = "lock"
-_MIN_AGE = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +62,10 @@ def export_moments(
     pairs = list(zip(placed, problems, strict=True))
     left_out = [LeftOutMoment(item.moment, problem) for item, problem in pairs if problem is not None]
     edit = Edit(title, [item for item, problem in pairs if problem is None])
-    with _named(target), _folder_beside(link_target(target)) as folder:
-        written = folder / f"export.{chosen.name}"
+    with replacing(target) as written:
         left_out += chosen.write(edit, written)
         if len(left_out) == len(moments):
             raise UsageError(f"nothing to export to {file}{_reasons(left_out)}")
-        written.replace(link_target(target))
     return ExportReport(target, chosen.name, len(moments) - len(left_out), tuple(left_out))
 
 
@@ -86,41 +78,6 @@ def _problem(placed: PlacedMoment, chosen: ExportFormat) -> str | None:
     if placed.problem is None and not is_ordinary(placed.file):
         return "it is in an archive or a store, not a file on disk"
     return placed.problem
-
-
-@contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """A temporary folder, locked while it is in use; those of exports that were killed are deleted."""
-    from filelock import FileLock
-
-    _delete_abandoned(target.parent)
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as name:
-        folder = Path(name)
-        with FileLock(folder / _LOCK):
-            yield folder
-
-
-def _delete_abandoned(parent: Path) -> None:
-    from filelock import FileLock, Timeout
-
-    for folder in parent.glob(f"{_TEMPORARY}*"):
-        with suppress(OSError, Timeout):
-            # One that was just made may not have its lock yet.
-            if folder.is_symlink() or time.time() - folder.stat().st_mtime < _MIN_AGE:
-                continue
-            FileLock(folder / _LOCK, timeout=0).acquire().lock.release()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _named(target: Path) -> Iterator[None]:
-    """Errors of the file that is written name the file that was asked for, not the one beside it."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None and _TEMPORARY not in str(error.filename):
-            raise
-        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _reasons(left_out: Sequence[LeftOutMoment]) -> str:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from indexes.manifest import SPEECH, WRITING
 from indexes.schema import LACKING
+from indexes.text_patterns import quote_text
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media.scanning import LeftOut
 from jepa_retrieval.media.sound.subtitle_names import SIDECAR_SUFFIXES, belongs_to_any
 from jepa_retrieval.media.suffixes import AUDIO_SUFFIXES, IMAGE_SUFFIXES
+from jepa_retrieval.models.speech import PREFIX
+from jepa_retrieval.tasks.encoding.transcript import NO_SOUND
 from jepa_retrieval.tasks.indexing.failures import FileFailure, files_in_state
 from jepa_retrieval.user_paths import exists
 
@@ -31,12 +34,16 @@ _UNKNOWN = {
 }
 
 
-def files_lacking(index: Index, text: str) -> list[FileFailure]:
-    """The files whose speech or writing is not known, also those that could not be indexed, with a sentence each.
+def files_lacking(index: Index, text: str, media_root: MediaRoot) -> list[FileFailure]:
+    """The files whose speech or writing is not known, or only in part, with a sentence each.
+
+    Those that could not be indexed are among them. Of subtitles beside a file, as they are now, it is told which part
+    cannot be used. Files whose sound could be read in part only are in the state `partial`.
 
     Args:
         index: to look at.
         text: "speech" or "writing".
+        media_root: what stored paths are relative to.
 
     Raises:
         UsageError: the index keeps none.
@@ -48,6 +55,8 @@ def files_lacking(index: Index, text: str) -> list[FileFailure]:
     for failure in files_in_state(index, "failed"):
         if Path(failure.path).suffix.lower() not in suffixes:
             lacking[failure.path] = f"it could not be indexed: {failure.error}"
+    if text == SPEECH:
+        lacking |= _subtitles_in_part(index, media_root)
     return [FileFailure(path, reason) for path, reason in sorted(lacking.items())]
 
 
@@ -77,6 +86,18 @@ def without_subtitles(left_out: Sequence[LeftOut], media: Iterable[Path]) -> lis
         if item.path.suffix.lower() not in SIDECAR_SUFFIXES
         or not belongs_to_any(item.path, stems.get(item.path.parent, set()))
     ]
+
+
+def _subtitles_in_part(index: Index, media_root: MediaRoot) -> dict[str, str]:
+    """What of the subtitles beside files that the index has what is said from cannot be used, by stored path."""
+    from jepa_retrieval.media.sound.subtitles import missing_of_sidecar
+
+    found: dict[str, str] = {}
+    named = f"said_by is not null and said_by <> {quote_text(NO_SOUND)} and said_by not like '{PREFIX}%'"
+    for batch in index.iter_clips(where=named, columns=["path", "said_by"], batch_size=4096):
+        found |= dict(zip(batch["path"].to_pylist(), batch["said_by"].to_pylist(), strict=True))
+    missing = {path: missing_of_sidecar(media_root.to_path(path), source) for path, source in found.items()}
+    return {path: sentence for path, sentence in missing.items() if sentence is not None}
 
 
 def _paths_lacking(index: Index, text: str) -> set[str]:

@@ -17,6 +17,7 @@ from indexes.mounts import read_mounts, write_mounts
 from indexes.records import MediaRecord
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.media import is_source
+from jepa_retrieval.media.reasons import IS_EMPTY
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
 from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, open_recogniser
@@ -129,12 +130,23 @@ class IndexUpdate:
         return report
 
     def dry_run(self, index: Index, *, embed_all: bool) -> IndexReport:
-        """What `apply` would find and do; nothing is changed."""
-        plan = self.plan(index, embed_all=embed_all)
+        """What `apply`, or with `embed_all` a rebuild, would find and do; nothing is changed.
+
+        Raises:
+            UsageError: it would be refused: none of the roots exists, or a rebuild would lose files.
+        """
+        if embed_all:
+            elsewhere = self._present_elsewhere(index)
+            plan = dataclasses.replace(self, roots=[*self.roots, *elsewhere]).plan(index, embed_all=True)
+        else:
+            plan = self.plan(index)
         report = IndexReport(planned=plan)
         self._tell_found(plan, report)
         for text in self._wanted_texts(index):
             report.to_look_at[text] = files_to_look_at(index, plan, text, self.media_root)
+        for path in [path for path, found in plan.embed.items() if found.size == 0]:
+            del plan.embed[path]
+            report.failed.append(FileFailure(path, IS_EMPTY))
         return report
 
     def _tell_found(self, plan: Plan, report: IndexReport) -> None:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 
-from indexes.reasons import first_line
+from indexes.reasons import reason
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.captions import read_json_lines
@@ -27,9 +28,14 @@ def read_ready_tokens(config: SourceConfig) -> Source:
     folder = Path(config.path)
     path = folder / "tokens.npy"
     try:
+        with path.open("rb") as file:
+            if not file.read(len(MAGIC_PREFIX)).startswith(MAGIC_PREFIX):
+                raise UsageError(f"{path}: is not a NumPy array, as a .npy file holds it")
         array = np.load(path, mmap_mode="r")
+    except UsageError:
+        raise
     except Exception as error:  # damaged headers lead NumPy to errors of all kinds
-        raise UsageError(f"{path}: cannot be read as a NumPy array ({first_line(error)})") from error
+        raise UsageError(f"{path}: cannot be read as a NumPy array ({reason(error)})") from error
     if not isinstance(array, np.ndarray) or array.ndim != 4 or array.dtype.kind != "f":
         raise UsageError(f"{path}: must be an array of floating-point numbers [visuals, views, N, D]")
     shape = array.shape

@@ -1,12 +1,14 @@
 """Checkpoints are read from the formats that are safe, whole or not at all."""
 
 import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jepa_retrieval.errors import ModelError
-from jepa_retrieval.models.checkpoints import read_tensors
+from jepa_retrieval.models.checkpoints import read_tensors, read_torch_object
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,56 @@ def test_code_in_a_file_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(ModelError, match=r"evil\.pt: holds objects other than tensors"):
         read_tensors(tmp_path / "evil.pt")
     assert capsys.readouterr().out == ""
+
+
+def old_checkpoint(file: Path) -> None:
+    import torch
+
+    torch.save({"a": torch.ones(64)}, file, _use_new_zipfile_serialization=False)
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def half_checkpoint(file: Path) -> None:
+    import torch
+
+    torch.save({"a": torch.ones(64)}, file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def torchscript(file: Path) -> None:
+    import torch
+
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), file)
+
+
+def other_archive(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("readme.txt", "no weights")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Path.touch, "is empty"),
+        (lambda file: file.write_text("hello"), "is not a PyTorch checkpoint"),  # PyTorch's reader says: 101
+        (lambda file: file.write_bytes(b"\x80\x02garbage"), "is damaged, or not a PyTorch checkpoint"),
+        (lambda file: file.write_bytes(pickle.dumps([1, 2])), "is damaged, or not a PyTorch checkpoint"),
+        (half_checkpoint, "is damaged, or not a PyTorch checkpoint"),
+        (old_checkpoint, "is damaged, or not a PyTorch checkpoint"),
+        (other_archive, "is not a PyTorch checkpoint, but another archive"),
+        (torchscript, "is a program in TorchScript, not a checkpoint of tensors"),
+        (Path.mkdir, "Is a directory"),
+        (lambda file: None, "no such file or folder"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # of PyTorch
+def test_what_is_no_checkpoint_is_told_plainly(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    make(tmp_path / "a.pt")
+    with pytest.raises(ModelError) as caught:
+        read_torch_object(tmp_path / "a.pt")
+    assert str(caught.value) == f"{tmp_path / 'a.pt'}: {said}"
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])

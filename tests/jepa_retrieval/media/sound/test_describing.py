@@ -85,11 +85,21 @@ def test_a_header_that_states_more_than_there_is_is_reported(tmp_path: Path, nam
     )
 
 
+def test_less_than_a_second_that_is_missing_is_told_too_where_the_size_is_stated(tmp_path: Path) -> None:
+    path = make_spoken_video(tmp_path / "a.wav", tone(0.0, 4.0), codec="pcm_s16le", pictures=False)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 9 // 10])
+    assert extent(path).partial == ["is cut off: 3.6 of 4.0 seconds are there"]
+    path = make_spoken_video(tmp_path / "b.wav", tone(0.0, 4.0), codec="pcm_s16le", pictures=False)
+    path.write_bytes(path.read_bytes()[:-44])  # of programs that count the header as sound
+    assert extent(path).partial == []
+
+
 def test_a_header_that_was_never_finished_states_nothing(tmp_path: Path) -> None:
     path = make_spoken_video(tmp_path / "a.wav", tone(0.0, 4.0), codec="pcm_s16le", pictures=False)
     content = path.read_bytes()
     at = content.index(b"data") + 4
-    for size in (b"\0\0\0\0", b"\xff\xff\xff\xff"):  # as programs write that were killed, or write to a pipe
+    # As programs write that were killed, or write to a pipe.
+    for size in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\xf0\xff\x7f"):
         path.write_bytes(content[:4] + size + content[8:at] + size + content[at + 4 :])
         assert extent(path).partial == [] and extent(path).duration == pytest.approx(4.0, abs=0.1)
 

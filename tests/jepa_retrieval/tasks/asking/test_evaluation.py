@@ -76,5 +76,3 @@ def test_the_matrix_is_drawn(tmp_path: Path) -> None:
     write_confusion(tmp_path / "matrix.png", judged)
     picture = np.asarray(Image.open(tmp_path / "matrix.png").convert("L"))
     assert picture.min() < 120 < picture.max()  # cells in two colours
-    with pytest.raises(UsageError, match=r"no/matrix\.png: cannot be written"):
-        write_confusion(tmp_path / "no" / "matrix.png", judged)

@@ -177,7 +177,7 @@ def test_the_settings_are_all_that_transformers_has() -> None:
     ("name", "content", "said"),
     [
         ("model.safetensors", b"junk" * 9, "not a readable safetensors file"),
-        ("pytorch_model.bin", b"junk" * 9, "not a readable PyTorch file"),
+        ("pytorch_model.bin", b"junk" * 9, "is not a PyTorch checkpoint"),
         ("config.json", b"junk", "not valid JSON"),
     ],
 )
