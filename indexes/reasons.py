@@ -53,4 +53,7 @@ def is_refused_by_system(error: BaseException) -> bool:
 
 def damage(folder: Path, error: BaseException) -> str:
     """The sentence about an index in which files are missing or damaged, with the command that knows a remedy."""
-    return f"{folder} is damaged ({reason(error)}): run `jepa verify`"
+    said = f"{folder} is damaged ("
+    if str(error).startswith(said):
+        return str(error)  # it is that sentence already
+    return f"{said}{reason(error)}): run `jepa verify`"

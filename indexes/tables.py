@@ -102,6 +102,17 @@ def _check_schema(found: pa.Schema, expected: pa.Schema) -> None:
             raise ValueError(f"it has no column {field.name!r} of type {field.type}")
 
 
+def read_all(data: lance.LanceDataset, path: Path) -> None:
+    """Read every row of the table at `path`, to see whether all can be read.
+
+    Raises:
+        IndexFormatError: they cannot.
+    """
+    with _reading(path):
+        for _ in data.to_batches(batch_size=256):
+            pass
+
+
 def unused_files(data: lance.LanceDataset, path: Path) -> list[str]:
     """Data files in the folder `path` of a table that no version refers to, by path inside it."""
     used = set(data.tracked_files().read_all()["path"].to_pylist())

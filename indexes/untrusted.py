@@ -143,6 +143,9 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return self._fields.get(name) is not None
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
     def check_names(self, *names: str) -> None:
         """Refuse fields of other names."""
         for name in self._fields:

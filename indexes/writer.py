@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexes import left_out
-from indexes.errors import IndexFormatError, IndexStoreError, IndexWriteError
+from indexes.errors import IndexStoreError, IndexWriteError
 from indexes.files import abandoned_files
 from indexes.left_out import LeftOut, LeftOutFile
 from indexes.lock import WriterLock
@@ -24,7 +24,7 @@ from indexes.manifest import CAPTIONS, SPEECH, WRITING, Commit, read_manifest, w
 from indexes.manifest import with_audio as manifest_with_audio
 from indexes.manifest import with_text as manifest_with_text
 from indexes.pending import PendingChanges
-from indexes.reasons import damage, is_file_failure, is_refused_by_system, reason
+from indexes.reasons import reason
 from indexes.records import ClipRecord, ClipSpeech, ClipWriting, MediaRecord
 from indexes.rows import FileRows, file_rows
 from indexes.schema import CAPTION, SEARCHED, TEXT_COLUMNS, speech_columns, writing_columns
@@ -33,6 +33,7 @@ from indexes.tables import KEEP_OLD_VERSIONS, Tables
 from indexes.untrusted import refuse_links
 from indexes.vectors import build, growth
 from indexes.vectors.search_settings import SearchSettings, write_search_settings
+from indexes.write_errors import damage_of, explained
 
 logger = logging.getLogger(__name__)
 
@@ -296,13 +297,15 @@ class IndexWriter:
     def optimize(
         self, *, keep_versions: timedelta | None = None, settings: SearchSettings | None = None
     ) -> None:
-        """Commit, compact the tables, delete old versions, rebuild the vector files.
+        """Commit, compact the tables, delete old versions, rebuild the vector files; IndexFormatError if damaged.
 
         Args:
             settings: search settings to store and use from now on; None keeps those that are stored.
         """
         self.commit()
         with self._writing("optimize"):
+            if (damaged := damage_of(self._folder)) is not None:
+                raise damaged  # what is compacted and rebuilt is only a part of it
             if settings is not None:
                 write_search_settings(self._folder, settings)
             keep = KEEP_OLD_VERSIONS if keep_versions is None else keep_versions
@@ -389,12 +392,8 @@ class IndexWriter:
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
         try:
-            yield
-        except BaseException as error:
+            with explained(self._folder, what):
+                yield
+        except BaseException:
             self._failed = True  # changes that were made in part must not be repeated
-            if isinstance(error, IndexFormatError):
-                raise IndexFormatError(damage(self._folder, error)) from error
-            if not is_file_failure(error):
-                raise
-            hint = "" if is_refused_by_system(error) else "; `jepa verify` says whether the index is damaged"
-            raise IndexWriteError(f"cannot {what} in {self._folder}: {reason(error)}{hint}") from error
+            raise

@@ -27,6 +27,7 @@ from indexes.vectors.description import (
 )
 from indexes.vectors.extended_rows import Embeddings, ExtendedRows
 from indexes.vectors.hits import HIT_DTYPE, KINDS, HitTable, is_time
+from indexes.vectors.table_files import describe_table, problem_of_table
 
 if TYPE_CHECKING:
     import lance
@@ -54,11 +55,16 @@ def load_fresh(folder: Path, manifest: Manifest) -> LoadedVectors | None:
     """The vectors from their files alone, without opening a table; None if they are of another commit.
 
     Raises:
-        DamagedVectorsError: the files are missing or damaged.
+        DamagedVectorsError: the files are missing or damaged, or a file of the table is gone or cut short.
     """
     description = _describe(folder, manifest)
     if description.commit != manifest.commit.number:
         return None
+    noted = description.table
+    if noted is not None and noted.version == manifest.commit.clips_version:
+        problem = problem_of_table(folder, noted)
+        if problem is not None:
+            raise DamagedVectorsError(problem)  # opening the table then says what is wrong
     hits = files.load_hits(folder, description)
     return LoadedVectors(hits, _stored_embeddings(folder, description), description)
 
@@ -72,6 +78,8 @@ def is_fresh(folder: Path, manifest: Manifest) -> bool:
     return (
         description.commit == manifest.commit.number
         and description.windows is not None
+        and description.table is not None
+        and description.table.version == manifest.commit.clips_version
         and files.have_sizes(folder, description)
         and not growth.is_due(folder, description.embeddings.rows, description.ann, manifest)
     )
@@ -172,6 +180,7 @@ def _update(
             next_clip_id=manifest.commit.next_clip_id,
             embedding_size=manifest.embedding_size,
         ),
+        table=describe_table(folder, clips),
     )
     files.replace_description(folder, description)
 

@@ -18,13 +18,14 @@ from indexes.reasons import reason
 from indexes.untrusted import Fields, check_plain_name, read_json_object
 from indexes.vectors.hits import HIT_DTYPE
 from indexes.vectors.kinds import KINDS
+from indexes.vectors.table_files import TableFiles, parse_table
 
 FOLDER = "vectors"
 DESCRIPTION = "vectors.json"
 OF_PASSAGES = ("passages", "places-")  # how names of files begin that `passages.json` is about
 FORMAT_VERSION = 1
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 2**31 - 1  # row numbers have 32 bits
 MAX_PATH_BYTES = 65_536  # of one path in the list of paths
 MAX_EFFORT = 1_000_000
@@ -87,9 +88,10 @@ class Description:
     paths: DerivedFile  # JSON list
     ann: AnnFile | None = None
     windows: WindowFiles | None = None
+    table: TableFiles | None = None  # None: not noted, by an older version
 
     def all_files(self) -> list[DerivedFile]:
-        """Every file that is named."""
+        """Every file in `vectors/` that is named."""
         windows = (self.windows.rows, self.windows.ranges) if self.windows else ()
         ann = (self.ann.stored,) if self.ann else ()
         return [self.embeddings, self.hits, self.paths, *ann, *windows]
@@ -140,6 +142,7 @@ def _parse(fields: Fields) -> Description:
         paths=parse_file(fields.fields("paths"), max_row_bytes=MAX_PATH_BYTES),
         ann=_parse_ann(fields.fields("fast")) if "fast" in fields else None,
         windows=_parse_windows(fields.fields("windows"), size) if "windows" in fields else None,
+        table=parse_table(fields.fields("table")) if "table" in fields else None,
     )
     names = [DESCRIPTION, *(stored.file for stored in description.all_files())]
     if len(set(names)) < len(names):
@@ -223,5 +226,8 @@ def _document(description: Description) -> dict[str, Any]:
             "spans": asdict(windows.ranges),
             "until": windows.next_clip_id,
         },
+        "table": None
+        if description.table is None
+        else {"version": description.table.version, "files": description.table.bytes},
         "format_version": FORMAT_VERSION,
     }

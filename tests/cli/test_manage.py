@@ -109,6 +109,23 @@ def test_a_damaged_table_is_named_by_index_and_does_not_hide_what_was_found(
     assert "delete" in jepa("verify", "--index", own).out
 
 
+@pytest.mark.parametrize("left", [0, 100])
+def test_nothing_is_answered_or_tidied_from_an_index_whose_clips_are_lost(
+    jepa: Jepa, own: Path, left: int
+) -> None:
+    data = next((own / ".jepa" / "clips.lance" / "data").iterdir())
+    if left:
+        data.write_bytes(data.read_bytes()[:left])
+    else:
+        data.unlink()
+    for command in (("search", "a cat"), ("dedupe",), ("optimize",), ("remove", "photos")):
+        done = jepa(*command, "--index", own)
+        (line,) = done.err.splitlines()
+        assert (done.status, done.out) == (2, "")
+        assert line.startswith(f"Error: {own / '.jepa'} is damaged (clips.lance is missing or damaged: ")
+        assert line.endswith("): run `jepa verify`") and line.count("is damaged") == 1
+
+
 def test_a_page_that_cannot_be_written_is_one_error_below_the_moments(
     jepa: Jepa, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
