@@ -19,7 +19,7 @@ from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.times import format_time
 
 if TYPE_CHECKING:
-    from jepa_retrieval.tasks.watching.chapter_words import TimedText
+    from jepa_retrieval.tasks.encoding.timed_text import TimedText
 
 _SENSES = ("seen", "said", "written")
 

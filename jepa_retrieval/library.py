@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from jepa_retrieval.tasks.asking.ask import Answers, AskOptions
     from jepa_retrieval.tasks.asking.candidates import Candidate
     from jepa_retrieval.tasks.asking.classify import Classification, ClassifyOptions
+    from jepa_retrieval.tasks.encoding.timed_text import TimedText
     from jepa_retrieval.tasks.encoding.transcript import Transcript
     from jepa_retrieval.tasks.indexing.failures import FileFailure
     from jepa_retrieval.tasks.indexing.options import IndexKeywords
     from jepa_retrieval.tasks.indexing.report import IndexReport, ProgressCallback
+    from jepa_retrieval.tasks.indexing.update import IndexUpdate
     from jepa_retrieval.tasks.searching.dedupe import DuplicateReport
-    from jepa_retrieval.tasks.watching.chapter_words import TimedText
 
 __all__ = [
     "INDEX_NAME",
@@ -158,8 +159,15 @@ class Library(SearchableIndex, StateVerbs):
         update = IndexUpdate(roots, IndexOptions(**options), media_root, on_progress)
         if dry_run:
             report = update.dry_run(self._index, embed_all=rebuild)
-            report.seconds = time.monotonic() - began
-            return report
+        else:
+            report = self._apply(update, rebuild=rebuild, model=model, prompt=prompt)
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _apply(
+        self, update: IndexUpdate, *, rebuild: bool, model: str | None, prompt: str | None
+    ) -> IndexReport:
+        """Do what `index` does with the files; the library has the new index then."""
         with changing(self._index):
             if rebuild:
                 new, report = update.rebuild(self._index, model=model, prompt=prompt)
@@ -174,7 +182,6 @@ class Library(SearchableIndex, StateVerbs):
                 _ = self.model.y_encoder
             self.calibrate()
         report.clips = self._index.stats().clips
-        report.seconds = time.monotonic() - began
         return report
 
     def classify(
@@ -246,7 +253,7 @@ class Library(SearchableIndex, StateVerbs):
         Args:
             path: on disk, or in the index.
         """
-        from jepa_retrieval.tasks.watching.chapter_words import words_of_file
+        from jepa_retrieval.tasks.encoding.timed_text import words_of_file
 
         return words_of_file(self._index, self._stored_path(path))
 

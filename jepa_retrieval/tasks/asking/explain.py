@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -80,38 +80,58 @@ def explain(
     change, _ = encode_windows(
         [change_window(user_path(before), user_path(after), model)], model, prompt=query
     )
-    read, embeddings, failed, partial = [], [], [], []
-    for path, start, end in queries:
-        try:
-            report = ReadReport()
-            embedding, _ = encode_interval(
-                Path(path), model, prompt=query, start=start, end=end, report=report
-            )
-        except UnreadableMediaError as error:
-            failed.append(FileFailure(url_of(path), error.reason))
-            continue
-        partial += [FileFailure(url_of(path), missing) for missing in report.partial]
-        read.append(VideoQuery(path, start, end))
-        embeddings.append(embedding)
-    if not read:
-        raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in failed))
-    scores = np.stack(embeddings) @ change
+    found = _encode(queries, model, query)
+    if not found.read:
+        raise UsageError("; ".join(f"{failure.path}: {failure.error}" for failure in found.failed))
+    scores = np.stack(found.embeddings) @ change
     probabilities = softmax(scores, model.temperature)
     ranked = [
         Explained(
             rank,
-            url_of(read[row].path),
-            read[row].start,
-            read[row].end,
+            url_of(found.read[row].path),
+            found.read[row].start,
+            found.read[row].end,
             float(scores[row]),
             float(probabilities[row]),
         )
         for rank, row in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
     ]
-    elapsed = (time.perf_counter() - began) * 1000
     return Explanation(
-        url_of(before), url_of(after), model.name, elapsed, tuple(ranked), tuple(failed), tuple(partial)
+        url_of(before),
+        url_of(after),
+        model.name,
+        (time.perf_counter() - began) * 1000,
+        tuple(ranked),
+        tuple(found.failed),
+        tuple(found.partial),
     )
+
+
+@dataclass(slots=True)
+class _Encoded:
+    """Candidates that could be read, and what could not."""
+
+    read: list[VideoQuery] = field(default_factory=list)
+    embeddings: list[np.ndarray] = field(default_factory=list)  # float32 [E] of each of them
+    failed: list[FileFailure] = field(default_factory=list)
+    partial: list[FileFailure] = field(default_factory=list)
+
+
+def _encode(queries: Sequence[VideoQuery], model: Model, prompt: str) -> _Encoded:
+    found = _Encoded()
+    for path, start, end in queries:
+        report = ReadReport()
+        try:
+            embedding, _ = encode_interval(
+                Path(path), model, prompt=prompt, start=start, end=end, report=report
+            )
+        except UnreadableMediaError as error:
+            found.failed.append(FileFailure(url_of(path), error.reason))
+            continue
+        found.partial += [FileFailure(url_of(path), missing) for missing in report.partial]
+        found.read.append(VideoQuery(path, start, end))
+        found.embeddings.append(embedding)
+    return found
 
 
 def change_window(before: Path, after: Path, model: Model) -> MediaWindow:

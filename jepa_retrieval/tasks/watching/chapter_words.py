@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from jepa_retrieval.tasks.encoding.known_words import knows_words
-from jepa_retrieval.tasks.encoding.passages import passages_of_writing
-from jepa_retrieval.tasks.encoding.transcript import lines_of_speech
-from jepa_retrieval.tasks.encoding.writing import lines_of_writing
+from jepa_retrieval.tasks.encoding.timed_text import TimedText
 
 if TYPE_CHECKING:
-    from indexes import Index
     from jepa_retrieval.models.parts import Model
 
 # A chapter with fewer words is titled by its pictures.
@@ -28,16 +26,7 @@ PREFERENCE_FOR_SAID = 0.05
 # A line is a better title the more it means what is said in the chapter, and the less it means what the others say.
 OTHERS_WEIGHT = 0.5
 MAX_TITLE_CHARS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """A line that is said, or lines that are written together."""
-
-    text: str
-    start: float  # seconds
-    end: float
-    sense: Literal["said", "written"]
+_MORE = "…"  # after them, where a line goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +36,6 @@ class WordTitle:
     text: str
     sense: Literal["said", "written"]
     score: float  # cosine of its S_Y and the mean S_Y of the chapter's words, 0 to 1
-
-
-def words_of_file(index: Index, path: str) -> list[TimedText]:
-    """What an index knows to be said and written in a file, in the order of time; each line once.
-
-    Args:
-        index: that has the file, or not.
-        path: as it is stored.
-    """
-    clips = index.clips_of(path)
-    clip_ids = [clip.clip_id for clip in clips]
-    found: dict[tuple[str, float], TimedText] = {}
-    for clip, speech, writing in zip(clips, index.speech(clip_ids), index.writing(clip_ids), strict=True):
-        for line in () if speech is None else lines_of_speech(speech):
-            found.setdefault((line.text, line.start), TimedText(line.text, line.start, line.end, "said"))
-        lines = [] if writing is None else lines_of_writing(writing)
-        for passage in () if writing is None else passages_of_writing(clip.clip_id, writing):
-            together = lines[passage.first_line : passage.first_line + passage.lines]
-            start, end = together[0].start, max(line.end for line in together)
-            found.setdefault((passage.text, start), TimedText(passage.text, start, end, "written"))
-    return sorted(found.values(), key=lambda text: text.start)
 
 
 def word_titles(
@@ -109,16 +77,11 @@ def _has_words(text: TimedText) -> bool:
 
 
 def _title(text: TimedText, score: float) -> WordTitle:
-    words = text.text.split()
-    shown = ""
-    for word in words:
-        if not shown and len(word) > MAX_TITLE_CHARS:  # some languages put no spaces between words
-            shown = f"{word[:MAX_TITLE_CHARS]}…"
-            break
-        if shown and len(shown) + 1 + len(word) > MAX_TITLE_CHARS:
-            shown = f"{shown.rstrip(' ,;:-–')}…"
-            break
-        shown = f"{shown} {word}".lstrip()
+    shown = shorten(text.text, MAX_TITLE_CHARS + len(_MORE), placeholder=_MORE, break_on_hyphens=False)
+    if shown == _MORE:  # some languages put no spaces between words
+        shown = f"{text.text[:MAX_TITLE_CHARS]}{_MORE}"
+    elif shown.endswith(_MORE):
+        shown = f"{shown.removesuffix(_MORE).rstrip(' ,;:-–')}{_MORE}"
     return WordTitle(shown, text.sense, min(1.0, max(0.0, score)))
 
 

@@ -15,7 +15,8 @@ from jepa_retrieval.media.types import ReadReport
 from jepa_retrieval.models.parts import Model, Sentence, YDecoder
 from jepa_retrieval.tasks.encoding.segment import DEFAULT_SHIFT, segment
 from jepa_retrieval.tasks.encoding.streams import VideoStream, encode_stream
-from jepa_retrieval.tasks.watching.chapter_words import TimedText, WordTitle, word_titles
+from jepa_retrieval.tasks.encoding.timed_text import TimedText
+from jepa_retrieval.tasks.watching.chapter_words import WordTitle, word_titles
 from jepa_retrieval.tasks.watching.narrator import Narrator
 from jepa_retrieval.tasks.watching.watch import MAX_RATE
 

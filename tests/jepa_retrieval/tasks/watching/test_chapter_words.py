@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.tasks.watching.chapter_words import MAX_TITLE_CHARS, TimedText, word_titles
+from jepa_retrieval.tasks.encoding.timed_text import TimedText
+from jepa_retrieval.tasks.watching.chapter_words import MAX_TITLE_CHARS, word_titles
 
 WORDS = ("boat", "soup", "the")
 
