@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import faiss
 import numpy as np
@@ -10,39 +11,89 @@ import torch
 from torch.nn import functional
 
 from benchmarks.shared.world_cells import WorldVideos
-from benchmarks.shared.world_dynamics import AHEAD, FIRST, WorldDynamics, world_maps
+from benchmarks.shared.world_dynamics import AHEAD, WorldDynamics, WorldMaps, world_maps
 
-SURPRISE, BEYOND = "surprise", "surprise beyond its expected variance"
+SURPRISE, MISSED, UNLIKE = (
+    "surprise",
+    "foreseen motion that is missed",
+    "foreseen motion that looks otherwise",
+)
+ERROR, BEYOND = "squared error", "squared error beyond its expected variance"
 POOLED = 3  # cells per side over which errors are pooled
 TOP_CELLS = 20  # whose mean is the frame's
 DISTURBED = 5.0  # times the usual change of half of the cells: a change of most of the picture
 MIN_CHANGE = 0.02  # of the mean square of cells, likewise
-SEEN_FIRST = FIRST + 1  # frames that are seen before the first prediction
+SEEN_FIRST = 6  # frames that are seen before the first prediction
+USUAL = 0.99  # quantile of scores in possible worlds
+USUAL_WORLDS = 80
 _NEAREST_GRID = 5  # cells per side of what training frames are compared by
+_FLOOR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What one frame in a hundred of possible worlds exceeds."""
+
+    change: float  # the median change of a picture's cells from one frame to the next
+    missed: float
+    unlike: float
 
 
 def usual_change(videos: np.ndarray) -> float:
-    """The median change of a picture's cells from one frame to the next that one in a hundred exceeds."""
-    return float(np.quantile(np.concatenate([_median_changes(video) for video in videos]), 0.99))
+    """`Usual.change` of videos, float16 [V, T, G, G, C]."""
+    return float(np.quantile(np.concatenate([_median_changes(video) for video in videos]), USUAL))
 
 
-def predicted_scores(module: WorldDynamics, video: np.ndarray, usual: float) -> dict[str, np.ndarray]:
+def usual_scores(module: WorldDynamics, videos: np.ndarray) -> Usual:
+    """What is usual in possible worlds, float16 [V, T, G, G, C]."""
+    change = usual_change(videos)
+    found = [_frame_scores(module, video, change) for video in videos[:USUAL_WORLDS]]
+
+    def quantile(name: str) -> float:
+        return max(float(np.quantile(np.concatenate([scores[name] for scores in found]), USUAL)), _FLOOR)
+
+    return Usual(change, quantile(MISSED), quantile(UNLIKE))
+
+
+def predicted_scores(module: WorldDynamics, video: np.ndarray, usual: Usual) -> dict[str, np.ndarray]:
     """Scores of the frames of a video, float16 [T, G, G, C], that can be predicted from what is before.
 
     Where most of a picture changes at once, prediction begins anew.
     """
-    limit = max(DISTURBED * usual, MIN_CHANGE)
+    scores = _frame_scores(module, video, usual.change)
+    surprise = scores[MISSED] / usual.missed + scores[UNLIKE] / usual.unlike
+    return {SURPRISE: surprise, **scores}
+
+
+def _frame_scores(module: WorldDynamics, video: np.ndarray, change: float) -> dict[str, np.ndarray]:
+    limit = max(DISTURBED * change, MIN_CHANGE)
     breaks = (np.flatnonzero(_median_changes(video) > limit) + 1).tolist()
-    found: dict[str, list[np.ndarray]] = {SURPRISE: [], BEYOND: []}
+    found: dict[str, list[np.ndarray]] = {MISSED: [], UNLIKE: [], ERROR: [], BEYOND: []}
     for begin, end in itertools.pairwise([0, *breaks, len(video)]):
         frames = range(begin + SEEN_FIRST, end - AHEAD)
-        if not frames:
-            continue
-        maps = world_maps(module, video, frames, begin=begin)
-        error, expected = _pooled(maps.error), _pooled(maps.expected)
-        found[SURPRISE].append(_highest(error))
-        found[BEYOND].append(_highest(error - expected))
+        if frames:
+            for name, map_ in _scored(world_maps(module, video, frames, begin=begin)).items():
+                found[name].append(_highest(map_))
     return {name: np.concatenate(parts) if parts else np.zeros(1) for name, parts in found.items()}
+
+
+def _scored(maps: WorldMaps) -> dict[str, np.ndarray]:
+    """Maps of each score, float [T, G, G].
+
+    What was foreseen is missed where it was further from what came than stillness is. So a faint expectation that
+    something will come out from behind a screen counts if nothing comes, and costs nothing if it comes. And what was
+    foreseen to move can look otherwise than it did. That is an error no larger than the motion that was foreseen, so
+    that things which could not be foreseen do not count.
+    """
+    error, still, foreseen, expected = map(
+        _pooled, (maps.error, maps.still_error, maps.foreseen, maps.expected)
+    )
+    return {
+        MISSED: error - still,
+        UNLIKE: np.minimum(error, foreseen),
+        ERROR: error,
+        BEYOND: error - expected,
+    }
 
 
 def baseline_scores(videos: WorldVideos) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:

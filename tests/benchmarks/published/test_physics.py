@@ -14,8 +14,9 @@ from benchmarks.published import physics
 from benchmarks.shared import world_cells, world_scores
 from benchmarks.shared.embedder import Embedder
 from benchmarks.shared.world_cells import PairCells, WorldVideos
-from benchmarks.shared.world_dynamics import AHEAD, WorldDynamics, history_of, train_world_dynamics
-from benchmarks.shared.world_scores import predicted_scores, usual_change
+from benchmarks.shared.world_dynamics import AHEAD, WorldDynamics, history_of, still_of
+from benchmarks.shared.world_scores import MISSED, SURPRISE, UNLIKE, Usual, predicted_scores, usual_scores
+from benchmarks.shared.world_training import train_world_dynamics
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.runtime.model import RuntimeModel
@@ -51,8 +52,8 @@ def test_every_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = physics.evaluate(data, embedder)  # type: ignore[arg-type]
     kinds = [*generated_worlds.EVENTS, *generated_worlds.CONTROLS]
     assert outcome.counts == {"training worlds": 2, "pairs": 10, "kinds": 10}
-    assert list(outcome.rows["surprise, three highest"]) == ["impossible", "±", *kinds]
-    assert outcome.value == outcome.rows["surprise, mean"]["cut"] == 100.0 and len(outcome.rows) == 10
+    assert list(outcome.rows["surprise, six highest"]) == ["impossible", "±", *kinds]
+    assert outcome.value == outcome.rows["surprise, mean"]["cut"] == 100.0 and len(outcome.rows) == 24
     assert outcome.rows["difference of frames, pixels, mean"]["impossible"] == 100.0
     assert "±" not in outcome.rows["nearest training frame, mean"]
 
@@ -86,14 +87,31 @@ def test_what_moves_is_foreseen_and_a_stop_is_not() -> None:
     module = train_world_dynamics(videos, seed=0, steps=40)
     video = moving(12)
     with torch.no_grad():
-        predicted, _ = module(history_of(video, [6]))
-    error = np.abs(predicted[0].permute(1, 2, 0).numpy() - video[6 + AHEAD]).mean()
+        still = still_of(video, [6])
+        moved, _ = module(history_of(video, [6]), still)
+    error = np.abs((still + moved)[0].permute(1, 2, 0).numpy() - video[6 + AHEAD]).mean()
     assert error < 0.5 * np.abs(video[6] - video[6 + AHEAD]).astype(np.float32).mean()
     stopped = video.copy()
     stopped[8:] = video[8]
-    usual = usual_change(videos)
-    score, other = (predicted_scores(module, one, usual)["surprise"].max() for one in (video, stopped))
-    assert other > score
+    usual = usual_scores(module, videos)
+    possible, other = (predicted_scores(module, one, usual) for one in (video, stopped))
+    assert all(other[name].max() > possible[name].max() for name in (SURPRISE, MISSED, UNLIKE))
+
+
+def test_what_hides_is_expected_to_come_out_again() -> None:
+    def behind(start: int, *, gone: bool = False) -> np.ndarray:
+        """It moves along the row behind a screen of three columns, and may not come out."""
+        video = moving(24, start=start, size=16)
+        video[:, :, 6:9] = (-1.0, -1.0)
+        if gone:
+            video[:, 4, 9:] = 0.0
+        return video
+
+    videos = np.stack([behind(-start) for start in range(8)])
+    module = train_world_dynamics(videos, seed=0, steps=60)
+    usual = usual_scores(module, videos)
+    possible, other = (predicted_scores(module, behind(-2, gone=gone), usual) for gone in (False, True))
+    assert other[MISSED].max() > possible[MISSED].max() and other[SURPRISE].max() > possible[SURPRISE].max()
 
 
 def test_prediction_begins_anew_where_everything_changes() -> None:
@@ -101,7 +119,7 @@ def test_prediction_begins_anew_where_everything_changes() -> None:
     video = moving(20)
     cut = video.copy()
     cut[10:] += 3.0
-    usual = usual_change(video[np.newaxis])
+    usual = Usual(0.0, 1.0, 1.0)
     whole, parts = (len(predicted_scores(module, one, usual)["surprise"]) for one in (video, cut))
     lost = world_scores.SEEN_FIRST + AHEAD
     assert (whole, parts) == (20 - lost, 20 - 2 * lost)
