@@ -52,8 +52,8 @@ def test_every_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = physics.evaluate(data, embedder)  # type: ignore[arg-type]
     kinds = [*generated_worlds.EVENTS, *generated_worlds.CONTROLS]
     assert outcome.counts == {"training worlds": 2, "pairs": 10, "kinds": 10}
-    assert list(outcome.rows["surprise, six highest"]) == ["impossible", "±", *kinds]
-    assert outcome.value == outcome.rows["surprise, mean"]["cut"] == 100.0 and len(outcome.rows) == 24
+    assert list(outcome.rows["surprise, three highest"]) == ["impossible", "±", *kinds]
+    assert outcome.value == outcome.rows["surprise, mean"]["cut"] == 100.0 and len(outcome.rows) == 16
     assert outcome.rows["difference of frames, pixels, mean"]["impossible"] == 100.0
     assert "±" not in outcome.rows["nearest training frame, mean"]
 
