@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 
     from jepa_retrieval.library import Library
 
-COLUMNS = (
-    "clip_id",
-    "path",
-    "kind",
-    "start",
-    "end",
-    "duration",
-    "width",
-    "height",
-    "frame_rate",
-    "codec",
-    "size",
-    "mtime",
-)
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -62,6 +47,8 @@ def export(
       jepa export clips.parquet
       jepa export clips.csv --where "kind = 'video'" --embeddings clips.npy
     """
+    from indexes.schema import EXPORTED_COLUMNS  # PyArrow, which other commands start without
+
     write = _WRITERS.get(file.suffix.lower())
     if write is None:
         raise UsageError(f"{file}: the name must end in one of {', '.join(_WRITERS)}")
@@ -75,7 +62,7 @@ def export(
             size = library.records.manifest.embedding_size
             _write_embeddings(table, size, files.enter_context(replacing(embeddings)))
         with replacing(file) as written:
-            write(table.select(COLUMNS), written)
+            write(table.select(EXPORTED_COLUMNS), written)
     if json:
         console.result_json(
             {
@@ -92,9 +79,9 @@ def _clips(library: Library, where: str | None, *, with_embeddings: bool) -> pa.
     """All clips that match `where`, sorted by path and time; `embedding` is float16 [E]."""
     import pyarrow as pa
 
-    from indexes.schema import clip_schema
+    from indexes.schema import EXPORTED_COLUMNS, clip_schema
 
-    columns = [*COLUMNS, "embedding"] if with_embeddings else [*COLUMNS]
+    columns = [*EXPORTED_COLUMNS, "embedding"] if with_embeddings else [*EXPORTED_COLUMNS]
     full = clip_schema(library.records.manifest.embedding_size)
     schema = pa.schema([full.field(name) for name in columns])
     batches = library.records.iter_clips(where=where, columns=columns)

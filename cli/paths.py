@@ -12,7 +12,7 @@ from cli import console
 from indexes.reasons import NO_SUCH_FILE, reason
 from jepa_retrieval.errors import UsageError
 from jepa_retrieval.source_paths import SHARD_SUFFIX, is_ordinary, is_remote, shard_of
-from jepa_retrieval.user_paths import exists, is_existing_file, link_target, user_path
+from jepa_retrieval.user_paths import exists, is_existing_file, link_target, not_a_file, user_path
 
 
 def parse_path(text: str) -> Path:
@@ -33,10 +33,8 @@ def require_file(path: Path) -> Path:
         return path
     if not exists(path):
         raise UsageError(f"{path}: {NO_SUCH_FILE}")
-    if not is_existing_file(path):
-        raise UsageError(
-            f"{path}: is not a file, but {'a folder' if path.is_dir() else 'a pipe or a device'}"
-        )
+    if (fault := not_a_file(path)) is not None:
+        raise UsageError(f"{path}: {fault}")
     return path
 
 
@@ -133,7 +131,7 @@ def _require_replaceable(path: Path, target: Path, *, may_be_chart: bool) -> Non
     from jepa_retrieval.report.chart_files import is_chart
 
     try:
-        if lists_media(target):
+        if lists_media(path) or lists_media(target):
             raise UsageError(
                 f"{path}: a list of media for 'jepa index' is there, which is not replaced: name another file"
             )

@@ -42,6 +42,21 @@ MEDIA_SCHEMA = pa.schema(
 # Media columns that every clip row repeats, so that a filter runs on the clips alone, before the vector search.
 REPEATED = ("path", "kind", "duration", "width", "height", "frame_rate", "codec", "size", "mtime")
 
+# Of a clip and its file in a table for other programs, in the table's order.
+EXPORTED_COLUMNS = (
+    "clip_id",
+    "path",
+    "kind",
+    "start",
+    "end",
+    "duration",
+    "width",
+    "height",
+    "frame_rate",
+    "codec",
+    "size",
+    "mtime",
+)
 CLIP_FILTER_COLUMNS = ("clip_id", "start", "end", *REPEATED)
 # Texts of clips: only in indexes that keep them, null where there is none yet.
 CAPTION = pa.field("caption", pa.string())  # a sentence

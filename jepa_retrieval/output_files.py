@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 import time
@@ -22,8 +23,9 @@ _MIN_AGE = 60.0  # seconds
 def replacing(path: Path | str) -> Iterator[Path]:
     """A path to write to, whose file replaces the one at `path`, if any, at the end of the block.
 
-    A symbolic link stays, and the file that it points to is replaced; its permissions are kept. A pipe or a device
-    cannot be replaced: it is written to itself.
+    A symbolic link stays, and the file that it points to is replaced; its permissions, owner and group are kept.
+    Where the system does not let this user do that, as with a file of somebody else, the new content is copied into
+    the old file once it is whole. A pipe or a device cannot be replaced: it is written to itself.
 
     Raises:
         OSError: a file cannot be written; errors name `path`, also those of the block.
@@ -37,9 +39,30 @@ def replacing(path: Path | str) -> Iterator[Path]:
         with _folder_beside(target) as folder:
             written = folder / f"export{target.suffix}"
             yield written
-            if exists(target):
-                shutil.copymode(target, written)
-            written.replace(target)
+            if not exists(target) or _is_owned_alike(written, target):
+                written.replace(target)
+            else:
+                _copy_into(target, written)
+
+
+def _is_owned_alike(written: Path, target: Path) -> bool:
+    """Whether a new file has the owner, group and permissions of one that is there, and may take its place."""
+    old, new = target.stat(), written.stat()
+    try:
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            os.chown(written, old.st_uid, old.st_gid)
+        shutil.copymode(target, written)
+    except OSError:  # PermissionError; in a container also others, for owners that it does not know
+        return False
+    return True
+
+
+def _copy_into(target: Path, written: Path) -> None:
+    """Overwrite a file with the content of another."""
+    # Not opened as a new file would be: in folders such as /tmp Linux forbids that for files of others, even to root.
+    with written.open("rb") as source, target.open("r+b") as file:
+        shutil.copyfileobj(source, file)
+        file.truncate()
 
 
 @contextmanager

@@ -68,6 +68,13 @@ def exists(path: Path | str) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - as above
 
 
+def not_a_file(path: Path | str) -> str | None:
+    """What is wrong with something that is there and is no file, as the end of a message; None if nothing is."""
+    if not exists(path) or is_existing_file(path):
+        return None
+    return f"is not a file, but {'a folder' if Path(path).is_dir() else 'a pipe or a device'}"
+
+
 def is_endless(path: Path | str) -> bool:
     """Whether reading `path` might never end: a named pipe without a writer, a device such as /dev/zero.
 

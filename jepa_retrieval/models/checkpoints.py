@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import re
 import zipfile
@@ -16,6 +17,7 @@ from indexes.reasons import first_line, reason
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.settings import shown
 from jepa_retrieval.text_files import parse_json, read_text
+from jepa_retrieval.user_paths import not_a_file
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,8 @@ def weight_files(path: Path) -> list[Path]:
     """The files that hold a checkpoint's tensors: `path` itself, or those that transformers writes to a folder."""
     if path.is_file():
         return [path]
+    if not path.is_dir() and (fault := not_a_file(path)) is not None:
+        raise ModelError(f"{path}: {fault}")
     for name in WEIGHT_FILES:
         found = path / name
         if not found.exists():
@@ -65,16 +69,13 @@ def check_weights(file: Path) -> None:
     """Look at the beginning of a file of weights; PyTorch is not loaded.
 
     Raises:
-        ModelError: it is missing, or neither a safetensors file nor one of PyTorch.
+        ModelError: it is missing, no file, or neither a safetensors file nor one of PyTorch.
     """
     if file.suffix == ".safetensors":
         with open_safetensors(file, "np") as opened:
             opened.keys()
         return
-    try:
-        _check_form(file)
-    except OSError as error:
-        raise ModelError(f"{file}: {reason(error)}") from None
+    _check_form(file)
 
 
 def read_tensors(
@@ -128,37 +129,47 @@ def read_torch_object(path: Path) -> object:
     """What a PyTorch file holds, as far as that is tensors and plain values. Nothing in it is executed."""
     import torch
 
+    _check_form(path)
     try:
-        _check_form(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"{path}: {reason(error)}") from error
-    except ModelError:
-        raise
     except Exception as error:  # damaged bytes lead the unpickler to errors of all kinds
-        if isinstance(error, pickle.UnpicklingError) and _OTHER_OBJECTS.search(str(error)):
-            what = "holds objects other than tensors and plain values, it is not opened"
-        else:  # PyTorch's own words say where its reader stopped, which is of no use
-            what = "is damaged, or not a PyTorch checkpoint"
-        raise ModelError(f"{path}: {what}") from error
+        raise ModelError(f"{path}: {_fault(error)}") from error
     _check_tensors(content, path)
     return content
 
 
+def _fault(error: Exception) -> str:
+    """What an error says of a file of PyTorch, in words that come behind its path."""
+    # The system finds an argument invalid where damaged bytes lead a reader to a place that no file has.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return reason(error)
+    if isinstance(error, pickle.UnpicklingError) and _OTHER_OBJECTS.search(str(error)):
+        return "holds objects other than tensors and plain values, it is not opened"
+    return "is damaged, or not a PyTorch checkpoint"  # PyTorch's own words only say where its reader stopped
+
+
 def _check_form(path: Path) -> None:
-    """`ModelError` for what is neither a pickle nor an archive as PyTorch writes it.
+    """`ModelError` for what cannot be read, or is neither a pickle nor an archive as PyTorch writes it.
 
     It never compresses members: a small file could fill the memory.
     """
-    with path.open("rb") as file:
-        head = file.read(4)
+    if (fault := not_a_file(path)) is not None:  # opening a pipe would wait for its writer
+        raise ModelError(f"{path}: {fault}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise ModelError(f"{path}: {reason(error)}") from error
     if not head:
         raise ModelError(f"{path}: is empty")
     if not head.startswith(_PICKLE) and head != _ARCHIVE:
         raise ModelError(f"{path}: is not a PyTorch checkpoint")
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+        except Exception as error:  # of a damaged list of members: errors of all kinds
+            raise ModelError(f"{path}: {_fault(error)}") from error
         names = [PurePosixPath(member.filename).name for member in members]
         if "data.pkl" not in names:
             raise ModelError(f"{path}: is not a PyTorch checkpoint, but another archive")
@@ -210,8 +221,11 @@ def open_safetensors(path: Path, framework: Literal["np", "pt"]) -> Iterator[Any
     """The library's open file, which gives arrays of NumPy or tensors of PyTorch.
 
     Raises:
-        ModelError: the file is missing or damaged, whether that shows when it is opened or when it is read inside.
+        ModelError: the file is missing, no file, or damaged, whether that shows when it is opened or when it is read
+            inside.
     """
+    if (fault := not_a_file(path)) is not None:  # opening a pipe would wait for its writer
+        raise ModelError(f"{path}: {fault}")
     from safetensors import SafetensorError, safe_open
 
     try:

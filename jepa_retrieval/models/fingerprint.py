@@ -12,6 +12,7 @@ from typing import Any
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.config import EfficientNetLiteConfig, MeanPoolConfig, ModelConfig
 from jepa_retrieval.models.old_names import hashed_name
+from jepa_retrieval.user_paths import not_a_file
 
 # What may differ between two copies of a model without changing an embedding.
 _NOT_HASHED = {
@@ -74,6 +75,8 @@ def digest_of_files(paths: Iterable[Path]) -> str:
     """Hex sha256 of the files' content, one after the other; of a single file, its usual sha256."""
     digest = hashlib.sha256()
     for path in paths:
+        if (fault := not_a_file(path)) is not None:  # opening a pipe would wait for its writer
+            raise ModelError(f"{path}: {fault}")
         try:
             with path.open("rb") as file:
                 while block := file.read(1 << 20):

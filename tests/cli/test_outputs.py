@@ -33,6 +33,9 @@ def media(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Path, bytes]:
     Path("list.jsonl").write_text('no line\n{"file": "on/another/disk.mp4", "caption": "x"}\n')
     Path("list.ndjson").write_text('"p.png"\n"s3://bucket/b.png"\n')
     Path("linked.jsonl").symlink_to("list.jsonl")
+    Path("list.txt").write_text('{"path": "v.mp4"}\n')
+    Path("named.jsonl").symlink_to("list.txt")
+    Path("numbered.jsonl").write_text('{"path": "v.mp4", "clip_id": 3}\n')
     Path("sentences.txt").write_text("A dog.\n")
     with tarfile.open("shard.tar", "w") as shard:
         shard.add("v.mp4")
@@ -75,6 +78,8 @@ REPLACED = [
     (["export", "video.csv"], "video.csv: a media file"),
     (["export", "list.jsonl"], "list.jsonl: a list of media"),
     (["export", "linked.jsonl"], "linked.jsonl: a list of media"),
+    (["export", "named.jsonl"], "named.jsonl: a list of media"),
+    (["export", "numbered.jsonl"], "numbered.jsonl: a list of media"),
     (["watch", "camera:0", "--csv", "list.ndjson"], "--csv list.ndjson: a list of media"),
 ]  # fmt: skip
 SAME_NAME = [
@@ -177,12 +182,22 @@ def test_a_chart_is_replaced_by_a_chart_only(tmp_path: Path) -> None:
 
 def test_lines_that_are_no_list_of_media_are_replaced(media: dict[Path, bytes]) -> None:
     Path("log.jsonl").write_text('{"time": 1.5, "text": "v.mp4"}\n"A dog."\n')
-    Path("clips.jsonl").write_text(
-        '{"clip_id": 0, "path": "v.mp4", "kind": "video"}\n'
-    )  # as `jepa export` does
     Path("empty.jsonl").touch()
-    for name in ("log.jsonl", "clips.jsonl", "empty.jsonl"):
+    for name in ("log.jsonl", "empty.jsonl"):
         require_writable(Path(name))
+
+
+def test_an_earlier_table_of_clips_is_replaced(jepa: Jepa, library: Path, tmp_path: Path) -> None:
+    """It names media as a list does."""
+    table = tmp_path / "clips.jsonl"
+    assert jepa("export", table, "--index", library).status == 0
+    lines = table.read_text().splitlines()
+    table.write_text(lines[0] + "\n")
+    assert jepa("export", table, "--index", library).status == 0
+    assert table.read_text().splitlines() == lines and len(lines) > 1
+    table.write_text(lines[0].replace("{", '{"note": "mine", ', 1) + "\n")
+    done = jepa("export", table, "--index", library)
+    assert done.status == 2 and "a list of media" in done.err
 
 
 def test_earlier_sentences_are_replaced_with_the_first_window(tmp_path: Path) -> None:

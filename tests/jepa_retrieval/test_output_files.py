@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from jepa_retrieval.output_files import naming, replacing
 
+NOBODY = 65534
 KILLED = """
 import os, signal, sys
 from jepa_retrieval.output_files import replacing
@@ -52,6 +54,39 @@ def test_a_killed_writer_leaves_what_was_there_and_the_next_one_cleans_up(tmp_pa
     with replacing(target) as written:
         written.write_text("new")
     assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_owner_and_group_are_kept(tmp_path: Path) -> None:
+    target = tmp_path / "a.html"
+    target.write_text("old")
+    os.chown(target, NOBODY, NOBODY)
+    target.chmod(0o640)
+    with replacing(target) as written:
+        written.write_text("new")
+    found = target.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (NOBODY, NOBODY, 0o640)
+    assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs files of two users")
+@pytest.mark.parametrize("mode", [0o777, 0o1777], ids=["common folder", "sticky folder"])
+def test_a_file_of_somebody_else_stays_theirs(mode: int) -> None:
+    with tempfile.TemporaryDirectory() as name:  # not below a folder that is root's alone
+        folder = Path(name)
+        folder.chmod(mode)
+        target = folder / "a.html"
+        target.write_text("old and longer than what comes")
+        target.chmod(0o666)
+        os.seteuid(NOBODY)
+        try:
+            with replacing(target) as written:
+                written.write_text("new")
+                assert written.stat().st_uid == NOBODY
+        finally:
+            os.seteuid(0)
+        assert (target.read_text(), target.stat().st_uid) == ("new", 0)
+        assert list(folder.iterdir()) == [target]
 
 
 def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:

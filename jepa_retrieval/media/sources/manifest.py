@@ -74,11 +74,14 @@ def lists_media(path: Path) -> bool:
 
 
 def _is_table_of_clips(line: bytes) -> bool:
+    """Whether a line is a row of such a table: it has all of its columns, and no other that somebody added."""
+    from indexes.schema import EXPORTED_COLUMNS
+
     try:
         value = parse_json(line)
     except ValueError:
         return False
-    return isinstance(value, dict) and "clip_id" in value
+    return isinstance(value, dict) and value.keys() == set(EXPORTED_COLUMNS)
 
 
 def _path(line: bytes, folder: Path) -> Path:

@@ -17,6 +17,7 @@ from jepa_retrieval.errors import UsageError
 from jepa_retrieval.training.config import SourceConfig
 from jepa_retrieval.training.data.captions import read_json_lines
 from jepa_retrieval.training.data.examples import Example, Source, Visual
+from jepa_retrieval.user_paths import not_a_file
 
 
 def read_ready_tokens(config: SourceConfig) -> Source:
@@ -27,6 +28,8 @@ def read_ready_tokens(config: SourceConfig) -> Source:
     """
     folder = Path(config.path)
     path = folder / "tokens.npy"
+    if (fault := not_a_file(path)) is not None:
+        raise UsageError(f"{path}: {fault}")
     try:
         with path.open("rb") as file:
             if not file.read(len(MAGIC_PREFIX)).startswith(MAGIC_PREFIX):

@@ -1,6 +1,10 @@
 """Checkpoints are read from the formats that are safe, whole or not at all."""
 
+import os
 import pickle
+import random
+import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +13,7 @@ import pytest
 
 from jepa_retrieval.errors import ModelError
 from jepa_retrieval.models.checkpoints import read_tensors, read_torch_object
+from jepa_retrieval.models.fingerprint import digest_of_files
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,16 @@ def other_archive(file: Path) -> None:
         archive.writestr("readme.txt", "no weights")
 
 
+def noise(size: int) -> bytes:
+    return random.Random(0).randbytes(size)
+
+
+def archive_with_a_wrong_list(file: Path) -> None:
+    """Where it ends, it says that its list of members lies elsewhere."""
+    half = b"PK\x03\x04" + noise(60)
+    file.write_bytes(half + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 50, 9999, 0))
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -93,7 +108,10 @@ def other_archive(file: Path) -> None:
         (old_checkpoint, "is damaged, or not a PyTorch checkpoint"),
         (other_archive, "is not a PyTorch checkpoint, but another archive"),
         (torchscript, "is a program in TorchScript, not a checkpoint of tensors"),
-        (Path.mkdir, "Is a directory"),
+        (lambda file: file.write_bytes(b"PK\3\4" + noise(5000)), "is damaged, or not a PyTorch checkpoint"),
+        (archive_with_a_wrong_list, "is damaged, or not a PyTorch checkpoint"),
+        (Path.mkdir, "is not a file, but a folder"),
+        (os.mkfifo, "is not a file, but a pipe or a device"),
         (lambda file: None, "no such file or folder"),
     ],
 )
@@ -105,6 +123,27 @@ def test_what_is_no_checkpoint_is_told_plainly(
     with pytest.raises(ModelError) as caught:
         read_torch_object(tmp_path / "a.pt")
     assert str(caught.value) == f"{tmp_path / 'a.pt'}: {said}"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+@pytest.mark.parametrize(
+    ("make", "what"), [(os.mkfifo, "a pipe or a device"), (Path.mkdir, "a folder")], ids=["pipe", "folder"]
+)
+def test_what_is_no_file_is_not_opened(
+    tmp_path: Path, name: str, make: Callable[[Path], None], what: str
+) -> None:
+    make(tmp_path / name)
+    said = rf"{re.escape(name)}: is not a file, but {what}$"
+    with pytest.raises(ModelError, match=said):
+        read_tensors(tmp_path)
+    with pytest.raises(ModelError, match=said):
+        digest_of_files([tmp_path / name])
+
+
+def test_a_pipe_in_place_of_a_folder_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model")
+    with pytest.raises(ModelError, match="model: is not a file, but a pipe or a device"):
+        read_tensors(tmp_path / "model")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])

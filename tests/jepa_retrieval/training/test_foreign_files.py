@@ -1,6 +1,7 @@
 """Every reader of a file from elsewhere: it reads it, or raises one clear error that names the file."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,10 @@ def test_what_is_no_array_is_told_plainly(folder: Path) -> None:
         (folder / "tokens.npy").write_bytes(content)
         with pytest.raises(UsageError, match=r"tokens\.npy: is not a NumPy array, as a \.npy file holds it$"):
             read_source(SourceConfig(name="s", format="tokens", path=str(folder)))
+    (folder / "tokens.npy").unlink()
+    os.mkfifo(folder / "tokens.npy")
+    with pytest.raises(UsageError, match=r"tokens\.npy: is not a file, but a pipe or a device"):
+        read_source(SourceConfig(name="s", format="tokens", path=str(folder)))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -178,16 +179,26 @@ def test_the_settings_are_all_that_transformers_has() -> None:
     [
         ("model.safetensors", b"junk" * 9, "not a readable safetensors file"),
         ("pytorch_model.bin", b"junk" * 9, "is not a PyTorch checkpoint"),
+        (
+            "pytorch_model.bin",
+            b"PK\3\4" + b"PK\5\6".ljust(22, b"\xee"),
+            "is damaged, or not a PyTorch checkpoint",
+        ),
+        ("model.safetensors", None, "is not a file, but a pipe"),
+        ("pytorch_model.bin", None, "is not a file, but a pipe"),
         ("config.json", b"junk", "not valid JSON"),
     ],
 )
 def test_junk_is_refused_before_anything_heavy_is_loaded(
-    checkpoint: Path, tmp_path: Path, name: str, content: bytes, said: str
+    checkpoint: Path, tmp_path: Path, name: str, content: bytes | None, said: str
 ) -> None:
     folder = tmp_path / "junk"
     folder.mkdir()
     shutil.copy(checkpoint / "config.json", folder)
-    (folder / name).write_bytes(content)
+    if content is None:
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).write_bytes(content)
     video = make_video(tmp_path / "a.mp4", seconds=2)
     script = f"""
 import sys
@@ -195,7 +206,7 @@ from cli.main import main
 status = main(["surprise", {str(video)!r}, "--model", {str(folder)!r}])
 print([status, *(name for name in ("torch", "transformers", "av") if name in sys.modules)])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert f"{name}: {said}" in done.stderr
     assert done.stdout.strip() == "[2]"
 
