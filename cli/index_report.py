@@ -137,10 +137,12 @@ def _summary_line(report: IndexReport) -> str:
 
 def _print_failures(report: IndexReport, stored: Collection[str] | None) -> None:
     """The first of each kind, and where the rest is listed; all that failed where no index stays."""
+    told = set(report.partial)
+    unheard = [failure for failure in report.unheard if failure not in told]
     for failures, what, option in (
         (report.failed, "failed", "--failed"),
         (report.partial, "indexed in part", "--partial"),
-        (report.unheard, "files without speech, or with a part of it", ""),
+        (unheard, "files without speech, or with a part of it", ""),
         (report.unread, "files in which writing could not be looked for", ""),
     ):
         shown = len(failures) if stored is None and failures is report.failed else MAX_FAILURES_SHOWN

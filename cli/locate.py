@@ -248,20 +248,27 @@ class Target:
 
     @contextmanager
     def opened_for_planning(self, *, rebuild: bool) -> Iterator[Library]:
-        """The index as it is; if it does not exist, an empty one in a temporary folder. As in `open_or_create`."""
+        """The index as it is; if it does not exist, an empty one in a temporary folder. As in `open_or_create`.
+
+        Raises:
+            JepaError: `open_or_create` would be refused.
+        """
         if not self.is_new:
             yield self._existing(rebuild=rebuild)
             return
+        if not is_remote(self.folder):
+            from indexes.create import check_new_folder
+
+            with _other_folder_named():
+                check_new_folder(self.folder)
         with tempfile.TemporaryDirectory(prefix="jepa-dry-run-") as scratch:
             yield self._create(Path(scratch) / "index", model_name(self.model))
 
     def _create(self, folder: Path, model: str) -> Library:
         from jepa_retrieval.library import Library
 
-        try:
+        with _other_folder_named():
             return Library.create(self.media, index=folder, model=model, prompt=self.prompt)
-        except IndexWriteError as error:
-            raise IndexWriteError(f"{error}; --index DIR puts the index into another folder") from error
 
     def _require_same(self, library: Library) -> None:
         manifest = library.records.manifest
@@ -274,6 +281,15 @@ class Target:
                     f"--{name}: the index {library.place} was created with the {name} '{current}', "
                     f"not '{requested}'; give another --index, or embed all files again with --rebuild"
                 )
+
+
+@contextmanager
+def _other_folder_named() -> Iterator[None]:
+    """Adds to the error of an index that cannot be made the option for another place."""
+    try:
+        yield
+    except IndexWriteError as error:
+        raise IndexWriteError(f"{error}; --index DIR puts the index into another folder") from error
 
 
 def _named(given: Path) -> Path:

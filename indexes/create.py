@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 from indexes.errors import IndexWriteError
-from indexes.files import sync_new_files
+from indexes.files import check_writable, sync_new_files
 from indexes.lock import LOCK_NAME, NOTE_NAME, WriterLock
 from indexes.manifest import FILE_NAME, Commit, Manifest, write_manifest
 from indexes.reasons import reason
@@ -27,7 +31,7 @@ def create_files(folder: Path, manifest: Manifest) -> None:
     Raises:
         IndexWriteError: the folder holds something else, or cannot be written.
     """
-    try:
+    with _making(folder):
         folder.mkdir(parents=True, exist_ok=True)
         check_no_links(folder)
         lock = WriterLock(folder)
@@ -46,6 +50,30 @@ def create_files(folder: Path, manifest: Manifest) -> None:
             build.update(folder, manifest, open_clips(folder, manifest))
         finally:
             lock.release()
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse what `create_files` would refuse, as far as that shows without writing.
+
+    Raises:
+        IndexWriteError: as there.
+    """
+    with _making(folder):
+        existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if not existing.is_dir():
+            number = errno.EEXIST if existing == folder else errno.ENOTDIR
+            raise OSError(number, os.strerror(number))
+        if existing == folder:
+            check_no_links(folder)
+        check_writable(existing)
+        if existing == folder:
+            _refuse_content(folder)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise IndexWriteError(f"cannot make an index at {folder}: {reason(error)}") from error
 

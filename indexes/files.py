@@ -45,6 +45,19 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         sync_folder(path.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """Check that permissions allow to make files in a folder; nothing is written.
+
+    Raises:
+        OSError: they do not, or the file system is read-only.
+    """
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    number = errno.EROFS if read_only else errno.EACCES
+    raise OSError(number, os.strerror(number))
+
+
 def abandoned_files(folder: Path) -> list[Path]:
     """Temporary files in `folder` whose writer died, in order of their names."""
     now = time.time()

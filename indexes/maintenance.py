@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.errors import IndexStoreError, IndexWriteError
+from indexes.files import check_writable
 from indexes.reader import SnapshotReader
 from indexes.reasons import reason
+from indexes.untrusted import refuse_links
 from indexes.vectors.search_settings import SearchSettings, read_search_settings
 
 if TYPE_CHECKING:
@@ -46,6 +48,20 @@ class Maintenance:
             copy_search_settings(source, self._reader.folder)
         except OSError as error:
             raise self._cannot_write(error) from error
+
+    def check_writer(self) -> None:
+        """Refuse what `Index.writer` refuses, as far as that shows without writing; another writer may be at work.
+
+        Raises:
+            IndexFormatError: a table is damaged, or the folder holds links.
+            IndexWriteError: the folder cannot be written.
+        """
+        refuse_links(self._reader.folder)
+        try:
+            check_writable(self._reader.folder)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self._reader.read(lambda snapshot: (snapshot.media_table, snapshot.clips_table))
 
     def plan(self, settings: SearchSettings | None = None) -> Plan:
         """The kind of vector index for these settings, with its memory and expected recall; nothing is built.

@@ -86,9 +86,20 @@ def open_recogniser(name: str = DEFAULT_SPEECH_MODEL) -> Recogniser:
     Raises:
         ModelError: the name is unknown, the extra `speech` is not installed, or the weights are not here.
     """
+    check_recogniser(name)
+    return WhisperRecogniser(name, _folder(name))
+
+
+def check_recogniser(name: str) -> None:
+    """Check what `open_recogniser` checks, but not whether files of the hub are here: they may be downloaded yet.
+
+    Raises:
+        ModelError: the name is unknown, the extra `speech` is not installed, or a local folder lacks files.
+    """
     if importlib.util.find_spec("faster_whisper") is None:
         raise ModelError("speech recognition needs the extra 'speech': pip install 'jepa-retrieval[speech]'")
-    return WhisperRecogniser(name, _folder(name))
+    if not _source(name).startswith(HUB):
+        _folder(name)
 
 
 def speech_needs(name: str) -> list[Need]:

@@ -25,6 +25,16 @@ def plain_console(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "settings", console.Settings())
 
 
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with two photographs."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("chelsea.png", "coffee.png"):
+        shutil.copy(photograph(name), folder / name)
+    return folder
+
+
 @dataclass(frozen=True)
 class Done:
     """What a command left behind."""

@@ -23,15 +23,6 @@ pytestmark = pytest.mark.long
 JEPA = [sys.executable, "-m", "cli.main"]
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in ("chelsea.png", "coffee.png"):
-        shutil.copy(photograph(name), folder / name)
-    return folder
-
-
 def test_a_run_and_a_second_one(jepa: Jepa, photos: Path) -> None:
     first = jepa("index", photos, "--json")
     assert first.status == 0
@@ -59,76 +50,6 @@ def test_files_that_fail_are_named_and_the_status_is_1(jepa: Jepa, photos: Path)
     assert again.status == 0 and "12 failed in an earlier run" in again.out
     retried = jepa("index", photos, "--retry-failed", "--json")
     assert retried.status == 1 and len(json.loads(retried.out)["failed"]) == 12
-
-
-def test_a_dry_run_says_what_would_happen_and_makes_no_index(jepa: Jepa, photos: Path) -> None:
-    done = jepa("index", photos, "--dry-run")
-    assert (done.status, done.out) == (0, "index\tchelsea.png\nindex\tcoffee.png\n")
-    assert "Would index 2" in done.err
-    assert sorted(path.name for path in photos.iterdir()) == ["chelsea.png", "coffee.png"]
-    assert json.loads(jepa("index", photos, "--dry-run", "--json").out)["index"] == [
-        "chelsea.png",
-        "coffee.png",
-    ]
-
-
-def test_a_dry_run_says_what_it_finds(jepa: Jepa, photos: Path) -> None:
-    (photos / "notes.txt").write_text("no picture")
-    done = jepa("index", photos, photos / "gone", "--exclude", "private/", "--dry-run")
-    assert done.status == 1
-    assert "gone: no such file or folder" in done.err
-    assert "the pattern 'private/' matched nothing" in done.err
-    assert "Left out 1 file or folder: unknown kind (1).\n" in done.err
-    plan = json.loads(jepa("index", photos, "--exclude", "private/", "--dry-run", "--json").out)
-    assert (plan["failed"], plan["unmatched_patterns"]) == ([], ["private/"])
-    assert plan["left_out"] == {"unknown kind": 1}
-
-
-def test_a_dry_run_ends_as_the_run_would(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
-    nothing, empty = tmp_path / "nothing", tmp_path / "empty"
-    for folder in (nothing, empty):
-        folder.mkdir()
-    (empty / "a.jpg").touch()
-    for folder, why in (
-        (nothing, f"no videos or images found in {nothing}"),
-        (empty, "nothing could be read"),
-    ):
-        dry, done = jepa("index", folder, "--dry-run"), jepa("index", folder)
-        assert (dry.status, dry.out) == (done.status, "") == (2, "")
-        assert dry.err.splitlines()[-1] == f"Error: {why}, so no index would be created"
-        assert done.err.splitlines()[-1] == f"Error: {why}, so no index was created"
-        assert "a new index" not in dry.err + done.err and not (folder / ".jepa").exists()
-
-
-def test_a_dry_run_tells_of_files_that_will_fail_and_that_failed_before(jepa: Jepa, photos: Path) -> None:
-    (photos / "empty.jpg").touch()
-    (photos / "broken.jpg").write_bytes(b"no picture")
-    first = jepa("index", photos, "--dry-run")
-    assert first.status == 1 and "Warning: empty.jpg: is empty\n" in first.err
-    assert first.out.split() == ["index", "broken.jpg", "index", "chelsea.png", "index", "coffee.png"]
-    assert jepa("index", photos).status == 1
-    again = jepa("index", photos, "--dry-run")
-    assert again.status == 0 and "2 unchanged, 2 failed in an earlier run" in again.err
-    retried = jepa("index", photos, "--retry-failed", "--dry-run", "--json")
-    plan = json.loads(retried.out)
-    assert retried.status == 1 and (plan["index"], plan["failed_before"]) == (["broken.jpg"], 0)
-    assert plan["failed"] == [{"path": "empty.jpg", "error": "is empty"}]
-
-
-def test_a_dry_run_refuses_what_the_run_refuses(jepa: Jepa, photos: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.png"
-    shutil.copy(photograph("rocket.jpg"), other)
-    named = ("--index", photos / ".jepa")
-    assert jepa("index", photos, other, *named).status == 0
-    for options in (("--prompt", "What is it?"), ("--model", "open-vljepa")):
-        dry, done = (jepa("index", photos, *named, *options, *more) for more in (["--dry-run"], []))
-        assert dry == done and dry.status == 2 and "was created with the" in dry.err
-    rebuild = ("index", photos, *named, "--rebuild", "--dry-run")
-    assert jepa(*rebuild).out.count("other.png") == 1  # which a rebuild embeds too
-    other.unlink()
-    lost = jepa(*rebuild)
-    assert lost.status == 2 and "would be lost: bring them back, or drop them with --prune" in lost.err
-    assert jepa(*rebuild, "--prune").status == 0
 
 
 def test_what_status_cannot_list_is_listed_by_json(jepa: Jepa, photos: Path) -> None:

@@ -115,12 +115,28 @@ def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(
     alone = jepa("transcript", damaged)
     assert alone.status == 1 and missing in alone.err
     done = jepa("index", tmp_path, "--speech")
-    assert done.status == 1 and missing in done.err
+    assert done.status == 1 and "Indexed 1 file (1 in part)" in done.out
+    assert done.err.count(missing) == 1 and f"{missing}; indexed in part" in done.err
     known = jepa("transcript", damaged)
     assert (known.status, known.err) == (1, alone.err)
     listed = jepa("status", "--partial", "--index", tmp_path / ".jepa")
     assert listed.out.startswith("damaged.mkv") and listed.out.count(missing) == 1
     assert "1 unchanged (1 in part)" in jepa("index", tmp_path).out
+
+
+def test_a_file_that_turns_out_to_be_partial_when_speech_is_added_later_is_counted(
+    jepa: Jepa, tmp_path: Path
+) -> None:
+    noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
+    damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
+    content = bytearray(damaged.read_bytes())
+    for at in range(len(content) // 2, len(content) // 2 + 4000, 7):
+        content[at] ^= 0x55
+    damaged.write_bytes(content)
+    assert jepa("index", tmp_path).status == 0
+    done = jepa("index", tmp_path, "--speech")
+    assert done.status == 1 and "Indexed 0 files" in done.out and "1 unchanged (1 in part)" in done.out
+    assert json.loads(jepa("index", tmp_path, "--json").out)["partial_before"] == 1
 
 
 def test_sound_that_is_cut_off_is_told_of_indexed_or_not(jepa: Jepa, tmp_path: Path) -> None:

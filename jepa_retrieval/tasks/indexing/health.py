@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -150,12 +150,16 @@ def _mixed(index: Index, model: Model) -> Iterator[Problem]:
         yield Problem("mixed fingerprints", detail, REBUILD)
 
 
+def _files(paths: Sequence[str]) -> str:
+    return "1 file is" if len(paths) == 1 else f"{len(paths):,} files are"
+
+
 def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
     known = index.known_files()
     # A link that leads nowhere is there, and is in the index as failed.
     gone = [path for path in known if not (exists(root.to_path(path)) or is_there(root.to_path(path)))]
     if gone:
-        detail = f"{len(gone)} files are in the index and not on disk, the first is {gone[0]}"
+        detail = f"{_files(gone)} in the index and not on disk, the first is {gone[0]}"
         remedy = (
             f"bring them back, or drop them: those below {root.folder} with `jepa index --prune`, others with "
             "`jepa remove`"
@@ -163,5 +167,5 @@ def _gone(index: Index, root: MediaRoot) -> Iterator[Problem]:
         yield Problem("orphaned records", detail, remedy)
     twice = [path for path in known if (real := root.canonical(path)) != path and real in known]
     if twice:
-        detail = f"{len(twice)} files are in the index under two paths, the first is {twice[0]}"
+        detail = f"{_files(twice)} in the index under two paths, the first is {twice[0]}"
         yield Problem("duplicate records", detail, "run `jepa index`")

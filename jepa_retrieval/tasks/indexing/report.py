@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from jepa_retrieval.tasks.indexing.absence import AbsentFolder
@@ -72,3 +72,16 @@ class IndexReport:
         default_factory=dict
     )  # of a dry run: files that it would listen to ("speech") or read ("writing")
     planned: Plan | None = None  # set by a dry run, which does nothing else
+
+    def add_partial(self, found: Sequence[FileFailure], plan: Plan, before: Collection[str]) -> None:
+        """Count files that turned out, after they were indexed, to be readable only in part.
+
+        Args:
+            found: each with all that it lacks; it replaces what was known.
+            plan: of the run; of files that it did not index, the number is counted there.
+            before: stored paths of the files that were partial already.
+        """
+        now = {failure.path: failure for failure in found}
+        self.partial = [failure for failure in self.partial if failure.path not in now]
+        self.partial += [failure for path, failure in now.items() if path in plan.embed]
+        plan.partial_before += len(now.keys() - plan.embed.keys() - set(before))

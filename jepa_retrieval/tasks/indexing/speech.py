@@ -29,6 +29,7 @@ class SpeechReport:
 
     files: int = 0  # whose speech is in the index now
     failed: list[FileFailure] = field(default_factory=list)  # not, or not wholly, heard
+    partial: list[FileFailure] = field(default_factory=list)  # stored as partial now: all that they lack
     guessed: list[FileFailure] = field(default_factory=list)  # heard, with a guess that may be wrong
 
 
@@ -69,8 +70,10 @@ def add_speech(
             end = max((clip.end or 0.0 for clip in files[text]), default=0.0)
             transcript, outside = within_file(transcript, end)
             report.guessed += [] if outside is None else [FileFailure(text, outside)]
-        writer.put_speech(text, speech_of_clips(transcript, files[text]), error=_error(heard, errors[text]))
+        error = _error(heard, errors[text])
+        writer.put_speech(text, speech_of_clips(transcript, files[text]), error=error)
         report.files += 1
+        report.partial += [] if error is None else [FileFailure(text, error)]
         if heard.missing is not None:
             missing = errors[text] if _is_known(heard, errors[text]) else heard.missing
             report.failed.append(FileFailure(text, missing))

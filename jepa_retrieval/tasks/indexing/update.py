@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexes import Index, IndexWriter, LeftOutFile
+from indexes.create import check_new_folder
 from indexes.manifest import SPEECH, WRITING
 from indexes.mounts import read_mounts, write_mounts
 from indexes.records import MediaRecord
@@ -20,7 +21,7 @@ from jepa_retrieval.media import is_source
 from jepa_retrieval.media.reasons import IS_EMPTY
 from jepa_retrieval.models import load_model
 from jepa_retrieval.models.parts import Model
-from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, open_recogniser
+from jepa_retrieval.models.speech import DEFAULT_SPEECH_MODEL, Recogniser, check_recogniser, open_recogniser
 from jepa_retrieval.models.writing import TextReader, open_text_reader
 from jepa_retrieval.source_paths import url_of
 from jepa_retrieval.tasks.encoding.media_root import MediaRoot
@@ -97,10 +98,7 @@ class IndexUpdate:
         decoder = require_decoder(model) if captions else None
         recogniser = self._recogniser(index)  # its lack shows before hours of work
         reader = self._text_reader(index)
-        if self.options.engine == "ray":
-            from jepa_retrieval.tasks.indexing.distributed.cluster import require_ray
-
-            require_ray()
+        self._require_engine()
         with index.writer() as writer:
             # Only the holder of the lock may plan: another run could have indexed these files a moment ago.
             index.refresh()
@@ -119,7 +117,7 @@ class IndexUpdate:
             if decoder is not None:
                 report.captioned = caption_clips(index, writer, decoder)
             if recogniser is not None:
-                self._listen(index, writer, recogniser, report)
+                self._listen(index, writer, recogniser, plan, report)
             if reader is not None:
                 read = add_writing(index, writer, reader, self.media_root, on_file=self._on_file())
                 report.read, report.unread = read.files, read.failed
@@ -129,12 +127,36 @@ class IndexUpdate:
         self._tell_found(plan, report)
         return report
 
+    def _check(self, index: Index, *, embed_all: bool) -> None:
+        """Refuse what a run would refuse before it plans, as far as that shows without writing and downloading."""
+        index.maintenance.check_writer()
+        folder = _rebuilding(index)
+        if embed_all and not folder.exists():
+            check_new_folder(folder)
+        if self.options.captions and not embed_all:  # a rebuild may be with another model
+            require_decoder(load_model(index.manifest.model))
+        if self.options.speech_model is None:
+            self._recogniser(index)
+        elif SPEECH in self._wanted_texts(index):
+            check_recogniser(self.options.speech_model)
+        self._text_reader(index)
+        self._require_engine()
+
+    def _require_engine(self) -> None:
+        if self.options.engine == "ray":
+            from jepa_retrieval.tasks.indexing.distributed.cluster import require_ray
+
+            require_ray()
+
     def dry_run(self, index: Index, *, embed_all: bool) -> IndexReport:
         """What `apply`, or with `embed_all` a rebuild, would find and do; nothing is changed.
 
         Raises:
             UsageError: it would be refused: none of the roots exists, or a rebuild would lose files.
+            IndexFormatError, IndexWriteError: the index is damaged, or its folder cannot be written.
+            ModelError: a model that is asked for is unknown, or its packages are not installed.
         """
+        self._check(index, embed_all=embed_all)
         if embed_all:
             elsewhere = self._present_elsewhere(index)
             plan = dataclasses.replace(self, roots=[*self.roots, *elsewhere]).plan(index, embed_all=True)
@@ -191,7 +213,7 @@ class IndexUpdate:
         if prompt is None:
             same_model = model in (None, old.manifest.model)
             prompt = old.manifest.prompt if same_model else new_model.prompt
-        folder = old.folder.with_name(old.folder.name + ".rebuilding")
+        folder = _rebuilding(old)
         with old.writer():  # nobody may add to an index that is about to be replaced
             elsewhere = self._present_elsewhere(old)
             fresh = _open_or_create(folder, old=old, model=new_model, prompt=prompt)
@@ -240,13 +262,17 @@ class IndexUpdate:
 
         return tell
 
-    def _listen(self, index: Index, writer: IndexWriter, recogniser: Recogniser, report: IndexReport) -> None:
+    def _listen(
+        self, index: Index, writer: IndexWriter, recogniser: Recogniser, plan: Plan, report: IndexReport
+    ) -> None:
+        before = {text for text, record in index.known_files().items() if record.state == "partial"}
         replace = self.options.speech_model is not None
         heard = add_speech(
             index, writer, recogniser, self.media_root, replace_other_models=replace, on_file=self._on_file()
         )
         report.spoken = heard.files
         report.unheard = heard.failed
+        report.add_partial(heard.partial, plan, before)
         report.warnings += heard.guessed
 
     def _present_elsewhere(self, old: Index) -> list[Path]:
@@ -265,10 +291,12 @@ class IndexUpdate:
             or (text not in plan.embed and f"{self.media_root.full(text)}/".startswith(damaged))
         }
         if lost and not self.options.prune:
-            raise UsageError(
-                f"{len(lost)} files of the index are not there, such as {next(iter(lost.values()))}, and would be "
-                "lost: bring them back, or drop them with --prune"
-            )
+            first = next(iter(lost.values()))
+            if len(lost) == 1:
+                what, it = f"a file of the index, {first}, is not there", "it"
+            else:
+                what, it = f"{len(lost):,} files of the index are not there, such as {first},", "them"
+            raise UsageError(f"{what} and would be lost: bring {it} back, or drop {it} with --prune")
         return [path for text, path in paths.items() if text not in lost]
 
     def _left_out_files(self, plan: Plan) -> list[LeftOutFile]:
@@ -339,6 +367,11 @@ def _note_problems(
         before = known.get(text)
         if before is None or (before.state == "failed" and before.error != problem.reason):
             writer.put(MediaRecord(text, size=0, mtime_ns=0, state="failed", error=problem.reason), [])
+
+
+def _rebuilding(index: Index) -> Path:
+    """Where the index lies that a rebuild makes, until it is complete."""
+    return index.folder.with_name(index.folder.name + ".rebuilding")
 
 
 def _open_or_create(folder: Path, *, old: Index, model: Model, prompt: str) -> Index:
