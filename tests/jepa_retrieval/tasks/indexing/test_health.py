@@ -82,7 +82,7 @@ def test_a_link_that_leads_nowhere_is_no_file_that_is_gone(tmp_path: Path) -> No
         for name in ("broken.mp4", "gone.mp4"):
             writer.put(MediaRecord(name, 0, 0, state="failed", error="no such file or folder"), [])
     (problem,) = find_problems(index, ColourModel, MediaRoot(tmp_path))
-    assert problem.detail == "1 files are in the index and not on disk, the first is gone.mp4"
+    assert problem.detail == "1 file is in the index and not on disk, the first is gone.mp4"
 
 
 @pytest.mark.parametrize("name", [".jepa", "elsewhere"])
