@@ -289,4 +289,4 @@ def test_results_are_not_lost_with_the_page(
 
     monkeypatch.setattr("jepa_retrieval.report.write_report", full)
     done = jepa("search", "a cat", "--html", tmp_path / "page.html", "--index", library)
-    assert done.status == 2 and "photos/chelsea.png" in done.out and "No space left" in done.err
+    assert done.status == 1 and "photos/chelsea.png" in done.out and "No space left" in done.err
