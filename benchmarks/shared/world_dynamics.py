@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jepa_retrieval.training.scene import as_channels
+
 LAGS = (0, 1, 2, 3, 6, 7, 9)  # frames back that are seen
 AHEAD = 2  # frames
 STILL_FRAMES = 16  # whose median is what stands still
@@ -93,7 +95,7 @@ def history_of(video: np.ndarray, frames: Sequence[int], *, begin: int = 0) -> T
 def still_of(video: np.ndarray, frames: Sequence[int], *, begin: int = 0) -> Tensor:
     """What stands still as seen at each frame of [T, G, G, C], float32 [B, C, G, G]; nothing is before `begin`."""
     seen = [video[max(begin, frame + 1 - STILL_FRAMES) : frame + 1] for frame in frames]
-    return as_cells(np.stack([np.median(pictures.astype(np.float32), axis=0) for pictures in seen]))
+    return as_channels(np.stack([np.median(pictures.astype(np.float32), axis=0) for pictures in seen]))
 
 
 @torch.no_grad()
@@ -101,7 +103,7 @@ def world_maps(module: WorldDynamics, video: np.ndarray, frames: Sequence[int], 
     """What was foreseen from `frames` on, with nothing before `begin` in view, against what came."""
     still = still_of(video, frames, begin=begin)
     moved, deviation = module(history_of(video, frames, begin=begin), still)
-    came = as_cells(video[np.asarray(frames) + AHEAD]) - still
+    came = as_channels(video[np.asarray(frames) + AHEAD]) - still
 
     def squared(cells: Tensor) -> np.ndarray:
         means: np.ndarray = (cells / module.scale).square().mean(dim=1).numpy()
@@ -109,8 +111,3 @@ def world_maps(module: WorldDynamics, video: np.ndarray, frames: Sequence[int], 
 
     expected = torch.exp(2 * deviation).mean(dim=1).numpy()
     return WorldMaps(squared(came - moved), squared(came), squared(moved), expected)
-
-
-def as_cells(cells: np.ndarray) -> Tensor:
-    """Cells [B, G, G, C] as float32 [B, C, G, G]."""
-    return torch.from_numpy(cells.astype(np.float32)).permute(0, 3, 1, 2)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.shared.embedder import Progress
-from benchmarks.shared.world_dynamics import AHEAD, WorldDynamics, as_cells, history_of, still_of
+from benchmarks.shared.world_dynamics import AHEAD, WorldDynamics, history_of, still_of
+from jepa_retrieval.training.scene import as_channels
 
 BATCH = 12
 APPEARING = 6  # moments of a batch in which something appears
@@ -101,11 +102,11 @@ def _batch(
     history = torch.cat([history_of(videos[row], [at], begin=begin) for row, at, begin in places])
     still = torch.cat(
         [
-            still_of(videos[row], [at], begin=begin) if begin else as_cells(worlds.still[row, at][None])
+            still_of(videos[row], [at], begin=begin) if begin else as_channels(worlds.still[row, at][None])
             for row, at, begin in places
         ]
     )
-    came = as_cells(videos[rows, frames + AHEAD]) - still
+    came = as_channels(videos[rows, frames + AHEAD]) - still
     weights = 1 + (APPEARING_WEIGHT - 1) * torch.from_numpy(worlds.appears[rows, frames]).float()[:, None]
     if random.random() < 0.5:  # a world upside down is possible too
         history, still, came, weights = history.flip(3), still.flip(2), came.flip(2), weights.flip(2)

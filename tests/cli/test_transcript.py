@@ -102,15 +102,21 @@ def test_a_transcript_with_a_part_missing_ends_with_1(jepa: Jepa, told: Path, tm
     assert listed.status == 0 and listed.out.startswith("told.mp4\ttold.srt has 1 cue")
 
 
-def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(
-    jepa: Jepa, tmp_path: Path
-) -> None:
+def make_damaged_video(folder: Path) -> Path:
+    """Noise of two seconds, of which some packets cannot be decoded."""
     noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
-    damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
+    damaged = make_spoken_video(folder / "damaged.mkv", noise, codec="flac")
     content = bytearray(damaged.read_bytes())
     for at in range(len(content) // 2, len(content) // 2 + 4000, 7):
         content[at] ^= 0x55
     damaged.write_bytes(content)
+    return damaged
+
+
+def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(
+    jepa: Jepa, tmp_path: Path
+) -> None:
+    damaged = make_damaged_video(tmp_path)
     missing = "packets of its sound cannot be decoded; the rest was listened to"
     alone = jepa("transcript", damaged)
     assert alone.status == 1 and missing in alone.err
@@ -127,12 +133,7 @@ def test_damaged_sound_is_told_of_again_where_the_index_has_the_transcript(
 def test_a_file_that_turns_out_to_be_partial_when_speech_is_added_later_is_counted(
     jepa: Jepa, tmp_path: Path
 ) -> None:
-    noise = (np.random.default_rng(0).standard_normal(RATE * 2) * 900).astype(np.int16)
-    damaged = make_spoken_video(tmp_path / "damaged.mkv", noise, codec="flac")
-    content = bytearray(damaged.read_bytes())
-    for at in range(len(content) // 2, len(content) // 2 + 4000, 7):
-        content[at] ^= 0x55
-    damaged.write_bytes(content)
+    make_damaged_video(tmp_path)
     assert jepa("index", tmp_path).status == 0
     done = jepa("index", tmp_path, "--speech")
     assert done.status == 1 and "Indexed 0 files" in done.out and "1 unchanged (1 in part)" in done.out

@@ -32,9 +32,7 @@ class Heard:
     report: SoundReport
     samples: np.ndarray  # int16 [n]: a view of a temporary file
     empty: tuple[str, ...] = ()  # files beside it that were passed over, as they are empty
-    cut_off: str | None = (
-        None  # what is missing up to the end that its header states, where that was looked for
-    )
+    cut_off: str | None = None  # what its end lacks, by its header, where that was looked for
 
     @property
     def missing(self) -> str | None:
