@@ -5,6 +5,7 @@ path or option at fault; the command line prints them as they are.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class JepaError(Exception):
@@ -21,6 +22,13 @@ class IndexNotFoundError(IndexStoreError):
 
 class IndexFormatError(IndexStoreError):
     """The folder is not an index, is damaged, or was written by a newer version."""
+
+
+class DamagedIndexError(IndexFormatError):
+    """Files of the index in a folder are missing or damaged; the message names the command that knows a remedy."""
+
+    def __init__(self, folder: Path, why: str) -> None:
+        super().__init__(f"{folder} is damaged ({why}): run `jepa verify`")
 
 
 class DamagedManifestError(IndexFormatError):

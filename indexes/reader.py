@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from indexes.errors import IndexFormatError
+from indexes.errors import DamagedIndexError, IndexFormatError
 from indexes.manifest import Manifest, read_manifest
-from indexes.reasons import damage, is_file_failure
+from indexes.reasons import is_file_failure, reason
 from indexes.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class SnapshotReader:
             if read_manifest(self.folder) != snapshot.manifest:
                 self.refresh()
                 return self.read(function)
+            if isinstance(error, DamagedIndexError):
+                raise
             raise self._damaged(error) from error
 
     def guard(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -74,7 +76,7 @@ class SnapshotReader:
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> IndexFormatError:
-        return IndexFormatError(damage(self.folder, error))
+        return DamagedIndexError(self.folder, reason(error))
 
 
 def _content(manifest: Manifest) -> tuple[str, int]:

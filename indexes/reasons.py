@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-from pathlib import Path
 
 NO_SUCH_FILE = "no such file or folder"  # the one wording for it in the whole project
 
@@ -49,11 +48,3 @@ def reason(error: BaseException) -> str:
 def is_refused_by_system(error: BaseException) -> bool:
     """Whether a failure has the number of a system error, such as that of a full disk: files are not damaged then."""
     return getattr(error, "errno", None) is not None or "(os error " in str(error)
-
-
-def damage(folder: Path, error: BaseException) -> str:
-    """The sentence about an index in which files are missing or damaged, with the command that knows a remedy."""
-    said = f"{folder} is damaged ("
-    if str(error).startswith(said):
-        return str(error)  # it is that sentence already
-    return f"{said}{reason(error)}): run `jepa verify`"

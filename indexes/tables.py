@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexes.errors import IndexFormatError
+from indexes.errors import DamagedIndexError, IndexFormatError
 from indexes.files import files_below, sync_new_files
 from indexes.manifest import Manifest
-from indexes.reasons import damage, is_file_failure, reason
+from indexes.reasons import is_file_failure, reason
 from indexes.untrusted import check_no_links, check_plain_name
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class Tables:
             self.media = Table(folder / MEDIA, manifest.commit.media_version, MEDIA_SCHEMA)
             self.clips = Table(folder / CLIPS, manifest.commit.clips_version, schema_of_clips(manifest))
         except IndexFormatError as error:
-            raise IndexFormatError(damage(folder, error)) from error
+            raise DamagedIndexError(folder, reason(error)) from error
 
         self._folder = folder
 
@@ -308,7 +308,7 @@ class Tables:
         except BaseException as error:
             if not isinstance(error, IndexFormatError) and not is_file_failure(error):
                 raise
-            raise IndexFormatError(damage(self._folder, error)) from error
+            raise DamagedIndexError(self._folder, reason(error)) from error
 
     def versions(self) -> dict[str, int]:
         """The fields of a `Commit` that name the current versions."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from indexes.errors import IndexFormatError, IndexWriteError
+from indexes.errors import DamagedIndexError, IndexFormatError, IndexWriteError
 from indexes.manifest import read_manifest
-from indexes.reasons import damage, is_file_failure, is_refused_by_system, reason
+from indexes.reasons import is_file_failure, is_refused_by_system, reason
 from indexes.tables import CLIPS, MEDIA, open_clips, open_media, read_all
 
 
@@ -26,16 +26,18 @@ def explained(folder: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
+    except DamagedIndexError:
+        raise
     except BaseException as error:
         if isinstance(error, IndexFormatError):
-            raise IndexFormatError(damage(folder, error)) from error
+            raise DamagedIndexError(folder, reason(error)) from error
         if not is_file_failure(error):
             raise
         hint = ""
         if not is_refused_by_system(error):
             # Lance fails in many ways on rows that it cannot read.
             if (found := damage_of(folder)) is not None:
-                raise IndexFormatError(damage(folder, found)) from error
+                raise DamagedIndexError(folder, reason(found)) from error
             hint = "; `jepa verify` says whether the index is damaged"
         raise IndexWriteError(f"cannot {what} in {folder}: {reason(error)}{hint}") from error
 
