@@ -34,7 +34,9 @@ def chosen_model(name: str | None) -> str:
 def fetch_speech_model(name: str) -> None:
     """Download the model for speech recognition that the user typed, if necessary; what is downloaded is printed."""
     from jepa_retrieval.models.registry import fetch_model
+    from jepa_retrieval.models.speech import check_recogniser
 
+    check_recogniser(name)  # other models have names, too, and files that could be downloaded
     fetch_model(name, on_plan=_announce, on_progress=fetch_progress())
 
 

@@ -28,7 +28,11 @@ class DamagedIndexError(IndexFormatError):
     """Files of the index in a folder are missing or damaged; the message names the command that knows a remedy."""
 
     def __init__(self, folder: Path, why: str) -> None:
-        super().__init__(f"{folder} is damaged ({why}): run `jepa verify`")
+        super().__init__(folder, why)
+        self._message = f"{folder} is damaged ({why}): run `jepa verify`"
+
+    def __str__(self) -> str:
+        return self._message
 
 
 class DamagedManifestError(IndexFormatError):

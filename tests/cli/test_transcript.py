@@ -68,6 +68,11 @@ def test_what_cannot_be_listened_to_is_named(jepa: Jepa, told: Path) -> None:
     assert done.status == 1 and "told.srt" in done.err
     assert jepa("transcript", told).status == 2
     assert "no such file" in jepa("transcript", told.parent / "missing.mp4").err
+    for name in ("vljepa", "nonsense", "open_clip:x/y"):  # a model of another kind is not fetched either
+        for command in (("transcript", told), ("index", told.parent)):
+            other = jepa(*command, "--speech-model", name)
+            assert (other.status, other.out) == (2, "")
+            assert other.err.startswith(f"Error: unknown model for speech {name!r} (allowed: whisper:")
     unknown = jepa("index", told.parent, "--speech-model", "whisper:huge")
     assert unknown.status == 2 and "whisper:tiny.en" in unknown.err
 
